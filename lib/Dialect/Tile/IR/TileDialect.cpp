@@ -1,0 +1,36 @@
+//===- TileDialect.cpp - the tile dialect ---------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace peermla::tile;
+
+/// extents ::= `[` (integer (`,` integer)*)? `]`
+static ParseResult parseExtents(AsmParser &parser,
+                                SmallVectorImpl<int64_t> &extents) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+    return parser.parseInteger(extents.emplace_back());
+  });
+}
+
+static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
+  printer << "[" << extents << "]";
+}
+
+#include "peermla/Dialect/Tile/IR/TileDialect.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
+
+void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
+}

@@ -1,0 +1,21 @@
+//===- InitAll.cpp - everything a tool registers --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/InitAll.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<mla::MlaDialect, peer::PeerDialect, tile::TileDialect>();
+}
+
+void peermla::registerAllPasses() { mlir::registerAllPasses(); }
