@@ -44,6 +44,27 @@ LogicalResult RetrieveOp::reifyResultShapes(
 LogicalResult RetrieveOp::verify() { return verifyDestinationStyle(*this); }
 
 //===----------------------------------------------------------------------===//
+// SelectOp
+//===----------------------------------------------------------------------===//
+
+void SelectOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  getStructuredOpEffects(*this, effects);
+}
+
+Speculation::Speculatability SelectOp::getSpeculatability() {
+  return getStructuredOpSpeculatability(*this);
+}
+
+LogicalResult SelectOp::reifyResultShapes(
+    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  return reifyStructuredOpShapes(*this, builder, shapes);
+}
+
+LogicalResult SelectOp::verify() { return verifyDestinationStyle(*this); }
+
+//===----------------------------------------------------------------------===//
 // ExpertMlpOp
 //===----------------------------------------------------------------------===//
 

@@ -6,9 +6,8 @@
 //
 // The specification of the peer dialect. The two model ops are
 // `peer.retrieve` (from queries to expert indices and gates) and
-// `peer.expert_mlp` (from indices and gates to the layer's output). Decomposing
-// them on tiles gives the smaller ops `peer.select_keys`, `peer.fold`,
-// `peer.gather_dot` and `peer.gather_sum`, which every target lowers.
+// `peer.expert_mlp` (from indices and gates to the layer's output). `peer.select`
+// is what remains of `peer.retrieve` once the scores are matrix products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -164,6 +163,60 @@ def Peer_RetrieveOp : Peer_TileableOp<"retrieve", [AttrSizedOperandSegments]> {
     int64_t getNumKeys(unsigned i) {
       ::mlir::ShapedType type = getKeysType(i);
       return type.getDimSize(type.getRank() - 2);
+    }
+    /// k, the experts kept per token and head.
+    int64_t getK() {
+      return ::mlir::cast<::mlir::ShapedType>(getInits()[0].getType())
+          .getDimSize(2);
+    }
+  }];
+}
+
+def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
+  let summary = "the k best sums of scores per dimension, and their gates";
+  let description = [{
+    The second half of `peer.retrieve`: from the scores of each dimension's
+    sub-keys to experts. Internal; `peermla-decompose-retrieve` makes it so that
+    tile-and-fuse computes the scores where they are selected from.
+
+    ```
+    score(j_0, ..., j_{D-1}) = (scores_0[t, h, j_0] + scores_1[t, h, j_1]) + ...
+    scores[t, h, :], indices[t, h, :] = k best of all, descending
+    gates[t, h, :] = score_function(scores[t, h, :])
+    ```
+
+    Order, ties and NaN as in `peer.retrieve`.
+
+    * (C1) there is at least one `scores_i`; all agree with `gates` in `T` and `h`.
+    * (C2) the destinations are `gates`, `indices` and, if asked for, `scores`, all of
+      one shape.
+    * (C3) `1 <= k <= N` with N the product of all `n_i`, and N - 1 fits i32.
+    * (C4) on tensors there is one result per destination, of its type; on
+      memrefs there are none.
+  }];
+  let arguments = (ins
+    Variadic<Peermla_WideOf<[3]>>:$scores,
+    Variadic<Peermla_ShapedOf<[F32, F64, I32], [3]>>:$inits,
+    Peer_ScoreFunctionProp:$score_function);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $score_function attr-dict
+    `ins` `(` $scores `:` type($scores) `)`
+    `outs` `(` $inits `:` type($inits) `)`
+    (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    ::mlir::Value getGatesInit() { return getInits()[0]; }
+    ::mlir::Value getIndicesInit() { return getInits()[1]; }
+    /// The destination of the scores, or null.
+    ::mlir::Value getScoresInit() {
+      return getInits().size() > 2 ? getInits()[2] : ::mlir::Value();
+    }
+    /// n_i, the number of sub-keys of dimension i.
+    int64_t getNumKeys(unsigned i) {
+      return ::mlir::cast<::mlir::ShapedType>(getScores()[i].getType())
+          .getDimSize(2);
     }
     /// k, the experts kept per token and head.
     int64_t getK() {
