@@ -36,16 +36,16 @@ LogicalResult peermla::verifyDestinationStyle(Operation *op) {
   if (destinationStyle.hasPureBufferSemantics()) {
     if (op->getNumResults() == 0)
       return success();
-    return op->emitOpError() << "expects no result on memrefs, got "
-                             << op->getNumResults();
+    return op->emitOpError()
+           << "expects no result on memrefs, got " << op->getNumResults();
   }
   if (!destinationStyle.hasPureTensorSemantics())
     return op->emitOpError("expects either tensors or memrefs, got both");
   int64_t inits = destinationStyle.getNumDpsInits();
   if (op->getNumResults() != inits)
-    return op->emitOpError() << "expects one result per destination, got "
-                             << op->getNumResults() << " results and " << inits
-                             << " destinations";
+    return op->emitOpError()
+           << "expects one result per destination, got " << op->getNumResults()
+           << " results and " << inits << " destinations";
   for (auto [init, result] :
        llvm::zip_equal(destinationStyle.getDpsInits(), op->getResults()))
     if (init.getType() != result.getType())

@@ -28,8 +28,9 @@ struct NamedDim {
 
 /// Emits an error unless `lhs` and `rhs` have compatible extents in the
 /// dimension that the op's documentation calls `symbol`.
-mlir::LogicalResult verifySameExtent(mlir::Operation *op, llvm::StringRef symbol,
-                                     NamedDim lhs, NamedDim rhs);
+mlir::LogicalResult verifySameExtent(mlir::Operation *op,
+                                     llvm::StringRef symbol, NamedDim lhs,
+                                     NamedDim rhs);
 
 /// Emits an error unless both operands have one element type.
 mlir::LogicalResult verifySameElementType(mlir::Operation *op,

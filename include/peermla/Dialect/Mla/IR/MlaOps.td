@@ -312,7 +312,11 @@ def Mla_AttentionOp
 }
 
 def Mla_OnlineAttentionOp
-    : Mla_StructuredOp<"online_attention", [AttrSizedOperandSegments]> {
+    : Mla_StructuredOp<"online_attention", [AttrSizedOperandSegments,
+        DeclareOpInterfaceMethods<TilingInterface, [
+          "getLoopIteratorTypes", "getIterationDomain",
+          "getTiledImplementation", "getResultTilePosition",
+          "generateResultTileValue"]>]> {
   let summary = "attention over given keys and values, with a running softmax";
   let description = [{
     ```

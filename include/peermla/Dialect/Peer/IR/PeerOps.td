@@ -72,7 +72,11 @@ class Peer_StructuredOp<string mnemonic, list<Trait> traits = []>
 
 /// Ops that tile-and-fuse cuts into kernels.
 class Peer_TileableOp<string mnemonic, list<Trait> traits = []>
-    : Peer_StructuredOp<mnemonic, traits>;
+    : Peer_StructuredOp<mnemonic, traits # [
+        DeclareOpInterfaceMethods<TilingInterface, [
+          "getLoopIteratorTypes", "getIterationDomain",
+          "getTiledImplementation", "getResultTilePosition",
+          "generateResultTileValue"]>]>;
 
 def Peer_RetrieveOp : Peer_TileableOp<"retrieve", [AttrSizedOperandSegments]> {
   let summary = "exact top-k product-key retrieval of experts";

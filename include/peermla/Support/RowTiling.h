@@ -1,0 +1,57 @@
+//===- RowTiling.h - TilingInterface of ops with plain operand maps -------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Model ops are tiled along loops that each index at most one dimension of an
+// operand, with offset 0 and stride 1 (tokens, heads). Such an op is described
+// by one table, operand dimension -> loop, from which all of TilingInterface
+// follows.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_SUPPORT_ROWTILING_H
+#define PEERMLA_SUPPORT_ROWTILING_H
+
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+namespace peermla {
+
+/// Per operand and dimension the loop that indexes it, or -1.
+using OperandLoops = llvm::SmallVector<llvm::SmallVector<int>>;
+
+/// The iteration domain: extents of the dimensions of the destinations that
+/// loops index.
+llvm::SmallVector<mlir::Range>
+getRowIterationDomain(mlir::DestinationStyleOpInterface op,
+                      mlir::OpBuilder &builder, const OperandLoops &loops,
+                      unsigned numLoops);
+
+/// The op on slices of its operands.
+mlir::FailureOr<mlir::TilingResult>
+tileRows(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
+         const OperandLoops &loops, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+         llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
+/// Where a tile lies in the given result.
+mlir::LogicalResult
+getRowResultTile(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
+                 const OperandLoops &loops, unsigned result,
+                 llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                 llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                 llvm::SmallVector<mlir::OpFoldResult> &resultOffsets,
+                 llvm::SmallVector<mlir::OpFoldResult> &resultSizes);
+
+/// The tile of the domain that computes a tile of the given result, and the op
+/// on it.
+mlir::FailureOr<mlir::TilingResult>
+tileRowsOfResult(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
+                 const OperandLoops &loops, unsigned numLoops, unsigned result,
+                 llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                 llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
+} // namespace peermla
+
+#endif // PEERMLA_SUPPORT_ROWTILING_H

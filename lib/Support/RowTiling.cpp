@@ -1,0 +1,114 @@
+//===- RowTiling.cpp - TilingInterface of ops with plain operand maps -----===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Support/RowTiling.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace peermla;
+
+SmallVector<Range>
+peermla::getRowIterationDomain(DestinationStyleOpInterface op,
+                               OpBuilder &builder, const OperandLoops &loops,
+                               unsigned numLoops) {
+  Location loc = op.getLoc();
+  SmallVector<Range> domain(numLoops);
+  for (OpOperand &init : op.getDpsInitsMutable())
+    for (auto [dim, loop] : llvm::enumerate(loops[init.getOperandNumber()]))
+      if (loop >= 0)
+        domain[loop] =
+            Range{builder.getIndexAttr(0),
+                  tensor::getMixedSize(builder, loc, init.get(), dim),
+                  builder.getIndexAttr(1)};
+  return domain;
+}
+
+/// The tile of one operand: whole dimensions but for those that loops index.
+static void getOperandTile(OpBuilder &builder, Location loc, Value operand,
+                           ArrayRef<int> loopOfDim,
+                           ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes,
+                           SmallVector<OpFoldResult> &tileOffsets,
+                           SmallVector<OpFoldResult> &tileSizes) {
+  for (auto [dim, loop] : llvm::enumerate(loopOfDim)) {
+    if (loop >= 0) {
+      tileOffsets.push_back(offsets[loop]);
+      tileSizes.push_back(sizes[loop]);
+    } else {
+      tileOffsets.push_back(builder.getIndexAttr(0));
+      tileSizes.push_back(tensor::getMixedSize(builder, loc, operand, dim));
+    }
+  }
+}
+
+FailureOr<TilingResult> peermla::tileRows(DestinationStyleOpInterface op,
+                                          OpBuilder &builder,
+                                          const OperandLoops &loops,
+                                          ArrayRef<OpFoldResult> offsets,
+                                          ArrayRef<OpFoldResult> sizes) {
+  Location loc = op.getLoc();
+  TilingResult result;
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    ArrayRef<int> loopOfDim = loops[operand.getOperandNumber()];
+    if (llvm::all_of(loopOfDim, [](int loop) { return loop < 0; })) {
+      operands.push_back(operand.get());
+      continue;
+    }
+    SmallVector<OpFoldResult> tileOffsets, tileSizes;
+    getOperandTile(builder, loc, operand.get(), loopOfDim, offsets, sizes,
+                   tileOffsets, tileSizes);
+    SmallVector<OpFoldResult> strides(tileOffsets.size(),
+                                      builder.getIndexAttr(1));
+    auto slice = tensor::ExtractSliceOp::create(
+        builder, loc, operand.get(), tileOffsets, tileSizes, strides);
+    result.generatedSlices.push_back(slice);
+    operands.push_back(slice);
+  }
+  SmallVector<Type> types;
+  for (OpOperand &init : op.getDpsInitsMutable())
+    types.push_back(operands[init.getOperandNumber()].getType());
+  Operation *tiled = clone(builder, op, types, operands);
+  result.tiledOps.push_back(tiled);
+  llvm::append_range(result.tiledValues, tiled->getResults());
+  return result;
+}
+
+LogicalResult peermla::getRowResultTile(
+    DestinationStyleOpInterface op, OpBuilder &builder,
+    const OperandLoops &loops, unsigned result, ArrayRef<OpFoldResult> offsets,
+    ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+    SmallVector<OpFoldResult> &resultSizes) {
+  OpOperand *init = op.getDpsInitOperand(result);
+  getOperandTile(builder, op.getLoc(), init->get(),
+                 loops[init->getOperandNumber()], offsets, sizes, resultOffsets,
+                 resultSizes);
+  return success();
+}
+
+FailureOr<TilingResult>
+peermla::tileRowsOfResult(DestinationStyleOpInterface op, OpBuilder &builder,
+                          const OperandLoops &loops, unsigned numLoops,
+                          unsigned result, ArrayRef<OpFoldResult> offsets,
+                          ArrayRef<OpFoldResult> sizes) {
+  SmallVector<OpFoldResult> tileOffsets, tileSizes;
+  for (Range range : getRowIterationDomain(op, builder, loops, numLoops)) {
+    tileOffsets.push_back(range.offset);
+    tileSizes.push_back(range.size);
+  }
+  OpOperand *init = op.getDpsInitOperand(result);
+  for (auto [dim, loop] : llvm::enumerate(loops[init->getOperandNumber()])) {
+    if (loop < 0)
+      continue;
+    tileOffsets[loop] = offsets[dim];
+    tileSizes[loop] = sizes[dim];
+  }
+  FailureOr<TilingResult> tiled =
+      tileRows(op, builder, loops, tileOffsets, tileSizes);
+  if (succeeded(tiled))
+    tiled->tiledValues = {tiled->tiledOps.front()->getResult(result)};
+  return tiled;
+}
