@@ -6,7 +6,9 @@
 
 #include "peermla/InitAll.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Dialect/Peer/IR/PeerBufferization.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -16,6 +18,8 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<mla::MlaDialect, peer::PeerDialect, tile::TileDialect>();
+  mla::registerBufferizableOpInterfaceExternalModels(registry);
+  peer::registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void peermla::registerAllPasses() { mlir::registerAllPasses(); }
