@@ -8,10 +8,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/DialectImplementation.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Support/Diagnostics.h"
 #include "peermla/Support/StructuredOps.h"
-#include "mlir/IR/DialectImplementation.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -21,6 +21,56 @@ using namespace peermla::mla;
 
 #define GET_OP_CLASSES
 #include "peermla/Dialect/Mla/IR/MlaOps.cpp.inc"
+
+static ShapedType typeOf(Value value) {
+  return cast<ShapedType>(value.getType());
+}
+
+/// Emits an error unless `past_lens` and `block_table` are given if and only if
+/// `keys` (called `name`) are a paged cache, and have one row per sequence.
+static LogicalResult verifyBatch(Operation *op, StringRef name, bool isPaged,
+                                 Value keys, Value cuSeqlens, Value pastLens,
+                                 Value blockTable) {
+  if (isPaged != static_cast<bool>(pastLens) ||
+      isPaged != static_cast<bool>(blockTable))
+    return op->emitOpError()
+           << "expects 'past_lens' and 'block_table' if and only if '" << name
+           << "' is paged, got "
+           << (pastLens     ? blockTable ? "both" : "'past_lens'"
+               : blockTable ? "'block_table'"
+                            : "neither")
+           << " with " << keys.getType();
+  if (!isPaged)
+    return success();
+  NamedDim sequences{"past_lens", typeOf(pastLens), 0};
+  if (failed(verifySameExtent(op, "B", sequences,
+                              {"block_table", typeOf(blockTable), 0})))
+    return failure();
+  NamedDim ends{"cu_seqlens", typeOf(cuSeqlens), 0};
+  if (failed(verifyOneMore(op, ends, sequences)))
+    return failure();
+  return verifyOneMore(op, ends, {"block_table", typeOf(blockTable), 0});
+}
+
+/// Emits an error unless the destinations are `o` and, if asked for, `lse`.
+static LogicalResult verifyAttentionDestinations(Operation *op) {
+  return verifyDestinations(
+      op, {{"o", 3, Destination::Float}, {"lse", 2, Destination::Wide}},
+      /*minimum=*/1);
+}
+
+/// Emits an error unless `o` and `lse` agree with `q` in `T` and `H`.
+static LogicalResult verifyRowsAndHeads(Operation *op, ShapedType q,
+                                        ValueRange inits) {
+  static constexpr StringRef names[] = {"o", "lse"};
+  for (auto [name, init] : llvm::zip(names, inits)) {
+    ShapedType type = typeOf(init);
+    if (failed(verifySameExtent(op, "T", {"q", q, 0}, {name, type, 0})) ||
+        failed(verifySameExtent(op, "H", {"q", q, 1}, {name, type, 1})))
+      return failure();
+  }
+  return success();
+}
 
 //===----------------------------------------------------------------------===//
 // PositionsOp
@@ -36,12 +86,20 @@ Speculation::Speculatability PositionsOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult PositionsOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+PositionsOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult PositionsOp::verify() { return verifyDestinationStyle(*this); }
+LogicalResult PositionsOp::verify() {
+  // (C1)
+  if (getPastLens() &&
+      failed(verifyOneMore(*this, {"cu_seqlens", typeOf(getCuSeqlens()), 0},
+                           {"past_lens", typeOf(getPastLens()), 0})))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
 
 //===----------------------------------------------------------------------===//
 // RopeTableOp
@@ -57,12 +115,26 @@ Speculation::Speculatability RopeTableOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult RopeTableOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+RopeTableOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult RopeTableOp::verify() { return verifyDestinationStyle(*this); }
+LogicalResult RopeTableOp::verify() {
+  ShapedType table = typeOf(getInit());
+  // (C1)
+  if (failed(verifySameExtent(*this, "T",
+                              {"positions", typeOf(getPositions()), 0},
+                              {"table", table, 0})))
+    return failure();
+  // (C2)
+  int64_t count = getInvFreq().size();
+  if (failed(verifyExtent(*this, "dr", {"table", table, 1}, 2 * count,
+                          "from " + Twine(count) + " elements of 'inv_freq'")))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
 
 //===----------------------------------------------------------------------===//
 // RopeOp
@@ -78,12 +150,31 @@ Speculation::Speculatability RopeOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult RopeOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult RopeOp::reifyResultShapes(OpBuilder &builder,
+                                        ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult RopeOp::verify() { return verifyDestinationStyle(*this); }
+LogicalResult RopeOp::verify() {
+  ShapedType x = typeOf(getX()), table = typeOf(getTable());
+  ShapedType y = typeOf(getInit());
+  // (C1)
+  if (failed(verifySameExtent(*this, "T", {"x", x, 0}, {"table", table, 0})))
+    return failure();
+  // (C2)
+  if (failed(verifySameShape(*this, "x", x, "y", y)) ||
+      failed(verifySameElementType(*this, "x", x, "y", y)))
+    return failure();
+  // (C3)
+  int64_t dr = table.getDimSize(1), columns = x.getShape().back();
+  if (ShapedType::isStatic(dr) && dr % 2 != 0)
+    return emitOpError() << "expects dr to be even, got " << dr << " in "
+                         << table;
+  if (ShapedType::isStatic(dr) && ShapedType::isStatic(columns) && dr > columns)
+    return emitOpError() << "expects dr to be at most D, got " << dr << " in "
+                         << table << " and " << columns << " in " << x;
+  return verifyDestinationStyle(*this);
+}
 
 //===----------------------------------------------------------------------===//
 // CacheAppendOp
@@ -99,12 +190,25 @@ Speculation::Speculatability CacheAppendOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult CacheAppendOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+CacheAppendOp::reifyResultShapes(OpBuilder &builder,
+                                 ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult CacheAppendOp::verify() { return verifyDestinationStyle(*this); }
+LogicalResult CacheAppendOp::verify() {
+  ShapedType rows = typeOf(getRows()), cache = typeOf(getInit());
+  // (C1)
+  if (failed(verifySameExtent(*this, "dc + dr", {"rows", rows, 1},
+                              {"cache", cache, 2})) ||
+      failed(verifySameElementType(*this, "rows", rows, "cache", cache)))
+    return failure();
+  // (C2)
+  if (failed(verifyBatch(*this, "cache", /*isPaged=*/true, getInit(),
+                         getCuSeqlens(), getPastLens(), getBlockTable())))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
 
 //===----------------------------------------------------------------------===//
 // AttentionOp
@@ -120,12 +224,63 @@ Speculation::Speculatability AttentionOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult AttentionOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+AttentionOp::reifyResultShapes(OpBuilder &builder,
+                               ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult AttentionOp::verify() { return verifyDestinationStyle(*this); }
+/// (C2): `q` and `kv` have equally many columns beyond `dn` and `dc`.
+static LogicalResult verifyRopeColumns(AttentionOp op, ShapedType q,
+                                       ShapedType kv) {
+  int64_t columns = q.getDimSize(2), row = kv.getShape().back();
+  int64_t dn = op.getNopeDim(), dc = op.getLatentDim();
+  bool knowsQ = ShapedType::isStatic(columns) && ShapedType::isStatic(dn);
+  bool knowsKv = ShapedType::isStatic(row) && ShapedType::isStatic(dc);
+  if (knowsQ && knowsKv && columns - dn != row - dc)
+    return op.emitOpError()
+           << "expects 'q' and 'kv' to agree in dr, got " << columns - dn
+           << " in " << q << " with dn = " << dn << " and " << row - dc
+           << " in " << kv << " with dc = " << dc;
+  for (auto [knows, name, type, dr] : {std::tuple(knowsQ, "q", q, columns - dn),
+                                       std::tuple(knowsKv, "kv", kv, row - dc)})
+    if (knows && (dr < 0 || dr % 2 != 0))
+      return op.emitOpError() << "expects dr to be even and at least 0, got "
+                              << dr << " from '" << name << "' in " << type;
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  ShapedType q = typeOf(getQ()), kv = typeOf(getKv());
+  ShapedType wUk = typeOf(getWUk()), wUv = typeOf(getWUv());
+  // (C4)
+  if (failed(verifyAttentionDestinations(*this)))
+    return failure();
+  ShapedType o = typeOf(getInits()[0]);
+  // (C1)
+  if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"w_uk", wUk, 0})) ||
+      failed(verifySameExtent(*this, "H", {"q", q, 1}, {"w_uv", wUv, 0})) ||
+      failed(verifySameExtent(*this, "H", {"q", q, 1}, {"o", o, 1})) ||
+      failed(verifySameExtent(*this, "dv", {"w_uv", wUv, 1}, {"o", o, 2})))
+    return failure();
+  // (C2)
+  if (failed(
+          verifySameExtent(*this, "dc", {"w_uk", wUk, 2}, {"w_uv", wUv, 2})) ||
+      failed(verifyRopeColumns(*this, q, kv)) ||
+      failed(verifySameElementType(*this, "q", q, "kv", kv)) ||
+      failed(verifySameElementType(*this, "q", q, "w_uk", wUk)) ||
+      failed(verifySameElementType(*this, "q", q, "w_uv", wUv)))
+    return failure();
+  // (C3)
+  if (failed(verifyBatch(*this, "kv", kv.getRank() == 3, getKv(),
+                         getCuSeqlens(), getPastLens(), getBlockTable())))
+    return failure();
+  // (C4)
+  if (failed(verifyRowsAndHeads(*this, q, getInits())))
+    return failure();
+  // (C5)
+  return verifyDestinationStyle(*this);
+}
 
 //===----------------------------------------------------------------------===//
 // OnlineAttentionOp
@@ -141,9 +296,52 @@ Speculation::Speculatability OnlineAttentionOp::getSpeculatability() {
   return getStructuredOpSpeculatability(*this);
 }
 
-LogicalResult OnlineAttentionOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+LogicalResult
+OnlineAttentionOp::reifyResultShapes(OpBuilder &builder,
+                                     ReifiedRankedShapedTypeDims &shapes) {
   return reifyStructuredOpShapes(*this, builder, shapes);
 }
 
-LogicalResult OnlineAttentionOp::verify() { return verifyDestinationStyle(*this); }
+LogicalResult OnlineAttentionOp::verify() {
+  ShapedType q = typeOf(getQ()), k = typeOf(getK());
+  // (C4)
+  if (failed(verifyAttentionDestinations(*this)))
+    return failure();
+  ShapedType o = typeOf(getInits()[0]);
+  unsigned lastOfK = k.getRank() - 1;
+  // (C1)
+  if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"o", o, 1})) ||
+      failed(verifySameExtent(*this, "D", {"q", q, 2}, {"k", k, lastOfK})))
+    return failure();
+  if (getV()) {
+    ShapedType v = typeOf(getV());
+    // (C1)
+    if (k.getRank() != 3)
+      return emitOpError() << "expects 'k' to be S x H x D with 'v', got " << k;
+    if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"k", k, 1})) ||
+        failed(verifySameExtent(*this, "H", {"q", q, 1}, {"v", v, 1})))
+      return failure();
+    // (C2)
+    if (failed(verifySameExtent(*this, "dv", {"v", v, 2}, {"o", o, 2})))
+      return failure();
+  } else if (int64_t dv = o.getDimSize(2), columns = k.getDimSize(lastOfK);
+             ShapedType::isStatic(dv) && ShapedType::isStatic(columns) &&
+             dv > columns) {
+    // (C2)
+    return emitOpError() << "expects dv to be at most D without 'v', got " << dv
+                         << " in " << o << " and " << columns << " in " << k;
+  }
+  // (C3)
+  if (failed(verifyBatch(*this, "k", !getV() && k.getRank() == 3, getK(),
+                         getCuSeqlens(), getPastLens(), getBlockTable())))
+    return failure();
+  // (C4)
+  if (failed(verifyRowsAndHeads(*this, q, getInits())))
+    return failure();
+  // (C5)
+  if (!getItem().empty() && getItem().size() != 2)
+    return emitOpError() << "expects no value or two in 'item', got "
+                         << getItem().size();
+  // (C6)
+  return verifyDestinationStyle(*this);
+}

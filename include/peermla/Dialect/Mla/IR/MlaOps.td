@@ -227,7 +227,8 @@ def Mla_AttentionOp
     `past_lens` and `block_table`, `kv` is `T x (dc + dr)` and row `j` of sequence
     `b` is row `cu_seqlens[b] + j`; with them `kv` is a paged cache. Rows past a
     sequence's length may hold any bits and never reach a result. A query that
-    sees no key yields 0 and `lse` = -inf.
+    sees no key yields 0 and `lse` = -inf, and so does a token outside all
+    sequences. A key row whose block is out of range counts as zeros.
 
     The op says nothing about the form: `peermla-choose-attention-form` expands
     the latent (keys and values per head) or absorbs `w_uk` into the queries.
