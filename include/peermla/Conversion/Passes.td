@@ -7,6 +7,75 @@
 include "mlir/Pass/PassBase.td"
 
 //===----------------------------------------------------------------------===//
+// The reference: model ops to plain loops in f64
+//===----------------------------------------------------------------------===//
+
+def BindExterns : Pass<"peermla-bind-externs", "mlir::ModuleOp"> {
+  let summary = "Turn the extern globals a function reads into its arguments";
+  let description = [{
+    Weights become the last arguments of each function that reads them, in the
+    order of the globals, and say their names. Numerics: unchanged.
+
+    ```mlir
+    ml_program.global private @"o_proj.weight"(#ml_program.extern : tensor<4x6xf32>) : tensor<4x6xf32>
+    func.func @forward(%x: tensor<?x4xf32>) {
+      %w = ml_program.global_load_const @"o_proj.weight" : tensor<4x6xf32>
+    ```
+    becomes
+    ```mlir
+    func.func @forward(%x: tensor<?x4xf32>,
+                       %w: tensor<4x6xf32> {peermla.weight = "o_proj.weight"}) {
+    ```
+  }];
+}
+
+def WidenFloats : Pass<"peermla-widen-floats", "mlir::ModuleOp"> {
+  let summary = "Compute everything in f64";
+  let description = [{
+    Replaces every float type by f64, in types, constants and attributes alike, and
+    erases the conversions between floats. Numerics: all roundings disappear but
+    those of f64 itself.
+
+    ```mlir
+    %0 = arith.extf %x : bf16 to f32
+    %1 = arith.mulf %0, %w : f32
+    %2 = arith.truncf %1 : f32 to bf16
+    ```
+    becomes
+    ```mlir
+    %2 = arith.mulf %x, %w : f64
+    ```
+  }];
+}
+
+def ModelToReference
+    : InterfacePass<"peermla-model-to-reference", "mlir::FunctionOpInterface"> {
+  let summary = "Lower model ops on f64 memrefs to the plainest loops";
+  let description = [{
+    Each op of the MODEL stage, and each copy, becomes scalar loops that follow
+    its description term by term. Numerics: those of f64, sums from the left.
+
+    ```mlir
+    mla.positions ins(%cu : memref<?xi32>) outs(%p : memref<?xi32>)
+    ```
+    becomes
+    ```mlir
+    scf.for %t = %c0 to %T step %c1 {
+      memref.store %c0_i32, %p[%t] : memref<?xi32>
+    }
+    scf.for %b = %c0 to %B step %c1 {
+      ...
+      scf.for %t = %begin to %end step %c1 {
+        ...
+        memref.store %position, %p[%t] : memref<?xi32>
+    ```
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::math::MathDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // Model ops on memrefs to loops and vectors, for the CPU
 //===----------------------------------------------------------------------===//
 
@@ -52,6 +121,34 @@ def LowerExperts : InterfacePass<"peermla-lower-experts", "mlir::FunctionOpInter
 
     Numerics: the order of the f32 additions is fixed; it depends on neither the
     number of tokens nor the number of threads.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::math::MathDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect"];
+}
+
+def LowerRope : InterfacePass<"peermla-lower-rope", "mlir::FunctionOpInterface"> {
+  let summary = "Lower positions, rotations and cache writes to loops";
+  let description = [{
+    `mla.positions`, `mla.rope_table`, `mla.rope` and `mla.cache_append` on memrefs
+    become one work item per token (`mla.positions`: loops of the host function).
+    A rotation in place leaves the other columns alone. Cache writes out of range
+    are left out.
+
+    ```mlir
+    mla.rope ins(%x, %t : memref<?x4x12xf32>, memref<?x4xf32>)
+        outs(%x : memref<?x4x12xf32>)
+    ```
+    becomes
+    ```mlir
+    scf.forall (%token) in (%T) {
+      scf.for %head = %c0 to %c4 step %c1 {
+        %pairs = vector.load %x[%token, %head, %c8] : memref<?x4x12xf32>, vector<4xf32>
+        %even, %odd = vector.deinterleave %pairs : vector<4xf32> -> vector<2xf32>
+        ...
+    ```
+    Numerics: as the ops say; angles, cosines and sines are f64.
   }];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::math::MathDialect",
@@ -149,4 +246,82 @@ def DescribeModel : Pass<"peermla-describe-model", "mlir::ModuleOp"> {
     modules, and marks those that the runtime calls with `peermla.packed`. Numerics:
     unchanged.
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// The end of the CPU lowering
+//===----------------------------------------------------------------------===//
+
+def ExpandMath : Pass<"peermla-expand-math"> {
+  let summary = "Compute elementwise functions in f32 without calls";
+  let description = [{
+    `math.exp`, `math.exp2`, `math.erf`, `math.tanh` and `math.rsqrt` on f32, scalars
+    and vectors of any shape, become arithmetic. Other types and functions stay
+    for libm.
+
+    Numerics: errors against exact values, in units in the last place of the
+    result: exp and exp2 1.5 (results below 2^-125 become 0), erf 2.5, tanh 3.5;
+    rsqrt is the rounded reciprocal of the rounded root. NaN stays NaN and limits
+    at infinity are exact.
+
+    ```mlir
+    %y = math.exp2 %x : vector<16xf32>
+    ```
+    becomes, with n = round(x) and f = x - n in [-1/2, 1/2],
+    ```mlir
+    %n = ... // clamp, add and subtract 1.5 * 2^23
+    %p = math.fma ... // 2^(f+1), a polynomial
+    %y = arith.mulf %p, %scale : vector<16xf32> // scale = 2^(n-1)
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::math::MathDialect"];
+}
+
+def LegalizeBf16 : Pass<"peermla-legalize-bf16"> {
+  let summary = "Store bf16 as i16 in the LLVM dialect";
+  let description = [{
+    Every bf16 in types and constants becomes i16; conversions from and to f32
+    become integer arithmetic, or the instruction of a level that has one. Ops that
+    compute in bf16 are errors, except pair products of such a level.
+
+    Numerics: conversion rounds to nearest even and keeps NaN quiet; an
+    instruction (levels x86-64-v4-bf16 and amx) treats subnormal numbers as zero.
+
+    ```mlir
+    %f = llvm.fpext %x : vector<16xbf16> to vector<16xf32>
+    ```
+    becomes
+    ```mlir
+    %w = llvm.zext %x : vector<16xi16> to vector<16xi32>
+    %s = llvm.shl %w, %c16 : vector<16xi32>
+    %f = llvm.bitcast %s : vector<16xi32> to vector<16xf32>
+    ```
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
+}
+
+def PackEntryArguments : Pass<"peermla-pack-entry-arguments"> {
+  let summary = "Make functions that take their arguments as an array of words";
+  let description = [{
+    For every `llvm.func` with the attribute `peermla.packed`, a function of the
+    name with `.packed` appended takes one pointer, loads the arguments from 64-bit
+    words, calls the first one and returns its result. The attribute is removed.
+    Numerics: unchanged.
+
+    ```mlir
+    llvm.func @f(%p: !llvm.ptr, %n: i64) attributes {peermla.packed}
+    ```
+    is joined by
+    ```mlir
+    llvm.func @f.packed(%words: !llvm.ptr) {
+      %p = llvm.load %words : !llvm.ptr -> !llvm.ptr
+      %a = llvm.getelementptr %words[1] : (!llvm.ptr) -> !llvm.ptr, i64
+      %n = llvm.load %a : !llvm.ptr -> i64
+      llvm.call @f(%p, %n) : (!llvm.ptr, i64) -> ()
+      llvm.return
+    }
+    ```
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
 }

@@ -244,6 +244,14 @@ void KernelBuilder::store(Value vector, const Row &row, Value column) {
   vector::StoreOp::create(*this, vector, row.buffer, row.at(column));
 }
 
+void KernelBuilder::copy(const Row &from, Value fromColumn, const Row &to,
+                         Value toColumn, int64_t width) {
+  Type element = cast<MemRefType>(from.buffer.getType()).getElementType();
+  Value vector = vector::LoadOp::create(*this, vectorOf(width, element),
+                                        from.buffer, from.at(fromColumn));
+  vector::StoreOp::create(*this, vector, to.buffer, to.at(toColumn));
+}
+
 void KernelBuilder::prefetch(const Row &row, int64_t extent, int64_t lines) {
   auto type = cast<MemRefType>(row.buffer.getType());
   int64_t perLine = lineBytes * 8 / type.getElementTypeBitWidth();

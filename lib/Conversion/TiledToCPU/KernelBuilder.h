@@ -97,6 +97,9 @@ public:
   mlir::Value load(const Row &row, mlir::Value column, int64_t width);
   /// Rounds to the buffer's element type.
   void store(mlir::Value vector, const Row &row, mlir::Value column);
+  /// Moves `width` elements between rows of one element type.
+  void copy(const Row &from, mlir::Value fromColumn, const Row &to,
+            mlir::Value toColumn, int64_t width);
   /// Asks for the first lines of a row.
   void prefetch(const Row &row, int64_t extent, int64_t lines);
   /// row[0 .. extent - 1] = value, a scalar of the element type.
