@@ -5,14 +5,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "peermla/InitAll.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Dialect/Peer/IR/PeerBufferization.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
+#include "peermla/Pipelines/Pipelines.h"
+#include "peermla/Transforms/Passes.h"
 
 void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -22,4 +24,8 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   peer::registerBufferizableOpInterfaceExternalModels(registry);
 }
 
-void peermla::registerAllPasses() { mlir::registerAllPasses(); }
+void peermla::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerPeermlaTransformsPasses();
+  registerPipelines();
+}

@@ -1,7 +1,188 @@
-//===- Passes.td - passes (Transforms) ---------------------------------------------===//
+//===- Passes.td - passes that keep the dialects --------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
+#ifndef PEERMLA_TRANSFORMS_PASSES_TD
+#define PEERMLA_TRANSFORMS_PASSES_TD
+
 include "mlir/Pass/PassBase.td"
+
+def SplitTargets : Pass<"peermla-split-targets", "mlir::ModuleOp"> {
+  let summary = "Make one nested module per target";
+  let description = [{
+    Everything that depends on a machine (tile sizes, packing, registers) is
+    decided in a nested module of its own. The outer module keeps its name and its
+    attributes. Numerics: unchanged.
+
+    ```mlir
+    module @m { func.func @forward(...) {...} }
+    ```
+    becomes
+    ```mlir
+    module @m {
+      module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"} {
+        func.func @forward(...) {...}
+      }
+      module @cpu_x86_64_v4 attributes {peermla.level = "x86-64-v4"} {
+        func.func @forward(...) {...}
+      }
+    }
+    ```
+  }];
+  let options = [
+    ListOption<"cpuLevels", "cpu-levels", "std::string",
+               "CPU levels to compile for">
+  ];
+}
+
+def ChooseAttentionForm
+    : InterfacePass<"peermla-choose-attention-form",
+                    "mlir::FunctionOpInterface"> {
+  let summary = "Rewrite latent attention into its expanded or absorbed form";
+  let description = [{
+    `expand` makes keys and values per head from the latent; `absorb` carries the
+    queries into the latent space and the result back. Per head, expanded costs
+    `s_k dc (dn+dv) + s_q s_k (dn+dr+dv)` multiply-adds and absorbed
+    `s_q dc (dn+dv) + s_q s_k (2 dc + dr)`. Without a cache all keys are new
+    (s_q = s_k) and attention is expanded; over a paged cache it is absorbed. The
+    option or an attribute `peermla.form` of an op overrides the choice; a paged
+    cache can only be absorbed.
+
+    Numerics: the two forms agree to rounding; queries in the latent space, keys
+    and values are rounded to the storage type.
+
+    ```mlir
+    %o = mla.attention causal scale(0.2) ins(%q, %kv, %w_uk, %w_uv) ragged(%cu) outs(%i)
+    ```
+    becomes, absorbed,
+    ```mlir
+    %ql = linalg.generic ... ins(%q_nope, %w_uk)
+    %z = mla.online_attention causal scale(0.2) ins(%ql_pe, %kv) ragged(%cu) outs(%zi)
+    %o = linalg.generic ... ins(%z, %w_uv)
+    ```
+  }];
+  let options = [
+    Option<"form", "form", "std::string", "\"\"",
+           "`expand` or `absorb` for every op, else by cost">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def DecomposeRetrieve
+    : InterfacePass<"peermla-decompose-retrieve", "mlir::FunctionOpInterface"> {
+  let summary = "Split product-key retrieval into scores and selection";
+  let description = [{
+    Scores become matrix products, which tile-and-fuse computes where
+    `peer.select` consumes them, and norms become elementwise ops on queries and
+    keys. Numerics: normalised queries and keys are rounded to the storage type.
+
+    ```mlir
+    %g, %i = peer.retrieve softmax ins(%q, %k0, %k1) outs(%gi, %ii)
+    ```
+    becomes
+    ```mlir
+    %s0 = linalg.generic ... ins(%q0, %k0) outs(%z0 : tensor<?x8x1024xf32>)
+    %s1 = linalg.generic ... ins(%q1, %k1) outs(%z1 : tensor<?x8x1024xf32>)
+    %g, %i = peer.select softmax ins(%s0, %s1) outs(%gi, %ii)
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::linalg::LinalgDialect",
+                           "mlir::math::MathDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def FuseElementwise
+    : InterfacePass<"peermla-fuse-elementwise", "mlir::FunctionOpInterface"> {
+  let summary = "Merge chains of elementwise ops";
+  let description = [{
+    A producer with one use is merged into its elementwise consumer. Matrix
+    products and reductions stay ops of their own: what is computed with their tiles
+    is for tile-and-fuse to decide. Numerics: a rounding between the two ops is
+    kept.
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect"];
+}
+
+def PrepareWeights : Pass<"peermla-prepare-weights", "mlir::ModuleOp"> {
+  let summary = "Move work on weights alone to the creation of a session";
+  let description = [{
+    What depends on weights alone is computed once per session by functions with
+    the attribute `peermla.prepare`, one per prepared weight; entries load the
+    result. Weights of matrix products are packed for the register tile of the
+    target: `[.., n, k]` becomes `[.., n/NR, k/KP, NR, KP]`, with KP = 2 where the
+    target has a pair product and n padded with zeros.
+
+    Numerics: unchanged.
+
+    ```mlir
+    %w = ml_program.global_load_const @w : tensor<96x64xf32>
+    %y = linalg.matmul ... ins(%x, %w)
+    ```
+    becomes
+    ```mlir
+    %w = ml_program.global_load_const @prepared.w : tensor<2x64x48xf32>
+    %y = linalg.generic ... ins(%x, %w) outs(%init : tensor<?x2x48xf32>)
+    ```
+    and
+    ```mlir
+    func.func @prepared.w(%w: tensor<96x64xf32>) -> tensor<2x64x48xf32> attributes {peermla.prepare}
+    ```
+  }];
+  let statistics = [
+    Statistic<"numPacked", "num-packed", "Weights of matrix products packed">,
+    Statistic<"numHoisted", "num-hoisted", "Other values moved to preparation">
+  ];
+  let dependentDialects = ["mlir::linalg::LinalgDialect",
+                           "mlir::ml_program::MLProgramDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def SelectSchedules
+    : InterfacePass<"peermla-select-schedules", "mlir::FunctionOpInterface"> {
+  let summary = "Decide what becomes a kernel and how it is cut";
+  let description = [{
+    Every op that becomes a kernel of its own gets the attribute
+    `peermla.schedule`; an op without it is computed inside the kernel that
+    consumes it. A producer joins its consumer when each of its tiles is used once
+    or recomputing it is cheaper than storing it: epilogues of matrix products,
+    sums of rows under the elementwise op that reads them, scores under selection.
+    Each decision is a remark. An op that has the attribute keeps it. Numerics:
+    unchanged.
+  }];
+  let dependentDialects = ["peermla::tile::TileDialect"];
+}
+
+def TileAndFuse
+    : InterfacePass<"peermla-tile-and-fuse", "mlir::FunctionOpInterface"> {
+  let summary = "Cut every scheduled op into one scf.forall and fuse producers";
+  let description = [{
+    Numerics: unchanged, reductions are not split.
+
+    ```mlir
+    %acc = linalg.matmul ins(%x, %w) outs(%zero)
+    %y = linalg.generic ins(%acc, %residual) {peermla.schedule = #tile.schedule<block = [32, 4]>}
+    ```
+    becomes
+    ```mlir
+    %y = scf.forall (%i, %j) in (%m, 12) shared_outs(%o = %init) {
+      %t0 = linalg.fill ...
+      %t1 = linalg.matmul ...
+      %t2 = linalg.generic ...
+      scf.forall.in_parallel { tensor.parallel_insert_slice %t2 into %o ... }
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numTiled", "num-tiled", "Kernels made">
+  ];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+#endif // PEERMLA_TRANSFORMS_PASSES_TD

@@ -27,7 +27,8 @@ MemRefType getMemRefType(Type type) {
   return MemRefType::get(tensor.getShape(), tensor.getElementType());
 }
 
-struct EntriesToMemrefs : impl::EntriesToMemrefsBase<EntriesToMemrefs> {
+struct EntriesToMemrefs
+    : peermla::impl::EntriesToMemrefsBase<EntriesToMemrefs> {
   using Base::Base;
 
   void runOnOperation() override {
@@ -36,6 +37,16 @@ struct EntriesToMemrefs : impl::EntriesToMemrefsBase<EntriesToMemrefs> {
            function->hasAttr("peermla.prepare")) &&
           failed(convert(function)))
         return signalPassFailure();
+    // What is left of globals: which function prepares which weight.
+    for (auto global : llvm::make_early_inc_range(
+             getOperation().getOps<ml_program::GlobalOp>())) {
+      if (auto by =
+              global->getAttrOfType<FlatSymbolRefAttr>("peermla.prepared_by"))
+        if (auto function =
+                getOperation().lookupSymbol<func::FuncOp>(by.getValue()))
+          function->setAttr("peermla.prepares", global.getSymNameAttr());
+      global.erase();
+    }
   }
 
   LogicalResult convert(func::FuncOp function) {

@@ -18,7 +18,7 @@ using namespace peermla;
 
 namespace {
 
-struct LowerLaunches : impl::LowerLaunchesBase<LowerLaunches> {
+struct LowerLaunches : peermla::impl::LowerLaunchesBase<LowerLaunches> {
   using Base::Base;
 
   void runOnOperation() override {

@@ -57,6 +57,7 @@ private:
   State drain(SortedList &list, Value lanesToVisit, State state, bool byIndex,
               function_ref<std::pair<Value, Value>(Value)> entryAt);
   Value firstLanes(Value count, int64_t width);
+  Value flattenPanels(Value panels);
   void writeResults(SortedList &list, Row powers, Value sawNan,
                     ArrayRef<Value> place);
   Value isNan(Value x) {
@@ -81,7 +82,12 @@ LogicalResult SelectKernel::verify() {
     if (!type.getElementType().isF32() && !type.getElementType().isInteger(32))
       return op->emitOpError()
              << "expects '" << name << "' to be f32 or i32, got " << type;
-    if (type.isDynamicDim(2))
+    if (type.getRank() == 4 &&
+        !memref::CollapseShapeOp::isGuaranteedCollapsible(type,
+                                                          {{0}, {1}, {2, 3}}))
+      return op->emitOpError() << "expects the panels of '" << name
+                               << "' to be contiguous, got " << type;
+    if (type.isDynamicDim(type.getRank() - 1))
       return op->emitOpError()
              << "expects '" << name << "' to have a static last dimension, got "
              << type;
@@ -92,12 +98,15 @@ LogicalResult SelectKernel::verify() {
 void SelectKernel::lower() {
   Value T = b.extent(op.getGatesInit(), 0), h = b.extent(op.getGatesInit(), 1);
   unsigned D = op.getScores().size();
+  SmallVector<Value> scores;
+  for (Value panels : op.getScores())
+    scores.push_back(flattenPanels(panels));
   b.parallel({T}, [&](ValueRange item) {
     SortedList best(b, k), other(b, k), folded(b, k);
     Row powers{b.scratch({k}, b.getF32Type()), {}};
     b.loop(b.index(0), h, 1, [&](Value head) {
       auto scoresOf = [&](unsigned i) {
-        return Row{op.getScores()[i], {item[0], head}};
+        return Row{scores[i], {item[0], head}};
       };
       Value sawNan = arith::ConstantOp::create(b, b.getBoolAttr(false));
       sawNan = scan(best, scoresOf(0), op.getNumKeys(0), sawNan);
@@ -110,6 +119,15 @@ void SelectKernel::lower() {
       writeResults(*lhs, powers, sawNan, {item[0], head});
     });
   });
+}
+
+/// Scores in panels as rows: T x h x panels x NR -> T x h x (panels NR).
+Value SelectKernel::flattenPanels(Value panels) {
+  auto type = cast<MemRefType>(panels.getType());
+  if (type.getRank() == 3)
+    return panels;
+  SmallVector<ReassociationIndices> groups{{0}, {1}, {2, 3}};
+  return memref::CollapseShapeOp::create(b, panels, groups);
 }
 
 /// Lanes 0 .. count - 1.

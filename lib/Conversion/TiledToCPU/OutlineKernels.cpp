@@ -32,7 +32,7 @@ Value ceilDiv(ImplicitLocOpBuilder &b, Value value, Value divisor) {
       {OpFoldResult(value), OpFoldResult(divisor)});
 }
 
-struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
+struct OutlineKernels : peermla::impl::OutlineKernelsBase<OutlineKernels> {
   using Base::Base;
 
   void runOnOperation() override {

@@ -85,7 +85,7 @@ int64_t staticBytes(MemRefType type) {
   return bytes;
 }
 
-struct PlanWorkspace : impl::PlanWorkspaceBase<PlanWorkspace> {
+struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   using Base::Base;
 
   void runOnOperation() override {

@@ -68,7 +68,13 @@ RetrieveOp::generateResultTileValue(OpBuilder &builder, unsigned result,
 
 /// Loops: token, head.
 static OperandLoops getOperandLoops(SelectOp op) {
-  OperandLoops loops(op->getNumOperands(), {0, 1, -1});
+  OperandLoops loops;
+  for (Value operand : op->getOperands()) {
+    SmallVector<int> dims(cast<ShapedType>(operand.getType()).getRank(), -1);
+    dims[0] = 0;
+    dims[1] = 1;
+    loops.push_back(dims);
+  }
   return loops;
 }
 

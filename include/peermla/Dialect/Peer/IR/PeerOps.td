@@ -189,9 +189,13 @@ def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
     gates[t, h, :] = score_function(scores[t, h, :])
     ```
 
-    Order, ties and NaN as in `peer.retrieve`.
+    Order, ties and NaN as in `peer.retrieve`. Scores may lie in panels, as matrix
+    products leave them: dimensions from the third on are flattened, and what lies
+    past `num_keys[i]` is not read.
 
-    * (C1) there is at least one `scores_i`; all agree with `gates` in `T` and `h`.
+    * (C1) there is at least one `scores_i` and one element of `num_keys` for each; all
+      agree with `gates` in `T` and `h`; flattened, `scores_i` has at least
+      `num_keys[i]` columns.
     * (C2) the destinations are `gates`, `indices` and, if asked for, `scores`, all of
       one shape.
     * (C3) `1 <= k <= N` with N the product of all `n_i`, and N - 1 fits i32.
@@ -199,12 +203,13 @@ def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
       memrefs there are none.
   }];
   let arguments = (ins
-    Variadic<Peermla_WideOf<[3]>>:$scores,
+    Variadic<Peermla_WideOf<[3, 4]>>:$scores,
     Variadic<Peermla_ShapedOf<[F32, F64, I32], [3]>>:$inits,
-    Peer_ScoreFunctionProp:$score_function);
+    Peer_ScoreFunctionProp:$score_function,
+    DenseI64ArrayAttr:$num_keys);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    $score_function attr-dict
+    $score_function `num_keys` `(` $num_keys `)` attr-dict
     `ins` `(` $scores `:` type($scores) `)`
     `outs` `(` $inits `:` type($inits) `)`
     (`->` type($results)^)?
@@ -218,10 +223,7 @@ def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
       return getInits().size() > 2 ? getInits()[2] : ::mlir::Value();
     }
     /// n_i, the number of sub-keys of dimension i.
-    int64_t getNumKeys(unsigned i) {
-      return ::mlir::cast<::mlir::ShapedType>(getScores()[i].getType())
-          .getDimSize(2);
-    }
+    int64_t getNumKeys(unsigned i) { return getNumKeys()[i]; }
     /// k, the experts kept per token and head.
     int64_t getK() {
       return ::mlir::cast<::mlir::ShapedType>(getInits()[0].getType())

@@ -1,0 +1,76 @@
+//===- Pipelines.h - the stages of the compiler, in order -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Model IR goes in; each stage ends in IR that can be printed and read.
+// Pipelines.cpp lists the passes of each: it is the compiler's table of
+// contents.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_PIPELINES_PIPELINES_H
+#define PEERMLA_PIPELINES_PIPELINES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassOptions.h"
+#include <optional>
+
+namespace mlir {
+class OpPassManager;
+class PassManager;
+} // namespace mlir
+
+namespace peermla {
+
+/// What the compiler can stop after, in order.
+enum class Stage {
+  Model,   ///< func, linalg, tensor, peer, mla
+  Tiled,   ///< one module per target, one scf.forall per kernel
+  Buffers, ///< the same on memrefs
+  Cpu,     ///< kernels as vector loops, a planned workspace
+  Llvm     ///< the LLVM dialect
+};
+
+/// The stage of that name (`model`, `tiled`, `buffers`, `cpu`, `llvm`), or
+/// nothing.
+std::optional<Stage> getStage(llvm::StringRef name);
+/// All names, in order.
+llvm::ArrayRef<llvm::StringRef> getStageNames();
+
+/// Options of all stages.
+struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
+  ListOption<std::string> cpuLevels{
+      *this, "cpu-levels",
+      llvm::cl::desc("CPU levels to compile for (default: all of the host's "
+                     "architecture)")};
+  Option<std::string> attentionForm{
+      *this, "attention-form",
+      llvm::cl::desc("`expand` or `absorb`; default: by cost"),
+      llvm::cl::init("")};
+};
+
+/// Model IR -> one module per target, kernels cut and fused.
+void buildTiledPipeline(mlir::OpPassManager &pm,
+                        const PipelineOptions &options = {});
+/// Tiled -> destinations given by the caller, tensors as memrefs.
+void buildBuffersPipeline(mlir::OpPassManager &pm,
+                          const PipelineOptions &options = {});
+/// Buffers -> vector loops, outlined kernels, one workspace, described entries.
+void buildCpuPipeline(mlir::OpPassManager &pm,
+                      const PipelineOptions &options = {});
+/// Cpu -> the LLVM dialect.
+void buildLlvmPipeline(mlir::OpPassManager &pm,
+                       const PipelineOptions &options = {});
+
+/// All stages from model IR up to and including `last`.
+void buildPipeline(mlir::OpPassManager &pm, Stage last,
+                   const PipelineOptions &options = {});
+
+/// Registers each stage as `peermla-to-<stage>`.
+void registerPipelines();
+
+} // namespace peermla
+
+#endif // PEERMLA_PIPELINES_PIPELINES_H

@@ -1,0 +1,205 @@
+//===- DescribeModel.cpp - metadata for the runtime -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads the arguments of entries and preparations as EntriesToMemrefs left
+// them. The text's schema is documented in include/peermla/Runtime/Metadata.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "peermla/Conversion/Passes.h"
+#include "peermla/Support/TargetInfo.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_DESCRIBEMODEL
+#include "peermla/Conversion/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+namespace json = llvm::json;
+
+namespace {
+
+std::string dtypeName(Type type) {
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  return name;
+}
+
+json::Array staticShape(ShapedType type) {
+  json::Array shape;
+  for (int64_t extent : type.getShape())
+    shape.push_back(extent);
+  return shape;
+}
+
+struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    json::Array programs, entries;
+    for (auto nested : getOperation().getOps<ModuleOp>()) {
+      const CpuLevel *level = CpuLevel::of(nested);
+      if (!level) {
+        nested.emitOpError("expects 'peermla.level' to name a CPU level");
+        return signalPassFailure();
+      }
+      makeNamesUnique(nested, *level);
+      json::Array described;
+      FailureOr<json::Object> program =
+          describeProgram(nested, *level, described);
+      if (failed(program))
+        return signalPassFailure();
+      programs.push_back(std::move(*program));
+      if (entries.empty())
+        entries = std::move(described);
+    }
+    json::Array sources;
+    for (auto &[name, type] : weights)
+      sources.push_back(
+          json::Object{{"name", name},
+                       {"dtype", dtypeName(type.getElementType())},
+                       {"shape", staticShape(type)}});
+    json::Object metadata{{"schema", 1},
+                          {"model", getOperation().getName().value_or("model")},
+                          {"compiler", "peermla 0.1.0"},
+                          {"weights", std::move(sources)},
+                          {"entries", std::move(entries)},
+                          {"programs", std::move(programs)}};
+    std::string text =
+        llvm::formatv("{0}", json::Value(std::move(metadata))).str();
+    getOperation()->setAttr("peermla.metadata",
+                            StringAttr::get(&getContext(), text));
+  }
+
+  /// Appends the level to the name of each function; `peermla.entry` keeps the
+  /// name people use.
+  void makeNamesUnique(ModuleOp nested, const CpuLevel &level) {
+    for (auto function : nested.getOps<func::FuncOp>()) {
+      if (function->hasAttr("peermla.entry"))
+        function->setAttr("peermla.entry", function.getSymNameAttr());
+      auto name = StringAttr::get(&getContext(),
+                                  function.getName() + "." + level.symbol);
+      (void)SymbolTable::replaceAllSymbolUses(function, name, nested);
+      function.setSymNameAttr(name);
+    }
+  }
+
+  FailureOr<json::Object> describeProgram(ModuleOp nested,
+                                          const CpuLevel &level,
+                                          json::Array &described) {
+    llvm::StringMap<func::FuncOp> prepareOf;
+    for (auto function : nested.getOps<func::FuncOp>())
+      if (auto name = function->getAttrOfType<StringAttr>("peermla.prepares"))
+        prepareOf[name] = function;
+    llvm::MapVector<StringRef, unsigned> preparedIds;
+    json::Array prepared, entries;
+    auto getPrepared = [&](StringAttr name, MemRefType type) -> unsigned {
+      auto [known, isNew] = preparedIds.insert({name, preparedIds.size()});
+      if (!isNew)
+        return known->second;
+      json::Object object{{"name", name.getValue()},
+                          {"dtype", dtypeName(type.getElementType())},
+                          {"shape", staticShape(type)}};
+      if (func::FuncOp function = prepareOf.lookup(name)) {
+        json::Array sources;
+        for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
+          if (auto source =
+                  function.getArgAttrOfType<StringAttr>(i, "peermla.weight"))
+            sources.push_back(getSource(
+                source, cast<MemRefType>(function.getArgument(i).getType())));
+        function->setAttr("peermla.packed", UnitAttr::get(&getContext()));
+        object["function"] = function.getName().str() + ".packed";
+        object["workspace"] = workspaceOf(function, level);
+        object["sources"] = std::move(sources);
+      } else {
+        object["source"] = getSource(name, type);
+      }
+      prepared.push_back(std::move(object));
+      return known->second;
+    };
+
+    for (auto function : nested.getOps<func::FuncOp>()) {
+      auto name = function->getAttrOfType<StringAttr>("peermla.entry");
+      if (!name)
+        continue;
+      json::Array ids, arguments;
+      for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i) {
+        auto kind = function.getArgAttrOfType<StringAttr>(i, "peermla.kind");
+        if (!kind)
+          continue;
+        auto type = cast<MemRefType>(function.getArgument(i).getType());
+        if (kind == "weight")
+          ids.push_back(getPrepared(
+              function.getArgAttrOfType<StringAttr>(i, "peermla.weight"),
+              type));
+        else
+          arguments.push_back(describeArgument(function, i, kind, type));
+      }
+      described.push_back(json::Object{{"name", name.getValue()},
+                                       {"arguments", std::move(arguments)}});
+      function->setAttr("peermla.packed", UnitAttr::get(&getContext()));
+      entries.push_back(
+          json::Object{{"name", name.getValue()},
+                       {"function", function.getName().str() + ".packed"},
+                       {"workspace", workspaceOf(function, level)},
+                       {"prepared", std::move(ids)}});
+    }
+    return json::Object{{"level", level.name},
+                        {"prepared", std::move(prepared)},
+                        {"entries", std::move(entries)}};
+  }
+
+  static std::string workspaceOf(func::FuncOp function, const CpuLevel &level) {
+    StringRef name = function.getName();
+    name.consume_back(("." + level.symbol).str());
+    return (name + ".workspace." + level.symbol + ".packed").str();
+  }
+
+  static json::Object describeArgument(func::FuncOp function, unsigned i,
+                                       StringAttr kind, MemRefType type) {
+    auto name = function.getArgAttrOfType<StringAttr>(i, "peermla.name");
+    std::string text = name ? name.str() : (kind.getValue() + Twine(i)).str();
+    auto dims = function.getArgAttrOfType<ArrayAttr>(i, "peermla.dims");
+    json::Array shape;
+    for (auto [dim, extent] : llvm::enumerate(type.getShape())) {
+      if (!ShapedType::isDynamic(extent)) {
+        shape.push_back(extent);
+        continue;
+      }
+      StringRef symbol;
+      if (dims && dim < dims.size())
+        if (auto given = dyn_cast<StringAttr>(dims[dim]))
+          symbol = given;
+      if (symbol.empty())
+        shape.push_back(text + "_" + std::to_string(dim));
+      else
+        shape.push_back(symbol);
+    }
+    json::Object argument{{"name", text},
+                          {"kind", kind.getValue()},
+                          {"dtype", dtypeName(type.getElementType())},
+                          {"shape", std::move(shape)}};
+    if (auto check = function.getArgAttrOfType<StringAttr>(i, "peermla.check"))
+      argument["check"] = check.getValue();
+    return argument;
+  }
+
+  /// The number of a weight of the checkpoint.
+  unsigned getSource(StringAttr name, MemRefType type) {
+    weights.insert({name.getValue(), type});
+    return std::distance(weights.begin(), weights.find(name.getValue()));
+  }
+
+  llvm::MapVector<StringRef, MemRefType> weights;
+};
+
+} // namespace

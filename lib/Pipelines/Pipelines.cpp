@@ -1,0 +1,172 @@
+//===- Pipelines.cpp - the compiler's table of contents ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Pipelines/Pipelines.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Affine/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "peermla/Conversion/Passes.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace peermla;
+
+static const llvm::StringRef stageNames[] = {"model", "tiled", "buffers", "cpu",
+                                             "llvm"};
+
+ArrayRef<StringRef> peermla::getStageNames() { return stageNames; }
+
+std::optional<Stage> peermla::getStage(StringRef name) {
+  const auto *found = llvm::find(stageNames, name);
+  if (found == std::end(stageNames))
+    return std::nullopt;
+  return static_cast<Stage>(found - std::begin(stageNames));
+}
+
+/// The levels asked for; by default all of x86-64.
+static SmallVector<std::string> getLevels(const PipelineOptions &options) {
+  SmallVector<std::string> levels(options.cpuLevels.begin(),
+                                  options.cpuLevels.end());
+  if (levels.empty())
+    for (const CpuLevel &level : CpuLevel::all())
+      if (level.architecture == "x86_64")
+        levels.push_back(level.name.str());
+  return levels;
+}
+
+static void addCleanup(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+//===----------------------------------------------------------------------===//
+// Model -> Tiled
+//===----------------------------------------------------------------------===//
+
+void peermla::buildTiledPipeline(OpPassManager &pm,
+                                 const PipelineOptions &options) {
+  SplitTargetsOptions targets;
+  targets.cpuLevels = getLevels(options);
+  pm.addPass(createSplitTargets(targets));
+  OpPassManager &target = pm.nest<ModuleOp>();
+
+  ChooseAttentionFormOptions form;
+  form.form = options.attentionForm;
+  target.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
+  target.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
+  addCleanup(target);
+  target.addNestedPass<func::FuncOp>(createFuseElementwise());
+  target.addPass(createPrepareWeights());
+  addCleanup(target);
+  // One value per extent, so that buffers of one size are seen to be.
+  target.addPass(memref::createResolveShapedTypeResultDimsPass());
+  addCleanup(target);
+  target.addNestedPass<func::FuncOp>(createSelectSchedules());
+  target.addNestedPass<func::FuncOp>(createTileAndFuse());
+  addCleanup(target);
+}
+
+//===----------------------------------------------------------------------===//
+// Tiled -> Buffers
+//===----------------------------------------------------------------------===//
+
+void peermla::buildBuffersPipeline(OpPassManager &pm,
+                                   const PipelineOptions &options) {
+  OpPassManager &target = pm.nest<ModuleOp>();
+  target.addPass(createEntriesToMemrefs());
+  target.addPass(bufferization::createEmptyTensorEliminationPass());
+  target.addPass(bufferization::createOneShotBufferizePass());
+  addCleanup(target);
+  target.addPass(memref::createFoldMemRefAliasOpsPass());
+  addCleanup(target);
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers -> Cpu
+//===----------------------------------------------------------------------===//
+
+void peermla::buildCpuPipeline(OpPassManager &pm,
+                               const PipelineOptions &options) {
+  OpPassManager &target = pm.nest<ModuleOp>();
+  // Named ops become loops, vectors and matrix products.
+  target.addNestedPass<func::FuncOp>(createLowerSelect());
+  target.addNestedPass<func::FuncOp>(createLowerExperts());
+  addCleanup(target);
+
+  // Kernels become functions of ranges of work items, buffers places in one
+  // workspace.
+  target.addPass(createOutlineKernels());
+  addCleanup(target);
+  target.addPass(createPlanWorkspace());
+  addCleanup(target);
+
+  // What is left of linalg becomes vector loops.
+  //LC target.addNestedPass<func::FuncOp>(createLowerContractions());
+  //LC target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
+  target.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  addCleanup(target);
+  pm.addPass(createDescribeModel());
+}
+
+//===----------------------------------------------------------------------===//
+// Cpu -> Llvm
+//===----------------------------------------------------------------------===//
+
+void peermla::buildLlvmPipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  OpPassManager &target = pm.nest<ModuleOp>();
+  //LC target.addNestedPass<func::FuncOp>(createExpandMath());
+  target.addPass(createConvertVectorToSCFPass());
+  target.addPass(memref::createExpandStridedMetadataPass());
+  target.addPass(createLowerAffinePass());
+  target.addPass(createLoopInvariantCodeMotionPass());
+  addCleanup(target);
+  target.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.x86Vector = true;
+  target.addPass(createConvertVectorToLLVMPass(vectors));
+  target.addPass(createConvertToLLVMPass());
+  target.addPass(createReconcileUnrealizedCastsPass());
+  addCleanup(target);
+  target.addPass(createLowerLaunches());
+  //LC target.addPass(createPackEntryArguments());
+  //LC target.addPass(createLegalizeBf16());
+}
+
+//===----------------------------------------------------------------------===//
+// All stages
+//===----------------------------------------------------------------------===//
+
+void peermla::buildPipeline(OpPassManager &pm, Stage last,
+                            const PipelineOptions &options) {
+  using Build = void (*)(OpPassManager &, const PipelineOptions &);
+  const Build stages[] = {nullptr, buildTiledPipeline, buildBuffersPipeline,
+                          buildCpuPipeline, buildLlvmPipeline};
+  for (int stage = 1; stage <= static_cast<int>(last); ++stage)
+    stages[stage](pm, options);
+}
+
+void peermla::registerPipelines() {
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-to-tiled", "Model IR to kernels on tensors, per target",
+      buildTiledPipeline);
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-tiled-to-buffers", "Kernels on tensors to kernels on memrefs",
+      buildBuffersPipeline);
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-buffers-to-cpu", "Kernels on memrefs to vector loops",
+      buildCpuPipeline);
+  PassPipelineRegistration<PipelineOptions>("peermla-cpu-to-llvm",
+                                            "Vector loops to the LLVM dialect",
+                                            buildLlvmPipeline);
+}

@@ -1,0 +1,101 @@
+//===- TileAndFuse.cpp - one scf.forall per kernel --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads `peermla.schedule`, decides nothing: ops with the attribute are tiled,
+// ops without it are fused where tiles of them are read.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Transforms/Passes.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_TILEANDFUSE
+#include "peermla/Transforms/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+namespace {
+
+constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
+
+struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (getOperation().isExternal())
+      return;
+    SmallVector<TilingInterface> roots;
+    for (Operation &op :
+         llvm::reverse(getOperation().getFunctionBody().front()))
+      if (op.hasAttr(scheduleName))
+        if (auto root = dyn_cast<TilingInterface>(op))
+          roots.push_back(root);
+    for (TilingInterface root : roots)
+      if (failed(tile(root)))
+        return signalPassFailure();
+    for (Operation &op : llvm::make_early_inc_range(
+             llvm::reverse(getOperation().getFunctionBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  LogicalResult tile(TilingInterface root) {
+    auto schedule = root->getAttrOfType<tile::ScheduleAttr>(scheduleName);
+    if (!schedule)
+      return root.emitOpError()
+             << "expects '" << scheduleName << "' to be a #tile.schedule, got "
+             << root->getAttr(scheduleName);
+    ArrayRef<int64_t> block = schedule.getBlock();
+    size_t loops = root.getLoopIteratorTypes().size();
+    if (block.size() != loops)
+      return root.emitOpError()
+             << "expects one block extent per loop, got " << block.size()
+             << " extents and " << loops << " loops";
+    if (llvm::all_of(block, [](int64_t extent) { return extent == 0; }))
+      return success();
+
+    IRRewriter rewriter(&getContext());
+    rewriter.setInsertionPoint(root);
+    scf::SCFTileAndFuseOptions options;
+    options.tilingOptions.setLoopType(
+        scf::SCFTilingOptions::LoopType::ForallOp);
+    options.tilingOptions.setTileSizes(
+        getAsIndexOpFoldResult(&getContext(), block));
+    options.setFusionControlFn(
+        [](tensor::ExtractSliceOp, OpResult producer,
+           bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
+          if (producer.getOwner()->hasAttr(scheduleName))
+            return std::nullopt;
+          return scf::SCFTileAndFuseOptions::ControlFnResult{};
+        });
+    FailureOr<scf::SCFTileAndFuseResult> result =
+        scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);
+    if (failed(result))
+      return root.emitOpError("cannot be tiled");
+    for (OpResult value : root->getResults())
+      if (Value replacement = result->replacements.lookup(value))
+        rewriter.replaceAllUsesWith(value, replacement);
+    if (Attribute id = root->getAttr("peermla.id"))
+      for (LoopLikeOpInterface loop : result->loops)
+        loop->setAttr("peermla.id", id);
+    for (Operation *op : result->tiledAndFusedOps)
+      op->removeAttr(scheduleName);
+    rewriter.eraseOp(root);
+    ++numTiled;
+    return success();
+  }
+};
+
+} // namespace
