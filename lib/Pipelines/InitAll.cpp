@@ -8,6 +8,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "peermla/Conversion/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -26,6 +27,7 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
 
 void peermla::registerAllPasses() {
   mlir::registerAllPasses();
+  registerPeermlaConversionPasses();
   registerPeermlaTransformsPasses();
   registerPipelines();
 }

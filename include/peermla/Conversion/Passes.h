@@ -9,6 +9,10 @@
 
 #include "mlir/Pass/Pass.h"
 
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
 namespace peermla {
 
 #define GEN_PASS_DECL
@@ -16,6 +20,9 @@ namespace peermla {
 
 #define GEN_PASS_REGISTRATION
 #include "peermla/Conversion/Passes.h.inc"
+
+/// Patterns of `peermla-expand-math`.
+void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace peermla
 

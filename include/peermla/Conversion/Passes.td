@@ -157,6 +157,71 @@ def LowerRope : InterfacePass<"peermla-lower-rope", "mlir::FunctionOpInterface">
 }
 
 //===----------------------------------------------------------------------===//
+// Linalg ops on memrefs to loops and vectors, for the CPU
+//===----------------------------------------------------------------------===//
+
+def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::FunctionOpInterface"> {
+  let summary = "Lower sums of products to register tiles";
+  let description = [{
+    A contraction of memrefs (linalg.matmul, a generic that multiplies and adds,
+    in f32, with inputs f32, f16 or bf16) becomes loops around tiles of rows and
+    columns whose sums stay in registers. The innermost dimension of the
+    accumulator must be the innermost one of an input, or be followed there by the
+    two terms of a bf16 pair, on levels that multiply pairs. Other contractions
+    are left alone. The tile follows from the level's registers, the block of
+    terms from its caches; `registers` and `inner` of the op's schedule replace
+    them. A fill of the accumulator with zero just before is folded.
+
+    ```mlir
+    linalg.matmul ins(%a, %b : memref<?x64xf32>, memref<64x16xf32>)
+        outs(%c : memref<?x16xf32>)
+    ```
+    becomes, for x86-64-v3,
+    ```mlir
+    scf.for %row = %c0 to %end step %c6 {
+      ...
+      %sums:12 = scf.for %k = %c0 to %c64 step %c1 iter_args(...) -> (vector<8xf32>, ...) {
+        %b0 = vector.load %b[%k, %c0] : memref<64x16xf32>, vector<8xf32>
+        ...
+        %sum = vector.fma %element, %b0, %carried : vector<8xf32>
+    ```
+    Numerics: products and sums are fused; pair products flush denormals.
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect", "mlir::x86vector::X86VectorDialect"];
+}
+
+def VectorizeGenerics : InterfacePass<"peermla-vectorize-generics", "mlir::FunctionOpInterface"> {
+  let summary = "Lower linalg ops on memrefs to loops over vectors";
+  let description = [{
+    Fills, copies (memref.copy too), elementwise ops and reductions. The innermost
+    dimension of the results is run over in vectors, or the innermost dimension of
+    the inputs that is summed. What cannot be done in vectors becomes scalar
+    loops; no linalg op on memrefs remains.
+
+    ```mlir
+    linalg.generic ... ins(%x : memref<?x64xf32>) outs(%sum : memref<?xf32>) // row sums
+    ```
+    becomes
+    ```mlir
+    scf.for %row = %c0 to %rows step %c1 {
+      %partial = scf.for %j = %c0 to %c64 step %c32 iter_args(%carried = %zero) -> (vector<32xf32>) {
+        %v = vector.load %x[%row, %j] : memref<?x64xf32>, vector<32xf32>
+        %next = arith.addf %carried, %v : vector<32xf32>
+        ...
+      %total = vector.reduction <add>, %partial fastmath<reassoc> : vector<32xf32> into f32
+    ```
+    Numerics: the order of sums over an innermost dimension changes.
+  }];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
 // The frame of a CPU program: buffers, kernels, workspace, calls
 //===----------------------------------------------------------------------===//
 
@@ -187,6 +252,27 @@ def EntriesToMemrefs : Pass<"peermla-entries-to-memrefs", "mlir::ModuleOp"> {
   }];
   let dependentDialects = ["mlir::bufferization::BufferizationDialect",
                            "mlir::memref::MemRefDialect"];
+}
+
+def CopiesToKernels
+    : InterfacePass<"peermla-copies-to-kernels", "mlir::FunctionOpInterface"> {
+  let summary = "Cut copies between buffers into work items";
+  let description = [{
+    A `memref.copy` outside all kernels (the join of two row parts, a result that
+    is a slice of a padded one) becomes a kernel over blocks of its first
+    dimension. Numerics: unchanged.
+
+    ```mlir
+    memref.copy %a, %b : memref<?x40xf32> to memref<?x40xf32>
+    ```
+    becomes
+    ```mlir
+    scf.forall (%i) = (0) to (%n) step (16) { memref.copy %a_i, %b_i }
+    ```
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::memref::MemRefDialect",
+                           "mlir::scf::SCFDialect"];
 }
 
 def OutlineKernels : Pass<"peermla-outline-kernels", "mlir::ModuleOp"> {
@@ -260,7 +346,7 @@ def ExpandMath : Pass<"peermla-expand-math"> {
     for libm.
 
     Numerics: errors against exact values, in units in the last place of the
-    result: exp and exp2 1.5 (results below 2^-125 become 0), erf 2.5, tanh 3.5;
+    result: exp and exp2 1.5 (results below 2^-125 may become 0), erf and tanh 2;
     rsqrt is the rounded reciprocal of the rounded root. NaN stays NaN and limits
     at infinity are exact.
 

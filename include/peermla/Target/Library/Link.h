@@ -1,0 +1,34 @@
+//===- Link.h - objects -> shared library ---------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Links with lld in this process, or with a linker the user names; no compiler
+// driver and no C development files are needed. Every symbol must be defined
+// (`-z defs`), so that a missing function shows when the library is built and
+// not when it is loaded; one symbol is exported.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_TARGET_LIBRARY_LINK_H
+#define PEERMLA_TARGET_LIBRARY_LINK_H
+
+#include "peermla/Target/Library/CodeGen.h"
+
+namespace peermla {
+
+struct LinkJob {
+  std::vector<Code> objects;
+  /// The exported symbol, and the name other programs load the library by.
+  std::string exported, soname;
+};
+
+/// Links `job` into the file `output`, which it creates.
+mlir::LogicalResult linkLibrary(mlir::Location loc, const LinkJob &job,
+                                const LibraryOptions &options,
+                                llvm::StringRef output);
+
+} // namespace peermla
+
+#endif // PEERMLA_TARGET_LIBRARY_LINK_H

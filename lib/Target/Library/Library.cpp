@@ -1,0 +1,143 @@
+//===- Library.cpp - from the LLVM dialect to a shared library ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Target/Library/Library.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Target/Library/CodeGen.h"
+#include "peermla/Target/Library/Link.h"
+#include "peermla/Target/Library/Metadata.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mlir;
+using namespace peermla;
+namespace fs = llvm::sys::fs;
+namespace path = llvm::sys::path;
+
+std::string peermla::getRuntimeArchive(StringRef toolPath) {
+  SmallString<128> archive(path::parent_path(path::parent_path(toolPath)));
+  path::append(archive, "lib", "libpeermla_runtime.a");
+  return archive.str().str();
+}
+
+LogicalResult peermla::printCode(ModuleOp model, Artifact artifact,
+                                 llvm::raw_ostream &os) {
+  FailureOr<Metadata> metadata = readMetadata(model);
+  if (failed(metadata))
+    return failure();
+  FailureOr<std::vector<Code>> codes =
+      compileLevels(metadata->levels, artifact);
+  if (failed(codes))
+    return failure();
+  for (const Code &code : *codes)
+    os << StringRef(code.data(), code.size());
+  return success();
+}
+
+/// The objects of all levels, then the one that describes the model.
+static FailureOr<std::vector<Code>> compileModel(ModuleOp model,
+                                                 const Metadata &metadata) {
+  FailureOr<std::vector<Code>> codes =
+      compileLevels(metadata.levels, Artifact::Objects);
+  if (failed(codes))
+    return failure();
+  llvm::LLVMContext context;
+  FailureOr<Code> object =
+      emitModelObject(model.getLoc(), *createModelModule(metadata, context),
+                      metadata.architecture);
+  if (failed(object))
+    return failure();
+  codes->push_back(std::move(*object));
+  return codes;
+}
+
+/// Writes a new file of its own name; the caller renames it when all is well.
+static LogicalResult writeFile(Location loc, StringRef path, StringRef text) {
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error);
+  if (!error) {
+    os << text;
+    os.close();
+    error = os.error();
+    os.clear_error();
+  }
+  if (error)
+    return emitError(loc) << "cannot write '" << path
+                          << "': " << error.message();
+  return success();
+}
+
+LogicalResult peermla::writeObjects(ModuleOp model,
+                                    const LibraryOptions &options) {
+  FailureOr<Metadata> metadata = readMetadata(model);
+  if (failed(metadata))
+    return failure();
+  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata);
+  if (failed(codes))
+    return failure();
+  if (std::error_code error = fs::create_directories(options.output))
+    return emitError(model.getLoc())
+           << "cannot create '" << options.output << "': " << error.message();
+  for (auto [i, code] : llvm::enumerate(*codes)) {
+    StringRef stem = i < metadata->levels.size()
+                         ? metadata->levels[i].level->name
+                         : StringRef("model");
+    std::string file = options.output + "/" + stem.str() + ".o";
+    if (failed(writeFile(model.getLoc(), file,
+                         StringRef(code.data(), code.size()))))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult peermla::writeLibrary(ModuleOp model,
+                                    const LibraryOptions &options) {
+  Location loc = model.getLoc();
+  FailureOr<Metadata> metadata = readMetadata(model);
+  if (failed(metadata))
+    return failure();
+  llvm::Triple host(llvm::sys::getDefaultTargetTriple());
+  if (metadata->architecture != host.getArchName())
+    return emitError(loc) << "cannot link a library for "
+                          << metadata->architecture << " on "
+                          << host.getArchName()
+                          << ": its runtime is not here; emit objects instead";
+  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata);
+  if (failed(codes))
+    return failure();
+
+  SmallString<128> header(options.output);
+  path::replace_extension(header, "h");
+  if (header == options.output)
+    return emitError(loc) << "expects the library's name to differ from its "
+                             "header's, got '"
+                          << options.output << "'";
+  // Beside the result, so that renaming is atomic.
+  SmallString<128> newLibrary, newHeader;
+  fs::createUniquePath(options.output + ".%%%%%%.tmp", newLibrary, false);
+  fs::createUniquePath(header + ".%%%%%%.tmp", newHeader, false);
+  llvm::scope_exit removeFiles([&] {
+    fs::remove(newLibrary);
+    fs::remove(newHeader);
+  });
+
+  LinkJob job{std::move(*codes), metadata->getApiName(),
+              path::filename(options.output).str()};
+  if (failed(linkLibrary(loc, job, options, newLibrary)) ||
+      failed(writeFile(loc, newHeader,
+                       createHeader(*metadata, path::filename(header)))))
+    return failure();
+  std::error_code error = fs::rename(newHeader, header);
+  if (!error)
+    error = fs::rename(newLibrary, options.output);
+  if (error)
+    return emitError(loc) << "cannot write '" << options.output
+                          << "': " << error.message();
+  return success();
+}
