@@ -156,6 +156,39 @@ def LowerRope : InterfacePass<"peermla-lower-rope", "mlir::FunctionOpInterface">
     "mlir::vector::VectorDialect"];
 }
 
+def LowerAttention : InterfacePass<"peermla-lower-attention", "mlir::FunctionOpInterface"> {
+  let summary = "Lower mla.online_attention to work items with a running softmax";
+  let description = [{
+    ```mlir
+    mla.online_attention causal scale(0.25)
+        ins(%q, %cache : memref<?x16x80xf32>, memref<?x?x80xf32>)
+        ragged(%cu : memref<?xi32>) paged(%past, %blocks : memref<?xi32>, memref<?x?xi32>)
+        outs(%o : memref<?x16x64xf32>)
+    ```
+    becomes
+    ```mlir
+    %items = memref.alloc(%bound) : memref<?x2xi32>     // (sequence, first token)
+    scf.forall (%item, %group, %split) in (%bound, 1, %splits) {
+      scf.for %block = %begin to %end step %c128 {
+        // keys of the page table to scratch memory
+        linalg.generic ... // S = K Q
+        // running softmax
+        linalg.generic ... // O += P V
+    ```
+    `block` of the op's schedule is tokens and heads of a work item, `inner` the
+    keys of a block.
+
+    Numerics: scores, softmax and accumulators are f32; probabilities are rounded
+    to bf16 where a pair product takes them, and stay f32 elsewhere. The order of
+    additions depends on the lengths of a sequence and, when there are few work
+    items, on that; never on the number of threads.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
+    "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
+}
+
 //===----------------------------------------------------------------------===//
 // Linalg ops on memrefs to loops and vectors, for the CPU
 //===----------------------------------------------------------------------===//
@@ -188,7 +221,7 @@ def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::Funct
     Numerics: products and sums are fused; pair products flush denormals.
   }];
   let dependentDialects = [
-    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::arith::ArithDialect",
     "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
     "mlir::vector::VectorDialect", "mlir::x86vector::X86VectorDialect"];
 }
@@ -216,7 +249,7 @@ def VectorizeGenerics : InterfacePass<"peermla-vectorize-generics", "mlir::Funct
     Numerics: the order of sums over an innermost dimension changes.
   }];
   let dependentDialects = [
-    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::arith::ArithDialect",
     "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
     "mlir::vector::VectorDialect"];
 }
