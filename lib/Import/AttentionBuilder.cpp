@@ -159,7 +159,7 @@ Value ModelBuilder::attention(const AttentionConfig &config, StringRef prefix,
       builder, named("o"), init.getType(), q, kv, wUk, wUv, batch.cuSeqlens,
       batch.pastLens, batch.blockTable, init,
       builder.getF64FloatAttr(softmaxScale(config.rope, config.dn, config.dr)),
-      /*causal=*/true);
+      /*causal=*/builder.getUnitAttr());
   identify(op, (prefix + "attention").str());
   return collapseFrom(op->getResult(0), 1, "o_heads");
 }

@@ -73,7 +73,7 @@ struct Rewriter {
     auto attention = mla::OnlineAttentionOp::create(
         b, types, q, keys, values, op.getCuSeqlens(), op.getPastLens(),
         op.getBlockTable(), /*item=*/ValueRange(), inits, op.getScaleAttr(),
-        op.getCausal());
+        op.getCausalAttr());
     if (Attribute id = op->getAttr("peermla.id"))
       attention->setAttr("peermla.id", id);
     return attention;

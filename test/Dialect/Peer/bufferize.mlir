@@ -6,14 +6,14 @@
 // CHECK-LABEL: func.func @retrieve_writes_all_destinations(
 //  CHECK-SAME:     %{{[^:]+}}: memref<?x2x6xf32>, %{{[^:]+}}: memref<5x3xf32>, %{{[^:]+}}: memref<7x3xf32>
 //  CHECK-SAME:     %[[G:.+]]: memref<?x2x4xf32>, %[[I:.+]]: memref<?x2x4xi32>, %[[S:.+]]: memref<?x2x4xf32>
-//       CHECK:   peer.retrieve softmax
+//       CHECK:   peer.retrieve sigmoid key_norm(l2)
 //  CHECK-SAME:     outs(%[[G]], %[[I]], %[[S]] :
 //       CHECK:   return %[[G]], %[[I]], %[[S]]
 func.func @retrieve_writes_all_destinations(
     %q: tensor<?x2x6xf32>, %k0: tensor<5x3xf32>, %k1: tensor<7x3xf32>,
     %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>, %s: tensor<?x2x4xf32>)
     -> (tensor<?x2x4xf32>, tensor<?x2x4xi32>, tensor<?x2x4xf32>) {
-  %0:3 = peer.retrieve softmax
+  %0:3 = peer.retrieve sigmoid key_norm(l2)
       ins(%q, %k0, %k1 : tensor<?x2x6xf32>, tensor<5x3xf32>, tensor<7x3xf32>)
       outs(%g, %i, %s : tensor<?x2x4xf32>, tensor<?x2x4xi32>, tensor<?x2x4xf32>)
       -> tensor<?x2x4xf32>, tensor<?x2x4xi32>, tensor<?x2x4xf32>
@@ -27,13 +27,13 @@ func.func @retrieve_writes_all_destinations(
 //  CHECK-SAME:     %[[X:.+]]: memref<3x6xf32>,
 //       CHECK:   %[[Y:.+]] = memref.alloc()
 //   CHECK-NOT:   memref.copy
-//       CHECK:   peer.expert_mlp gelu
+//       CHECK:   peer.expert_mlp silu
 //  CHECK-SAME:     outs(%[[Y]] : memref<3x6xf32>)
 //       CHECK:   return %[[Y]]
 func.func @experts_copy_nothing(
     %x: tensor<3x6xf32>, %i: tensor<3x2x4xi32>, %g: tensor<3x2x4xf32>,
     %down: tensor<35x1x6xf32>, %up: tensor<35x1x6xf32>) -> tensor<3x6xf32> {
-  %y = peer.expert_mlp gelu
+  %y = peer.expert_mlp silu
       ins(%x, %i, %g, %down, %up : tensor<3x6xf32>, tensor<3x2x4xi32>,
           tensor<3x2x4xf32>, tensor<35x1x6xf32>, tensor<35x1x6xf32>)
       outs(%x : tensor<3x6xf32>) -> tensor<3x6xf32>

@@ -426,12 +426,36 @@ func.func @retrieve_c6_result_count(
 
 // -----
 
+func.func @select_c1_columns(
+    %s0: memref<3x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
+    %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects 'scores_1' to have num_keys = 8 columns, got 'memref<3x2x7xf32>'}}
+  peer.select softmax num_keys([5, 8])
+      ins(%s0, %s1 : memref<3x2x5xf32>, memref<3x2x7xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
+  return
+}
+
+// -----
+
 func.func @select_c1_heads(
     %s0: memref<3x2x5xf32>, %s1: memref<3x4x7xf32>, %g: memref<3x2x4xf32>,
     %i: memref<3x2x4xi32>) {
   // expected-error @below {{expects 'scores_1' and 'gates' to agree in h, got 4 in 'memref<3x4x7xf32>' and 2 in 'memref<3x2x4xf32>'}}
-  peer.select softmax
+  peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : memref<3x2x5xf32>, memref<3x4x7xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
+  return
+}
+
+// -----
+
+func.func @select_c1_num_keys(
+    %s0: memref<3x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
+    %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects 'num_keys' to have one element per operand of 'scores', got 1 for 2}}
+  peer.select softmax num_keys([5])
+      ins(%s0, %s1 : memref<3x2x5xf32>, memref<3x2x7xf32>)
       outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
   return
 }
@@ -442,7 +466,7 @@ func.func @select_c1_tokens(
     %s0: memref<5x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
     %i: memref<3x2x4xi32>) {
   // expected-error @below {{expects 'scores_0' and 'gates' to agree in T, got 5 in 'memref<5x2x5xf32>' and 3 in 'memref<3x2x4xf32>'}}
-  peer.select softmax
+  peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : memref<5x2x5xf32>, memref<3x2x7xf32>)
       outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
   return
@@ -454,7 +478,7 @@ func.func @select_c2_shape(
     %s0: memref<3x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
     %i: memref<3x2x1xi32>) {
   // expected-error @below {{expects 'gates' and 'indices' to have one shape, got 'memref<3x2x4xf32>' and 'memref<3x2x1xi32>'}}
-  peer.select softmax
+  peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : memref<3x2x5xf32>, memref<3x2x7xf32>)
       outs(%g, %i : memref<3x2x4xf32>, memref<3x2x1xi32>)
   return
@@ -466,7 +490,7 @@ func.func @select_c3_k_above_n(
     %s0: memref<3x2x2xf32>, %s1: memref<3x2x3xf32>, %g: memref<3x2x9xf32>,
     %i: memref<3x2x9xi32>) {
   // expected-error @below {{expects k to be at most N, got k = 9 and N = 6}}
-  peer.select softmax
+  peer.select softmax num_keys([2, 3])
       ins(%s0, %s1 : memref<3x2x2xf32>, memref<3x2x3xf32>)
       outs(%g, %i : memref<3x2x9xf32>, memref<3x2x9xi32>)
   return
@@ -478,7 +502,7 @@ func.func @select_c4_result_type(
     %s0: tensor<3x2x5xf32>, %s1: tensor<3x2x7xf32>, %g: tensor<3x2x4xf32>,
     %i: tensor<3x2x4xi32>) {
   // expected-error @below {{expects results to have the types of their destinations, got 'tensor<3x2x5xf32>' for 'tensor<3x2x4xf32>'}}
-  %0:2 = peer.select softmax
+  %0:2 = peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : tensor<3x2x5xf32>, tensor<3x2x7xf32>)
       outs(%g, %i : tensor<3x2x4xf32>, tensor<3x2x4xi32>)
       -> tensor<3x2x5xf32>, tensor<3x2x4xi32>

@@ -51,16 +51,25 @@ func.func @retrieve_three_dimensions(
 }
 
 // CHECK-LABEL: func.func @select_from_two_dimensions(
-//       CHECK:   peer.select softmax ins(%{{.+}}, %{{.+}} : tensor<?x2x5xf32>, tensor<?x2x7xf32>)
+//       CHECK:   peer.select softmax num_keys([5, 7]) ins(%{{.+}}, %{{.+}} : tensor<?x2x5xf32>, tensor<?x2x7xf32>)
 //  CHECK-SAME:     outs(%{{.+}}, %{{.+}} : tensor<?x2x4xf32>, tensor<?x2x4xi32>)
 func.func @select_from_two_dimensions(
     %s0: tensor<?x2x5xf32>, %s1: tensor<?x2x7xf32>, %g: tensor<?x2x4xf32>,
     %i: tensor<?x2x4xi32>) -> (tensor<?x2x4xf32>, tensor<?x2x4xi32>) {
-  %0:2 = peer.select softmax
+  %0:2 = peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : tensor<?x2x5xf32>, tensor<?x2x7xf32>)
       outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>)
       -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %0#0, %0#1 : tensor<?x2x4xf32>, tensor<?x2x4xi32>
+}
+
+// CHECK-LABEL: func.func @select_from_panels(
+//       CHECK:   peer.select relu num_keys([9]) ins(%{{.+}} : memref<3x2x3x4xf32>)
+func.func @select_from_panels(
+    %s: memref<3x2x3x4xf32>, %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  peer.select relu num_keys([9]) ins(%s : memref<3x2x3x4xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
+  return
 }
 
 // CHECK-LABEL: func.func @expert_mlp(

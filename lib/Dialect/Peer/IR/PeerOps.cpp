@@ -139,8 +139,12 @@ LogicalResult SelectOp::verify() {
   if (failed(verifySelection(*this, getInits())))
     return failure();
   // (C1)
+  if (getNumKeys().size() != getScores().size())
+    return emitOpError()
+           << "expects 'num_keys' to have one element per operand "
+              "of 'scores', got "
+           << getNumKeys().size() << " for " << getScores().size();
   auto gates = cast<ShapedType>(getGatesInit().getType());
-  SmallVector<int64_t> numKeys;
   for (auto [i, value] : llvm::enumerate(getScores())) {
     auto scores = cast<ShapedType>(value.getType());
     std::string name = ("scores_" + Twine(i)).str();
@@ -149,10 +153,16 @@ LogicalResult SelectOp::verify() {
         failed(verifySameExtent(*this, "h", {name, scores, 1},
                                 {"gates", gates, 1})))
       return failure();
-    numKeys.push_back(getNumKeys(i));
+    ArrayRef<int64_t> columns = scores.getShape().drop_front(2);
+    if (getNumKeys(i) < 0 ||
+        (llvm::none_of(columns, ShapedType::isDynamic) &&
+         getNumKeys(i) > ShapedType::getNumElements(columns)))
+      return emitOpError() << "expects '" << name
+                           << "' to have num_keys = " << getNumKeys(i)
+                           << " columns, got " << scores;
   }
   // (C3)
-  if (failed(verifyTopK(*this, getK(), numKeys)))
+  if (failed(verifyTopK(*this, getK(), getNumKeys())))
     return failure();
   // (C4)
   return verifyDestinationStyle(*this);

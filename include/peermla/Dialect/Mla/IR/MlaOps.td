@@ -282,7 +282,7 @@ def Mla_AttentionOp
     Optional<Peermla_IndexOf<[2]>>:$block_table,
     Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 3]>>:$inits,
     F64Attr:$scale,
-    UnitProp:$causal);
+    UnitAttr:$causal);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     (`causal` $causal^)? `scale` `(` $scale `)` attr-dict
@@ -356,7 +356,7 @@ def Mla_OnlineAttentionOp
     Variadic<Index>:$item,
     Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 3]>>:$inits,
     F64Attr:$scale,
-    UnitProp:$causal);
+    UnitAttr:$causal);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     (`causal` $causal^)? `scale` `(` $scale `)` attr-dict

@@ -32,30 +32,27 @@ def Peer_Dialect : Dialect {
 // Enumerations
 //===----------------------------------------------------------------------===//
 
-class Peer_Enum<string name, string summary, list<I32EnumCase> cases>
-    : I32Enum<name, summary, cases> {
+/// Attributes and not native properties: upstream rewrites (folding of
+/// tensor.cast, cloning on other operands) carry over attributes only.
+class Peer_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::peermla::peer";
 }
 
 def Peer_ScoreFunction
     : Peer_Enum<"ScoreFunction", "function from scores to gates", [
-        I32EnumCase<"softmax", 0>, I32EnumCase<"sigmoid", 1>,
-        I32EnumCase<"relu", 2>]>;
+        I32EnumAttrCase<"softmax", 0>, I32EnumAttrCase<"sigmoid", 1>,
+        I32EnumAttrCase<"relu", 2>]>;
 def Peer_Activation
     : Peer_Enum<"Activation", "activation of an expert's neurons", [
-        I32EnumCase<"gelu", 0>, I32EnumCase<"relu", 1>,
-        I32EnumCase<"silu", 2>]>;
+        I32EnumAttrCase<"gelu", 0>, I32EnumAttrCase<"relu", 1>,
+        I32EnumAttrCase<"silu", 2>]>;
 def Peer_Norm
     : Peer_Enum<"Norm", "normalisation of queries or keys", [
-        I32EnumCase<"none", 0>, I32EnumCase<"l2", 1>]>;
+        I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"l2", 1>]>;
 def Peer_UpLayout
     : Peer_Enum<"UpLayout", "order of the rows of expert_up", [
-        I32EnumCase<"neuron_major", 0>, I32EnumCase<"output_major", 1>]>;
-
-def Peer_ScoreFunctionProp : EnumProp<Peer_ScoreFunction>;
-def Peer_ActivationProp : EnumProp<Peer_Activation>;
-def Peer_NormProp : EnumProp<Peer_Norm>;
-def Peer_UpLayoutProp : EnumProp<Peer_UpLayout>;
+        I32EnumAttrCase<"neuron_major", 0>, I32EnumAttrCase<"output_major", 1>]>;
 
 //===----------------------------------------------------------------------===//
 // Ops
@@ -135,9 +132,9 @@ def Peer_RetrieveOp : Peer_TileableOp<"retrieve", [AttrSizedOperandSegments]> {
     Peermla_FloatOf<[3]>:$query,
     Variadic<Peermla_FloatOf<[2, 3]>>:$keys,
     Variadic<Peermla_ShapedOf<[F32, F64, I32], [3]>>:$inits,
-    Peer_ScoreFunctionProp:$score_function,
-    DefaultValuedProp<Peer_NormProp, "Norm::none">:$query_norm,
-    DefaultValuedProp<Peer_NormProp, "Norm::none">:$key_norm);
+    Peer_ScoreFunction:$score_function,
+    DefaultValuedAttr<Peer_Norm, "Norm::none">:$query_norm,
+    DefaultValuedAttr<Peer_Norm, "Norm::none">:$key_norm);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $score_function (`query_norm` `(` $query_norm^ `)`)?
@@ -205,7 +202,7 @@ def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
   let arguments = (ins
     Variadic<Peermla_WideOf<[3, 4]>>:$scores,
     Variadic<Peermla_ShapedOf<[F32, F64, I32], [3]>>:$inits,
-    Peer_ScoreFunctionProp:$score_function,
+    Peer_ScoreFunction:$score_function,
     DenseI64ArrayAttr:$num_keys);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
@@ -291,8 +288,8 @@ def Peer_ExpertMlpOp
     Peermla_FloatOf<[3]>:$up,
     Optional<Peermla_FloatOf<[3]>>:$gate,
     Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 4]>>:$inits,
-    Peer_ActivationProp:$activation,
-    DefaultValuedProp<Peer_UpLayoutProp, "UpLayout::neuron_major">:$up_layout);
+    Peer_Activation:$activation,
+    DefaultValuedAttr<Peer_UpLayout, "UpLayout::neuron_major">:$up_layout);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $activation (`up_layout` `(` $up_layout^ `)`)? attr-dict
