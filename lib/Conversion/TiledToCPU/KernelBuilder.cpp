@@ -290,6 +290,18 @@ Value KernelBuilder::fma(Value lhs, Value rhs, Value addend) {
   return vector::FMAOp::create(*this, lhs, rhs, addend);
 }
 
+Value KernelBuilder::maskBits(Value mask) {
+  int64_t width = cast<VectorType>(mask.getType()).getNumElements();
+  Value bits = vector::ExtractOp::create(
+      *this,
+      vector::BitCastOp::create(*this, vectorOf(1, getIntegerType(width)),
+                                mask),
+      int64_t(0));
+  if (width < 32)
+    bits = arith::ExtUIOp::create(*this, getI32Type(), bits);
+  return bits;
+}
+
 Value KernelBuilder::sum(Value vector) {
   // Reassociation is what lets the target add in a tree.
   return vector::ReductionOp::create(*this, vector::CombiningKind::ADD, vector,

@@ -110,6 +110,8 @@ public:
   mlir::Value splat(mlir::Value scalar, int64_t width);
   mlir::Value zero(int64_t width);
   mlir::Value fma(mlir::Value lhs, mlir::Value rhs, mlir::Value addend);
+  /// The bits of a vector of i1 as an i32, lane 0 the lowest.
+  mlir::Value maskBits(mlir::Value mask);
   /// f32 sum of a vector's elements; their order is the target's choice.
   mlir::Value sum(mlir::Value vector);
 

@@ -92,7 +92,7 @@ private:
 
   void setSizes();
   void lowerAtOnce();
-  void lowerInChunks();
+  void lowerInChunks(Value parts);
   Row widen(Value token);
   void sumChunk(Value token, Row x, Value chunk, Row sum);
   void addRetrievals(Value token, Row x, ArrayRef<Retrieval> retrievals,
@@ -163,9 +163,10 @@ void ExpertKernel::lower() {
   numExperts = b.extent(op.getDown(), 0);
   if (b.isInWorkItem() || chunks == 1)
     return lowerAtOnce();
+  Value parts = b.scratch({fewTokens, chunks, dOut}, b.getF32Type());
   Value few = b.compare(arith::CmpIPredicate::ule, b.extent(op.getX(), 0),
                         b.index(fewTokens));
-  b.when(few, [&] { lowerInChunks(); }, [&] { lowerAtOnce(); });
+  b.when(few, [&] { lowerInChunks(parts); }, [&] { lowerAtOnce(); });
 }
 
 /// One work item per token.
@@ -192,10 +193,10 @@ void ExpertKernel::lowerAtOnce() {
   });
 }
 
-/// One work item per token and chunk, then one per token.
-void ExpertKernel::lowerInChunks() {
+/// One work item per token and chunk, then one per token. `parts` holds the sums
+/// of the chunks.
+void ExpertKernel::lowerInChunks(Value parts) {
   Value T = b.extent(op.getX(), 0);
-  Value parts = b.scratch({fewTokens, chunks, dOut}, b.getF32Type());
   b.parallel({T, b.index(chunks)}, [&](ValueRange item) {
     sumChunk(item[0], widen(item[0]), item[1], Row{parts, {item[0], item[1]}});
   });

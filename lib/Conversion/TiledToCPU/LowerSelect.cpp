@@ -142,15 +142,7 @@ SelectKernel::State
 SelectKernel::drain(SortedList &list, Value lanesToVisit, State state,
                     bool byIndex,
                     function_ref<std::pair<Value, Value>(Value)> entryAt) {
-  int64_t width = cast<VectorType>(lanesToVisit.getType()).getNumElements();
-  Type packed = b.getIntegerType(width);
-  Value bits = vector::ExtractOp::create(
-      b, vector::BitCastOp::create(b, b.vectorOf(1, packed), lanesToVisit),
-      int64_t(0));
-  if (width < 32)
-    bits = arith::ExtUIOp::create(b, b.getI32Type(), bits);
-
-  State carried = {bits};
+  State carried = {b.maskBits(lanesToVisit)};
   llvm::append_range(carried, state);
   auto loop = scf::WhileOp::create(
       b, TypeRange(ValueRange(carried)), carried,

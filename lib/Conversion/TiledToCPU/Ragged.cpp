@@ -46,16 +46,18 @@ std::pair<Sequence, Value> peermla::findSequence(KernelBuilder &b,
 
 void peermla::whenPaged(KernelBuilder &b, Value cache, Value blockTable,
                         Value sequence, Value position,
-                        function_ref<void(Value, Value)> body) {
+                        function_ref<void(Value, Value)> body,
+                        function_ref<void()> otherwise) {
   // A negative number is a large unsigned one: each range is one comparison.
   Value page = b.max(b.extent(cache, 1), b.index(1));
   Value column = b.div(position, page);
   Value isInTable =
       b.compare(arith::CmpIPredicate::ult, column, b.extent(blockTable, 1));
-  b.when(isInTable, [&] {
+  auto visitBlock = [&] {
     Value block = b.loadIndex(blockTable, {sequence, column});
     Value isInCache =
         b.compare(arith::CmpIPredicate::ult, block, b.extent(cache, 0));
-    b.when(isInCache, [&] { body(block, b.rem(position, page)); });
-  });
+    b.when(isInCache, [&] { body(block, b.rem(position, page)); }, otherwise);
+  };
+  b.when(isInTable, visitBlock, otherwise);
 }

@@ -29,10 +29,12 @@ std::pair<Sequence, mlir::Value>
 findSequence(KernelBuilder &b, mlir::Value cuSeqlens, mlir::Value t);
 
 /// Row `position` of a sequence in a paged cache: calls `body(block, row)` if
-/// the position is in the block table's range and the block in the cache's.
+/// the position is in the block table's range and the block in the cache's, and
+/// `otherwise` if not.
 void whenPaged(KernelBuilder &b, mlir::Value cache, mlir::Value blockTable,
                mlir::Value sequence, mlir::Value position,
-               llvm::function_ref<void(mlir::Value, mlir::Value)> body);
+               llvm::function_ref<void(mlir::Value, mlir::Value)> body,
+               llvm::function_ref<void()> otherwise = nullptr);
 
 } // namespace peermla
 

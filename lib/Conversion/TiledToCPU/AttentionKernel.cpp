@@ -1,0 +1,488 @@
+//===- AttentionKernel.cpp - one work item of attention -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionKernel.h"
+#include "Ragged.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace peermla;
+
+/// What a maximum starts from: finite, since the difference of two infinite
+/// ones is not a number.
+static constexpr double lowestMaximum = -1e30;
+/// A maximum stays while probabilities are below two to the power of this.
+static constexpr double slack = 8.0;
+/// Vectors of rows that a softmax loop carries.
+static constexpr int64_t maxVectors = 4;
+
+static MemRefType typeOf(Value buffer) {
+  return cast<MemRefType>(buffer.getType());
+}
+
+//===----------------------------------------------------------------------===//
+// Views and contractions
+//===----------------------------------------------------------------------===//
+
+/// buffer[offsets ..+ sizes], without the dimensions in `dropped`.
+static Value viewOf(KernelBuilder &b, Value buffer,
+                    ArrayRef<OpFoldResult> offsets,
+                    ArrayRef<OpFoldResult> sizes,
+                    ArrayRef<unsigned> dropped = {}) {
+  SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
+  SmallVector<int64_t> shape;
+  for (auto [dim, size] : llvm::enumerate(sizes))
+    if (!llvm::is_contained(dropped, dim))
+      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  auto type = memref::SubViewOp::inferRankReducedResultType(
+      shape, typeOf(buffer), offsets, sizes, strides);
+  return memref::SubViewOp::create(b, type, buffer, offsets, sizes, strides);
+}
+
+/// buffer[0 .. count - 1, ...].
+static Value firstRows(KernelBuilder &b, Value buffer, Value count) {
+  SmallVector<OpFoldResult> offsets, sizes;
+  for (int64_t extent : typeOf(buffer).getShape()) {
+    offsets.push_back(b.getIndexAttr(0));
+    sizes.push_back(b.getIndexAttr(extent));
+  }
+  sizes[0] = getAsOpFoldResult(count);
+  return viewOf(b, buffer, offsets, sizes);
+}
+
+/// The columns in pairs: [rows][columns] -> [rows][columns / 2][2].
+static Value inPairs(KernelBuilder &b, Value buffer) {
+  ArrayRef<int64_t> shape = typeOf(buffer).getShape();
+  SmallVector<int64_t> paired = {shape[0], shape[1] / 2, 2};
+  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
+  auto type = memref::ExpandShapeOp::computeExpandedType(typeOf(buffer), paired,
+                                                         groups);
+  SmallVector<OpFoldResult> sizes = {getAsOpFoldResult(b.extent(buffer, 0)),
+                                     b.getIndexAttr(paired[1]),
+                                     b.getIndexAttr(paired[2])};
+  return memref::ExpandShapeOp::create(b, *type, buffer, groups, sizes);
+}
+
+/// All but `rank - 1` trailing dimensions merged.
+static Value flatten(KernelBuilder &b, Value buffer, int64_t rank) {
+  int64_t from = typeOf(buffer).getRank();
+  if (from == rank)
+    return buffer;
+  SmallVector<ReassociationIndices> groups(rank);
+  for (int64_t dim = 0; dim < from; ++dim)
+    groups[std::min(dim, rank - 1)].push_back(dim);
+  return memref::CollapseShapeOp::create(b, buffer, groups);
+}
+
+/// A row of a buffer of rank 2 or more, with the inner dimensions merged.
+static Row rowOf(KernelBuilder &b, Value buffer, Value row) {
+  return Row{flatten(b, buffer, 2), {row}};
+}
+
+/// buffer = value, all of it.
+static void fillAll(KernelBuilder &b, Value buffer, double value) {
+  Value flat = flatten(b, buffer, 1);
+  Type element = typeOf(buffer).getElementType();
+  Value scalar = arith::ConstantOp::create(b, b.getFloatAttr(element, value));
+  b.fill(Row{flat, {}}, typeOf(flat).getDimSize(0), scalar);
+}
+
+/// c += sum of lhs * rhs, in f32. Loops are named as in "mk" for [m][k].
+static void contract(KernelBuilder &b, Value lhs, StringRef lhsLoops, Value rhs,
+                     StringRef rhsLoops, Value c, StringRef loops) {
+  auto mapOf = [&](StringRef names) {
+    SmallVector<AffineExpr> results;
+    for (char name : names)
+      results.push_back(b.getAffineDimExpr(loops.find(name)));
+    return AffineMap::get(loops.size(), 0, results, b.getContext());
+  };
+  SmallVector<utils::IteratorType> iterators(loops.size(),
+                                             utils::IteratorType::reduction);
+  StringRef parallel = loops.take_front(typeOf(c).getRank());
+  std::fill_n(iterators.begin(), parallel.size(),
+              utils::IteratorType::parallel);
+  linalg::GenericOp::create(
+      b, ValueRange{lhs, rhs}, ValueRange{c},
+      ArrayRef<AffineMap>{mapOf(lhsLoops), mapOf(rhsLoops), mapOf(parallel)},
+      iterators, [](OpBuilder &nested, Location loc, ValueRange args) {
+        auto widen = [&](Value value) -> Value {
+          if (value.getType().isF32())
+            return value;
+          return arith::ExtFOp::create(nested, loc, nested.getF32Type(), value);
+        };
+        Value product =
+            arith::MulFOp::create(nested, loc, widen(args[0]), widen(args[1]));
+        Value sum = arith::AddFOp::create(nested, loc, args[2], product);
+        linalg::YieldOp::create(nested, loc, sum);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Scratch memory and queries
+//===----------------------------------------------------------------------===//
+
+AttentionKernel::AttentionKernel(KernelBuilder &b, mla::OnlineAttentionOp op,
+                                 const AttentionPlan &plan)
+    : b(b), op(op), plan(plan) {
+  scale = op.getScale().convertToDouble() * std::log2(std::exp(1.0));
+  Type f32 = b.getF32Type(), storage = typeOf(op.getQ()).getElementType();
+  int64_t keys = plan.blockKeys, rows = plan.rows;
+  scores = b.scratch({keys, rows}, f32);
+  if (plan.pairs) {
+    queries = b.scratch({plan.dim / 2, rows, 2}, storage);
+    probabilities = b.scratch({keys / 2, rows, 2}, storage);
+    valueCopy = b.scratch({keys / 2, plan.valueDim, 2}, storage);
+  } else {
+    queries = b.scratch({plan.dim, rows}, f32);
+    probabilities = scores;
+    if (plan.stages && op.getV())
+      valueCopy = b.scratch({keys, plan.valueDim}, f32);
+  }
+  if (plan.stages)
+    keyCopy = b.scratch({keys, plan.dim}, plan.pairs ? storage : f32);
+  maxima = b.scratch({rows}, f32);
+  sums = b.scratch({rows}, f32);
+  factors = b.scratch({rows}, f32);
+  values = b.scratch({rows, plan.valueDim}, f32);
+}
+
+void AttentionKernel::start(const AttentionItem &newItem) {
+  item = newItem;
+  packQueries();
+  fillAll(b, maxima, lowestMaximum);
+  fillAll(b, sums, 0.0);
+  fillAll(b, values, 0.0);
+}
+
+/// Rows without a token or head get zeros.
+void AttentionKernel::packQueries() {
+  fillAll(b, queries, 0.0);
+  bool isWide = typeOf(op.getQ()).getElementType().isF32();
+  b.loop(b.index(0), item.tokens, 1, [&](Value token) {
+    b.loop(b.index(0), item.heads, 1, [&](Value head) {
+      Value row = b.add(b.mul(token, plan.itemHeads), head);
+      b.loop(b.index(0), b.index(plan.dim), 1, [&](Value column) {
+        Value element = memref::LoadOp::create(
+            b, op.getQ(),
+            ValueRange{b.add(item.firstToken, token),
+                       b.add(item.firstHead, head), column});
+        SmallVector<Value> place = {column, row};
+        if (plan.pairs)
+          place = {b.div(column, b.index(2)), row, b.rem(column, b.index(2))};
+        else if (!isWide)
+          element = arith::ExtFOp::create(b, b.getF32Type(), element);
+        memref::StoreOp::create(b, element, queries, place);
+      });
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Keys and values
+//===----------------------------------------------------------------------===//
+
+void AttentionKernel::addKeys(Value begin, Value end) {
+  b.loop(begin, end, plan.blockKeys, [&](Value first) {
+    Value count = b.min(b.index(plan.blockKeys), b.sub(end, first));
+    Value keys =
+        plan.stages ? stageKeys(first, count) : rowsOf(op.getK(), first, count);
+    Value source = valuesOf(keys, first, count);
+    multiplyKeys(keys, count);
+    Value grew = softmax(first, count);
+    Value isLater = b.compare(arith::CmpIPredicate::sgt, first, begin);
+    b.when(arith::AndIOp::create(b, grew, isLater), [&] { rescale(); });
+    if (!op.getCausal())
+      return multiplyValues(source, count);
+    // 0 times a value that is no number is none: keys that some rows must not
+    // see are then added only to the rows that see them.
+    Value later = b.max(b.sub(b.add(item.position, 1), first), b.index(0));
+    b.when(
+        hasNonFinite(source, later, count),
+        [&] { addValuesRowwise(source, first, count); },
+        [&] { multiplyValues(source, count); });
+  });
+}
+
+/// Rows of contiguous keys or values of the item's sequence and head.
+Value AttentionKernel::rowsOf(Value buffer, Value first, Value count) {
+  MemRefType type = typeOf(buffer);
+  Value begin = b.add(item.firstKey, first);
+  OpFoldResult width = b.getIndexAttr(type.getShape().back());
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+  if (type.getRank() == 2)
+    return viewOf(b, buffer, {begin, zero}, {count, width});
+  return viewOf(b, buffer, {begin, item.firstHead, zero}, {count, one, width},
+                {1});
+}
+
+/// Copies keys to scratch memory; a key that no block holds becomes zero.
+Value AttentionKernel::stageKeys(Value first, Value count) {
+  auto copyRow = [&](Row from, Value key) {
+    Row to{keyCopy, {key}};
+    b.columns(plan.dim, [&](Value column, int64_t width) {
+      if (plan.pairs)
+        b.copy(from, column, to, column, width);
+      else
+        b.store(b.load(from, column, width), to, column);
+    });
+  };
+  Value contiguous = op.isPaged() ? Value() : rowsOf(op.getK(), first, count);
+  b.loop(b.index(0), count, 1, [&](Value key) {
+    if (contiguous)
+      return copyRow(Row{contiguous, {key}}, key);
+    auto writeZero = [&] {
+      Value zero = arith::ConstantOp::create(
+          b, b.getFloatAttr(typeOf(keyCopy).getElementType(), 0.0));
+      b.fill(Row{keyCopy, {key}}, plan.dim, zero);
+    };
+    whenPaged(
+        b, op.getK(), op.getBlockTable(), item.sequence, b.add(first, key),
+        [&](Value block, Value row) {
+          copyRow(Row{op.getK(), {block, row}}, key);
+        },
+        writeZero);
+  });
+  return firstRows(b, keyCopy, count);
+}
+
+/// The values as [key][column], in a type that the contraction takes or, for
+/// pair products, in storage type.
+Value AttentionKernel::valuesOf(Value keys, Value first, Value count) {
+  if (!op.getV())
+    return viewOf(b, keys, {b.getIndexAttr(0), b.getIndexAttr(0)},
+                  {count, b.getIndexAttr(plan.valueDim)});
+  Value source = rowsOf(op.getV(), first, count);
+  if (plan.pairs || !plan.stages)
+    return source;
+  b.loop(b.index(0), count, 1, [&](Value key) {
+    b.columns(plan.valueDim, [&](Value column, int64_t width) {
+      b.store(b.load(Row{source, {key}}, column, width), Row{valueCopy, {key}},
+              column);
+    });
+  });
+  return firstRows(b, valueCopy, count);
+}
+
+/// Values of two keys side by side; the partner of an odd last key is zero.
+Value AttentionKernel::pairValues(Value source, Value count) {
+  Type storage = typeOf(source).getElementType();
+  Value last = b.sub(count, b.index(1));
+  b.loop(b.index(0), count, 2, [&](Value key) {
+    Value next = b.add(key, 1);
+    Value exists = b.compare(arith::CmpIPredicate::slt, next, count);
+    Value safe = b.min(next, last);
+    b.columns(plan.valueDim, [&](Value column, int64_t width) {
+      VectorType type = b.vectorOf(width, storage);
+      Value even =
+          vector::LoadOp::create(b, type, source, ValueRange{key, column});
+      Value odd =
+          vector::LoadOp::create(b, type, source, ValueRange{safe, column});
+      Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+      odd = arith::SelectOp::create(b, exists, odd, zero);
+      Row to = rowOf(b, valueCopy, b.div(key, b.index(2)));
+      vector::StoreOp::create(b, vector::InterleaveOp::create(b, even, odd),
+                              to.buffer, to.at(b.mul(column, 2)));
+    });
+  });
+  return valueCopy;
+}
+
+void AttentionKernel::multiplyKeys(Value keys, Value count) {
+  Value block = firstRows(b, scores, count);
+  linalg::FillOp::create(b, ValueRange{b.f32(0.0)}, ValueRange{block});
+  if (plan.pairs)
+    contract(b, inPairs(b, keys), "mkp", queries, "knp", block, "mnkp");
+  else
+    contract(b, keys, "mk", queries, "kn", block, "mnk");
+}
+
+void AttentionKernel::multiplyValues(Value source, Value count) {
+  if (!plan.pairs)
+    return contract(b, firstRows(b, probabilities, count), "km", source, "kn",
+                    values, "mnk");
+  Value pairs = b.ceilDiv(count, 2);
+  contract(b, firstRows(b, probabilities, pairs), "kmp",
+           firstRows(b, pairValues(source, count), pairs), "knp", values,
+           "mnkp");
+}
+
+/// Whether a value of the keys [begin, count) is infinite or not a number.
+Value AttentionKernel::hasNonFinite(Value source, Value begin, Value count) {
+  Value total =
+      b.loop(begin, count, 1, {b.f32(0.0)}, [&](Value key, ValueRange carried) {
+        Value zeros = b.sumColumns(
+            plan.valueDim, 1,
+            [&](Value column, int64_t width, ValueRange sums) {
+              Value value = b.load(Row{source, {key}}, column, width);
+              return SmallVector<Value>{b.fma(value, b.zero(width), sums[0])};
+            })[0];
+        return SmallVector<Value>{arith::AddFOp::create(b, carried[0], zeros)};
+      })[0];
+  return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, total, total);
+}
+
+/// The product with values, for each row the keys it sees only.
+void AttentionKernel::addValuesRowwise(Value source, Value first, Value count) {
+  b.loop(b.index(0), b.index(plan.usedRows), 1, [&](Value row) {
+    Value position = b.add(item.position, b.div(row, b.index(plan.itemHeads)));
+    Value seen = b.min(count, b.sub(b.add(position, 1), first));
+    b.loop(b.index(0), seen, 1, [&](Value key) {
+      SmallVector<Value> place = {key, row};
+      if (plan.pairs)
+        place = {b.div(key, b.index(2)), row, b.rem(key, b.index(2))};
+      Value probability = memref::LoadOp::create(b, probabilities, place);
+      if (plan.pairs)
+        probability = arith::ExtFOp::create(b, b.getF32Type(), probability);
+      b.columns(plan.valueDim, [&](Value column, int64_t width) {
+        Row to{values, {row}};
+        Value sum =
+            b.fma(b.load(Row{source, {key}}, column, width),
+                  b.splat(probability, width), b.load(to, column, width));
+        b.store(sum, to, column);
+      });
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+/// Turns the scores of a block into probabilities; whether a maximum grew.
+Value AttentionKernel::softmax(Value first, Value count) {
+  Value grew;
+  SmallVector<int64_t> columns;
+  for (int64_t column = 0; column < plan.rows; column += b.getLanes()) {
+    columns.push_back(column);
+    if (static_cast<int64_t>(columns.size()) < maxVectors &&
+        column + b.getLanes() < plan.rows)
+      continue;
+    Value bits = softmaxOf(columns, first, count);
+    grew = grew ? arith::OrIOp::create(b, grew, bits) : bits;
+    columns.clear();
+  }
+  return b.compare(arith::CmpIPredicate::ne, grew, b.i32(0));
+}
+
+/// Which rows of the vector at `column` see the block's `key`; null if all do.
+Value AttentionKernel::isSeen(int64_t column, Value first, Value key) {
+  if (!op.getCausal())
+    return Value();
+  SmallVector<int32_t> tokens;
+  for (int64_t row = column; row < column + b.getLanes(); ++row)
+    tokens.push_back(row / plan.itemHeads);
+  Value offsets = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(b.vectorOf(b.getLanes(), b.getI32Type()),
+                                ArrayRef<int32_t>(tokens)));
+  // Key `first + key` is seen by tokens from `first + key - position` on.
+  Value border = b.toI32(b.sub(b.add(first, key), item.position));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::sge, offsets,
+                               b.splat(border, b.getLanes()));
+}
+
+/// The same for some vectors of rows.
+Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
+                                 Value count) {
+  int64_t lanes = b.getLanes();
+  Value factor = b.splat(b.f32(scale), lanes);
+  Value lowest = b.splat(b.f32(lowestMaximum), lanes);
+  auto scoresAt = [&](Value key, int64_t column) {
+    return b.load(Row{scores, {key}}, b.index(column), lanes);
+  };
+
+  SmallVector<Value> largest = b.loop(
+      b.index(0), count, 1, SmallVector<Value>(columns.size(), lowest),
+      [&](Value key, ValueRange carried) {
+        SmallVector<Value> next;
+        for (auto [column, maximum] : llvm::zip_equal(columns, carried)) {
+          Value score = arith::MulFOp::create(b, scoresAt(key, column), factor);
+          if (Value seen = isSeen(column, first, key))
+            score = arith::SelectOp::create(b, seen, score, lowest);
+          // False for NaN, which thus reaches the sum but not the maximum.
+          Value isLarger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
+                                                 score, maximum);
+          next.push_back(arith::SelectOp::create(b, isLarger, score, maximum));
+        }
+        return next;
+      });
+
+  Value grewBits;
+  SmallVector<Value> negated, totals;
+  for (auto [column, candidate] : llvm::zip_equal(columns, largest)) {
+    Value place = b.index(column);
+    Value old = b.load(Row{maxima, {}}, place, lanes);
+    Value limit = arith::AddFOp::create(b, old, b.splat(b.f32(slack), lanes));
+    Value grew =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, candidate, limit);
+    Value maximum = arith::SelectOp::create(b, grew, candidate, old);
+    Value change =
+        math::Exp2Op::create(b, arith::SubFOp::create(b, old, maximum));
+    change =
+        arith::SelectOp::create(b, grew, change, b.splat(b.f32(1.0), lanes));
+    b.store(maximum, Row{maxima, {}}, place);
+    b.store(change, Row{factors, {}}, place);
+    negated.push_back(arith::NegFOp::create(b, maximum));
+    totals.push_back(
+        arith::MulFOp::create(b, b.load(Row{sums, {}}, place, lanes), change));
+    Value bits = b.maskBits(grew);
+    grewBits = grewBits ? arith::OrIOp::create(b, grewBits, bits) : bits;
+  }
+
+  Value zero = b.zero(lanes);
+  auto probability = [&](Value key, int64_t column, Value negatedMaximum) {
+    Value power = math::Exp2Op::create(
+        b, b.fma(scoresAt(key, column), factor, negatedMaximum));
+    if (Value seen = isSeen(column, first, key))
+      power = arith::SelectOp::create(b, seen, power, zero);
+    return power;
+  };
+  totals =
+      b.loop(b.index(0), count, plan.pairs ? 2 : 1, totals,
+             [&](Value key, ValueRange carried) {
+               SmallVector<Value> next;
+               for (auto [column, maximum, total] :
+                    llvm::zip_equal(columns, negated, carried)) {
+                 Value power = probability(key, column, maximum);
+                 Value sum = arith::AddFOp::create(b, total, power);
+                 if (!plan.pairs) {
+                   b.store(power, Row{probabilities, {key}}, b.index(column));
+                   next.push_back(sum);
+                   continue;
+                 }
+                 Value partner = b.add(key, 1);
+                 Value exists =
+                     b.compare(arith::CmpIPredicate::slt, partner, count);
+                 Value second = arith::SelectOp::create(
+                     b, exists, probability(partner, column, maximum), zero);
+                 b.store(vector::InterleaveOp::create(b, power, second),
+                         rowOf(b, probabilities, b.div(key, b.index(2))),
+                         b.index(2 * column));
+                 next.push_back(arith::AddFOp::create(b, sum, second));
+               }
+               return next;
+             });
+  for (auto [column, total] : llvm::zip_equal(columns, totals))
+    b.store(total, Row{sums, {}}, b.index(column));
+  return grewBits;
+}
+
+void AttentionKernel::rescale() {
+  b.loop(b.index(0), b.index(plan.usedRows), 1, [&](Value row) {
+    Value factor = memref::LoadOp::create(b, factors, row);
+    Value changes =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor, b.f32(1.0));
+    b.when(changes, [&] {
+      b.columns(plan.valueDim, [&](Value column, int64_t width) {
+        Row to{values, {row}};
+        b.store(arith::MulFOp::create(b, b.load(to, column, width),
+                                      b.splat(factor, width)),
+                to, column);
+      });
+    });
+  });
+}
