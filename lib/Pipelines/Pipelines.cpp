@@ -9,7 +9,6 @@
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -101,19 +100,20 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   // Named ops become loops, vectors and matrix products.
   target.addNestedPass<func::FuncOp>(createLowerSelect());
   target.addNestedPass<func::FuncOp>(createLowerExperts());
+  target.addNestedPass<func::FuncOp>(createLowerRope());
   addCleanup(target);
 
   // Kernels become functions of ranges of work items, buffers places in one
   // workspace.
+  target.addNestedPass<func::FuncOp>(createCopiesToKernels());
   target.addPass(createOutlineKernels());
   addCleanup(target);
   target.addPass(createPlanWorkspace());
   addCleanup(target);
 
   // What is left of linalg becomes vector loops.
-  //LC target.addNestedPass<func::FuncOp>(createLowerContractions());
-  //LC target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
-  target.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  target.addNestedPass<func::FuncOp>(createLowerContractions());
+  target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
   addCleanup(target);
   pm.addPass(createDescribeModel());
 }
@@ -125,7 +125,7 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
 void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   OpPassManager &target = pm.nest<ModuleOp>();
-  //LC target.addNestedPass<func::FuncOp>(createExpandMath());
+  target.addPass(createExpandMath());
   target.addPass(createConvertVectorToSCFPass());
   target.addPass(memref::createExpandStridedMetadataPass());
   target.addPass(createLowerAffinePass());
@@ -139,20 +139,21 @@ void peermla::buildLlvmPipeline(OpPassManager &pm,
   target.addPass(createReconcileUnrealizedCastsPass());
   addCleanup(target);
   target.addPass(createLowerLaunches());
-  //LC target.addPass(createPackEntryArguments());
-  //LC target.addPass(createLegalizeBf16());
+  target.addPass(createPackEntryArguments());
+  target.addPass(createLegalizeBf16());
 }
 
 //===----------------------------------------------------------------------===//
 // All stages
 //===----------------------------------------------------------------------===//
 
-void peermla::buildPipeline(OpPassManager &pm, Stage last,
+void peermla::buildPipeline(OpPassManager &pm, Stage first, Stage last,
                             const PipelineOptions &options) {
   using Build = void (*)(OpPassManager &, const PipelineOptions &);
   const Build stages[] = {nullptr, buildTiledPipeline, buildBuffersPipeline,
                           buildCpuPipeline, buildLlvmPipeline};
-  for (int stage = 1; stage <= static_cast<int>(last); ++stage)
+  for (int stage = static_cast<int>(first) + 1;
+       stage <= static_cast<int>(last); ++stage)
     stages[stage](pm, options);
 }
 

@@ -8,8 +8,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "peermla/Conversion/Passes.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_ENTRIESTOMEMREFS
@@ -25,6 +26,29 @@ namespace {
 MemRefType getMemRefType(Type type) {
   auto tensor = cast<RankedTensorType>(type);
   return MemRefType::get(tensor.getShape(), tensor.getElementType());
+}
+
+/// `buffer` with the shape that `reshape` collapses, made at the start of
+/// `body` so that it can replace any tensor.empty.
+Value expandLike(OpBuilder &builder, tensor::CollapseShapeOp reshape,
+                 Value buffer, Block *body) {
+  OpBuilder::InsertionGuard guard(builder);
+  if (Operation *op = buffer.getDefiningOp())
+    builder.setInsertionPointAfter(op);
+  else
+    builder.setInsertionPointToStart(body);
+  Location loc = reshape.getLoc();
+  ArrayRef<int64_t> shape = reshape.getSrcType().getShape();
+  SmallVector<OpFoldResult> extents(shape.size());
+  for (auto [dim, group] : llvm::enumerate(reshape.getReassociationIndices()))
+    for (int64_t inner : group)
+      extents[inner] =
+          ShapedType::isDynamic(shape[inner])
+              ? OpFoldResult(memref::DimOp::create(builder, loc, buffer, dim)
+                                 .getResult())
+              : builder.getIndexAttr(shape[inner]);
+  return memref::ExpandShapeOp::create(
+      builder, loc, shape, buffer, reshape.getReassociationIndices(), extents);
 }
 
 struct EntriesToMemrefs
@@ -100,6 +124,19 @@ struct EntriesToMemrefs
     SmallVector<DictionaryAttr> attributes;
     function.getAllArgAttrs(attributes);
 
+    // A destination of its own for each op, so that each can be placed where
+    // its result goes.
+    for (auto empty :
+         llvm::make_early_inc_range(body.getOps<tensor::EmptyOp>())) {
+      SmallVector<OpOperand *> uses;
+      for (OpOperand &use : empty->getUses())
+        uses.push_back(&use);
+      for (OpOperand *use : ArrayRef(uses).drop_front(!uses.empty())) {
+        builder.setInsertionPoint(body.findAncestorOpInBlock(*use->getOwner()));
+        use->set(builder.clone(*empty)->getResult(0));
+      }
+    }
+
     // Results.
     Operation *terminator = body.getTerminator();
     builder.setInsertionPoint(terminator);
@@ -114,8 +151,14 @@ struct EntriesToMemrefs
         list.set("peermla.kind", builder.getStringAttr("out"));
         attributes.push_back(list.getDictionary(&getContext()));
       }
+      // A reshaped result is written through a reshaped destination.
+      Value result = operand;
+      while (auto reshape = result.getDefiningOp<tensor::CollapseShapeOp>()) {
+        buffer = expandLike(builder, reshape, buffer, &body);
+        result = reshape.getSrc();
+      }
       bufferization::MaterializeInDestinationOp::create(
-          builder, loc, TypeRange(), operand, buffer, /*restrict=*/true,
+          builder, loc, TypeRange(), result, buffer, /*restrict=*/true,
           /*writable=*/true);
     }
     terminator->setOperands({});
