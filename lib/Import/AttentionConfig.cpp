@@ -90,15 +90,16 @@ static RopeConfig parseRope(ConfigReader &root) {
       rope.error("rope_theta",
                  formatv("expected the value of the outer 'rope_theta', {0}, "
                          "got {1}",
-                         result.theta, theta));
+                         describe(root.find("rope_theta")),
+                         describe(rope.find("rope_theta"))));
     result.theta = theta;
   }
   if (parseRopeType(rope) == "yarn") {
     result.yarn = parseYarn(rope, root);
+    const json::Value *theta = rope.find("rope_theta");
     if (result.theta <= 1)
-      root.error(
-          "rope_theta",
-          formatv("expected a number > 1 for yarn, got {0}", result.theta));
+      root.expected("rope_theta", "a number > 1 for yarn",
+                    theta ? theta : root.find("rope_theta"));
   } else {
     for (StringRef unused :
          {"factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",

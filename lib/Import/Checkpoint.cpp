@@ -13,6 +13,7 @@
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
+using namespace peermla;
 using namespace peermla::importer;
 
 /// `[512, 64]`
@@ -136,9 +137,4 @@ Expected<BoundWeights> peermla::importer::bindWeights(
   if (!messages.errors.empty())
     return messages.takeErrors();
   return bound;
-}
-
-Expected<std::optional<CheckpointHeaders>>
-peermla::importer::readCheckpointHeaders(StringRef folder) {
-  return std::nullopt;
 }

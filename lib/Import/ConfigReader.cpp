@@ -83,16 +83,17 @@ int64_t ConfigReader::integer(StringRef key, int64_t min, int64_t max,
   return min;
 }
 
-double ConfigReader::number(StringRef key, double min, bool isOpen,
+double ConfigReader::number(StringRef key, int64_t min, bool isOpen,
                             std::optional<double> byDefault) {
   const json::Value *value = find(key);
   if (!value && byDefault)
     return *byDefault;
   if (value)
     if (std::optional<double> number = value->getAsNumber())
-      if (std::isfinite(*number) && (isOpen ? *number > min : *number >= min))
+      if (std::isfinite(*number) &&
+          (isOpen ? *number > double(min) : *number >= double(min)))
         return *number;
-  expected(key, formatv("a finite number {0} {1:f}", isOpen ? ">" : ">=", min),
+  expected(key, formatv("a finite number {0} {1}", isOpen ? ">" : ">=", min),
            value);
   return min + 1;
 }

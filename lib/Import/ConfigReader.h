@@ -49,7 +49,7 @@ public:
   int64_t integer(llvm::StringRef key, int64_t min, int64_t max,
                   std::optional<int64_t> byDefault = std::nullopt);
   /// A finite number `>= min`, or `> min` if `isOpen`.
-  double number(llvm::StringRef key, double min, bool isOpen,
+  double number(llvm::StringRef key, int64_t min, bool isOpen,
                 std::optional<double> byDefault);
   std::optional<double> optionalNumber(llvm::StringRef key);
   bool boolean(llvm::StringRef key, bool byDefault);

@@ -159,7 +159,8 @@ Value ModelBuilder::gate(Value gate, Value up, peer::Activation activation,
 
 Value ModelBuilder::gatherRows(Value table, Value ids, const Twine &name) {
   auto type = cast<RankedTensorType>(table.getType());
-  Value limit = dim(table, 0, name + "_limit");
+  Value limit = type.isDynamicDim(0) ? dim(table, 0, name + "_limit")
+                                     : indexConstant(type.getDimSize(0));
   SmallVector<int64_t> shape = {ShapedType::kDynamic, type.getDimSize(1)};
   Value destination = empty(shape, type.getElementType());
   SmallVector<IteratorType> iterators(2, IteratorType::parallel);
