@@ -5,15 +5,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/AsmState.h"
-#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
 #include "peermla/InitAll.h"
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Library/Library.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
@@ -25,24 +26,6 @@
 using namespace mlir;
 using namespace peermla;
 namespace cl = llvm::cl;
-
-namespace {
-/// What is written: IR at a stage, text or objects made by LLVM, the library.
-enum class Emit {
-  Model,
-  Tiled,
-  Buffers,
-  Cpu,
-  Llvm,
-  LlvmIr,
-  OptimizedLlvmIr,
-  Assembly,
-  Objects,
-  Library
-};
-/// The stage of the input.
-enum class Input { Model, Llvm };
-} // namespace
 
 static cl::OptionCategory category("peermla-compile options");
 
@@ -58,31 +41,20 @@ static cl::list<std::string>
     cpuLevels("cpu-levels", cl::CommaSeparated,
               cl::desc("CPU levels (default: those of this architecture)"),
               cl::cat(category));
-static cl::opt<Input>
-    inputStage("input-stage", cl::desc("stage of the input"),
-               cl::values(clEnumValN(Input::Model, "model", "model IR"),
-                          clEnumValN(Input::Llvm, "llvm",
-                                     "LLVM dialect, one module per level")),
-               cl::init(Input::Model), cl::cat(category));
-static cl::opt<Emit> emitStage(
-    "emit", cl::desc("what to write"),
-    cl::values(
-        clEnumValN(Emit::Model, "model", "model IR as read"),
-        clEnumValN(Emit::Tiled, "tiled", "kernels on tensors, per target"),
-        clEnumValN(Emit::Buffers, "buffers", "kernels on memrefs"),
-        clEnumValN(Emit::Cpu, "cpu", "vector loops, planned workspace"),
-        clEnumValN(Emit::Llvm, "llvm", "LLVM dialect"),
-        clEnumValN(Emit::LlvmIr, "llvm-ir", "LLVM IR of all levels"),
-        clEnumValN(Emit::OptimizedLlvmIr, "llvm-ir-opt", "optimised LLVM IR"),
-        clEnumValN(Emit::Assembly, "asm", "assembly of all levels"),
-        clEnumValN(Emit::Objects, "object", "a folder with objects"),
-        clEnumValN(Emit::Library, "library", "the library and its header")),
-    cl::init(Emit::Library), cl::cat(category));
+static cl::opt<std::string>
+    inputStage("input-stage", cl::desc("stage of the input (default: model)"),
+               cl::value_desc("stage"), cl::init("model"), cl::cat(category));
+static cl::opt<std::string>
+    emitStage("emit",
+              cl::desc("what to write: IR of a stage (model, tiled, buffers, "
+                       "cpu, llvm), code of all levels as text (llvm-ir, "
+                       "llvm-ir-opt, asm), a folder with objects (object), or "
+                       "the library and its header (library, the default)"),
+              cl::value_desc("what"), cl::init("library"), cl::cat(category));
 static cl::opt<std::string>
     attentionForm("attention-form",
-                  cl::desc("'expand' or 'absorb' for all attention ops "
-                           "(default: by cost)"),
-                  cl::cat(category));
+                  cl::desc("expand or absorb (default: by cost)"),
+                  cl::value_desc("form"), cl::cat(category));
 static cl::opt<std::string> report("report", cl::desc("report of all kernels"),
                                    cl::value_desc("file.json"),
                                    cl::cat(category));
@@ -115,6 +87,17 @@ static void reportFatalError(void *, const char *reason, bool) {
   exit(1);
 }
 
+/// The artifact that `--emit` names, or nothing where it names a stage.
+static std::optional<Artifact> getArtifact() {
+  return llvm::StringSwitch<std::optional<Artifact>>(emitStage)
+      .Case("llvm-ir", Artifact::LlvmIr)
+      .Case("llvm-ir-opt", Artifact::OptimizedLlvmIr)
+      .Case("asm", Artifact::Assembly)
+      .Case("object", Artifact::Objects)
+      .Case("library", Artifact::Library)
+      .Default(std::nullopt);
+}
+
 static LogicalResult checkOptions() {
   for (const std::string &target : targets)
     if (target != "cpu")
@@ -122,16 +105,27 @@ static LogicalResult checkOptions() {
                    "' is not built yet, this version compiles for 'cpu'");
   if (simulate)
     return error("'--simulate' is not built yet");
+  if (!report.empty())
+    return error("'--report' is not built yet");
   for (const std::string &level : cpuLevels)
     if (!CpuLevel::get(level)) {
-      std::string names;
-      for (const CpuLevel &known : CpuLevel::all())
-        names += (names.empty() ? "" : ", ") + known.name.str();
+      auto names = llvm::map_range(CpuLevel::all(),
+                                   [](const CpuLevel &l) { return l.name; });
       return error("unknown CPU level '" + level + "', expected one of " +
-                   names);
+                   llvm::join(names, ", "));
     }
-  if (output == "-" &&
-      (emitStage == Emit::Objects || emitStage == Emit::Library))
+  std::optional<Artifact> artifact = getArtifact();
+  std::string stages = llvm::join(getStageNames(), ", ");
+  if (!getStage(inputStage))
+    return error("unknown stage '" + inputStage + "', expected one of " +
+                 stages);
+  if (!artifact && !getStage(emitStage))
+    return error("cannot emit '" + emitStage + "', expected one of " + stages +
+                 ", llvm-ir, llvm-ir-opt, asm, object, library");
+  if (!artifact && *getStage(emitStage) < *getStage(inputStage))
+    return error("cannot go back from stage '" + inputStage + "' to '" +
+                 emitStage + "'");
+  if (output == "-" && artifact >= Artifact::Objects)
     return error("expects '-o' with the name of the output");
   return success();
 }
@@ -149,7 +143,31 @@ writeText(llvm::function_ref<LogicalResult(llvm::raw_ostream &)> write) {
   return success();
 }
 
+/// Runs the stages between the input's and the output's.
+static LogicalResult runStages(ModuleOp model) {
+  PipelineOptions options;
+  if (!cpuLevels.empty())
+    options.cpuLevels = ArrayRef<std::string>(cpuLevels);
+  options.attentionForm = attentionForm;
+  PassManager pm(model.getContext());
+  if (failed(applyPassManagerCLOptions(pm)))
+    return failure();
+  applyDefaultTimingPassManagerCLOptions(pm);
+  buildPipeline(pm, *getStage(inputStage),
+                getStage(emitStage).value_or(Stage::Llvm), options);
+  return pm.run(model);
+}
+
 static LogicalResult writeResult(ModuleOp model, const char *argv0) {
+  std::optional<Artifact> artifact = getArtifact();
+  if (!artifact)
+    return writeText([&](llvm::raw_ostream &os) {
+      model.print(os);
+      return success();
+    });
+  if (*artifact < Artifact::Objects)
+    return writeText(
+        [&](llvm::raw_ostream &os) { return printCode(model, *artifact, os); });
   LibraryOptions options;
   options.output = output;
   options.linker = linker;
@@ -158,65 +176,8 @@ static LogicalResult writeResult(ModuleOp model, const char *argv0) {
   if (options.runtimeArchive.empty())
     options.runtimeArchive = getRuntimeArchive(llvm::sys::fs::getMainExecutable(
         argv0, reinterpret_cast<void *>(&writeResult)));
-
-  auto print = [&](Artifact artifact) {
-    return writeText(
-        [&](llvm::raw_ostream &os) { return printCode(model, artifact, os); });
-  };
-  switch (emitStage) {
-  case Emit::Model:
-  case Emit::Tiled:
-  case Emit::Buffers:
-  case Emit::Cpu:
-  case Emit::Llvm:
-    return writeText([&](llvm::raw_ostream &os) {
-      model.print(os);
-      return success();
-    });
-  case Emit::LlvmIr:
-    return print(Artifact::LlvmIr);
-  case Emit::OptimizedLlvmIr:
-    return print(Artifact::OptimizedLlvmIr);
-  case Emit::Assembly:
-    return print(Artifact::Assembly);
-  case Emit::Objects:
-    return writeObjects(model, options);
-  case Emit::Library:
-    return writeLibrary(model, options);
-  }
-  llvm_unreachable("all values handled");
-}
-
-/// Runs the stages up to the one that is written.
-static LogicalResult runStages(ModuleOp model) {
-  Stage last = Stage::Llvm;
-  switch (emitStage) {
-  case Emit::Model:
-    return success();
-  case Emit::Tiled:
-    last = Stage::Tiled;
-    break;
-  case Emit::Buffers:
-    last = Stage::Buffers;
-    break;
-  case Emit::Cpu:
-    last = Stage::Cpu;
-    break;
-  default:
-    break;
-  }
-  PipelineOptions options;
-  for (const std::string &level : cpuLevels)
-    options.cpuLevels.push_back(level);
-  options.attentionForm = attentionForm;
-  PassManager pm(model.getContext());
-  if (failed(applyPassManagerCLOptions(pm)))
-    return failure();
-  buildPipeline(pm, last, options);
-  if (succeeded(pm.run(model)))
-    return success();
-  llvm::errs() << "reproduce with: " << commandLine << "\n";
-  return failure();
+  return *artifact == Artifact::Objects ? writeObjects(model, options)
+                                        : writeLibrary(model, options);
 }
 
 static LogicalResult compile(const char *argv0) {
@@ -237,25 +198,29 @@ static LogicalResult compile(const char *argv0) {
   OwningOpRef<ModuleOp> model = parseSourceFile<ModuleOp>(sources, &context);
   if (!model)
     return failure();
-  if (inputStage == Input::Model)
-    if (failed(runStages(*model)))
-      return failure();
+  if (failed(runStages(*model))) {
+    llvm::errs() << "reproduce with: " << commandLine
+                 << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
+    return failure();
+  }
   return writeResult(*model, argv0);
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   llvm::raw_string_ostream os(commandLine);
-  llvm::ListSeparator separator(" ");
   for (int i = 0; i < argc; ++i) {
-    os << separator;
+    if (i)
+      os << " ";
     llvm::sys::printArg(os, argv[i], /*Quote=*/false);
   }
-  llvm::setBugReportMsg(nullptr);
+  llvm::setBugReportMsg("peermla-compile or LLVM failed, reproduce with the "
+                        "program arguments below\n");
   llvm::install_fatal_error_handler(reportFatalError);
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
   cl::ParseCommandLineOptions(argc, argv, "PEER and MLA model compiler\n");
   return failed(compile(argv[0]));
 }

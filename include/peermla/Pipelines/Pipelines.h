@@ -64,8 +64,8 @@ void buildCpuPipeline(mlir::OpPassManager &pm,
 void buildLlvmPipeline(mlir::OpPassManager &pm,
                        const PipelineOptions &options = {});
 
-/// All stages from model IR up to and including `last`.
-void buildPipeline(mlir::OpPassManager &pm, Stage last,
+/// All stages from IR of the stage `first` up to and including `last`.
+void buildPipeline(mlir::OpPassManager &pm, Stage first, Stage last,
                    const PipelineOptions &options = {});
 
 /// Registers each stage as `peermla-to-<stage>`.
