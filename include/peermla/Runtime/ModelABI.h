@@ -1,0 +1,62 @@
+//===- ModelABI.h - what generated code and the runtime agree on ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The object of a model defines three hidden symbols and one exported function
+//
+//     extern "C" const char peermla_model_metadata[];         // JSON, ends in
+//     0 extern "C" const uint64_t peermla_model_metadata_size;  // without the
+//     0 extern "C" void *const peermla_model_functions[]; extern "C" const void
+//     *peermla_<model>_api(uint32_t version) {
+//       return peermla_rt_api(version, peermla_model_metadata,
+//                             peermla_model_metadata_size,
+//                             peermla_model_functions);
+//     }
+//
+// The metadata (schema in Metadata.h of the runtime) names functions by their
+// index in the table. All of them take the address of 64-bit words: memref
+// descriptors of 3 + 2 rank words each (allocated pointer, aligned pointer,
+// offset 0, sizes, row-major strides), one after the other, and last one plain
+// word, the number of workers.
+//
+//     entry      arguments, prepared weights of the entry, workspace, workers
+//     prepare    sources, the prepared weight, workspace, workers
+//     workspace  the words of the function it belongs to, with null pointers;
+//                returns bytes
+//
+// `in`, `inout` and `out` arguments come in the order of the metadata; the
+// workspace is a memref<?xi8>.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_RUNTIME_MODELABI_H
+#define PEERMLA_RUNTIME_MODELABI_H
+
+#include <cstdint>
+
+extern "C" {
+
+/// An entry or prepare function.
+using peermla_rt_function = void (*)(const int64_t *words);
+/// A workspace function.
+using peermla_rt_workspace_function = int64_t (*)(const int64_t *words);
+
+/// The table of functions (`peermla_api`) of the model that `metadata`
+/// describes, or null if this runtime does not know `version`. The three last
+/// arguments must stay valid.
+const void *peermla_rt_api(uint32_t version, const char *metadata,
+                           uint64_t size, void *const *functions);
+
+/// Calls `body` on ranges that cover [0, n) once, on several threads at a time;
+/// returns when all are done. `worker` is below the number of workers in the
+/// words, and no two calls run under the same number at the same time. Inside a
+/// body, a parallel-for is serial and keeps the worker.
+void peermla_rt_parallel_for(int64_t n,
+                             void (*body)(int64_t begin, int64_t end,
+                                          int64_t worker, void *ctx),
+                             void *ctx);
+}
+
+#endif // PEERMLA_RUNTIME_MODELABI_H

@@ -1,0 +1,94 @@
+//===- Context.cpp - contexts and calls -----------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Context.h"
+#include "Arguments.h"
+#include "Text.h"
+#include "Words.h"
+
+using namespace peermla;
+using namespace peermla::runtime;
+
+Status runtime::createContext(peermla_session &session,
+                              const peermla_context_options &options,
+                              std::unique_ptr<peermla_context> &context) {
+  uintptr_t address = reinterpret_cast<uintptr_t>(options.workspace);
+  if (address % PEERMLA_WORKSPACE_ALIGNMENT != 0)
+    return Status(PEERMLA_INVALID_ARGUMENT,
+                  "expected a workspace aligned to " +
+                      std::to_string(PEERMLA_WORKSPACE_ALIGNMENT) +
+                      " bytes, got an address " +
+                      std::to_string(address % PEERMLA_WORKSPACE_ALIGNMENT) +
+                      " beyond that");
+  if (!options.workspace && options.workspace_size != 0)
+    return Status(PEERMLA_INVALID_ARGUMENT,
+                  "expected a workspace of " +
+                      std::to_string(options.workspace_size) +
+                      " bytes, got a null pointer");
+  context = std::make_unique<peermla_context>();
+  context->session = &session;
+  context->isGiven = options.workspace != nullptr;
+  context->workspace = static_cast<char *>(options.workspace);
+  context->workspaceSize = options.workspace_size;
+  const std::deque<Entry> &entries = session.model->metadata.entries;
+  for (size_t i = 0; i < entries.size(); ++i)
+    context->entries.push_back(
+        {SymbolBinding(entries[i].description), createEntryWords(session, i)});
+  return Status();
+}
+
+Status runtime::reserveWorkspace(peermla_context &context,
+                                 const std::string &entry, size_t size) {
+  if (size <= context.workspaceSize)
+    return Status();
+  if (context.isGiven)
+    return Status(PEERMLA_WORKSPACE_TOO_SMALL,
+                  "entry " + quote(entry) + " expects a workspace of " +
+                      std::to_string(size) + " bytes, got " +
+                      std::to_string(context.workspaceSize));
+  // The old pages go first: both together may not fit.
+  context.workspace = nullptr;
+  context.workspaceSize = 0;
+  if (!context.own.allocate(size))
+    return Status(PEERMLA_OUT_OF_MEMORY, "out of memory for a workspace of " +
+                                             std::to_string(size) + " bytes");
+  context.workspace = context.own.data();
+  context.workspaceSize = size;
+  return Status();
+}
+
+Status runtime::call(peermla_context &context, int32_t entry,
+                     DLTensor *const *tensors, int32_t numTensors) {
+  peermla_session &session = *context.session;
+  const peermla_model &model = *session.model;
+  const Entry &info = model.metadata.entries[entry];
+  const Program::EntryCode &code = session.program->entries[entry];
+  auto &[binding, words] = context.entries[entry];
+
+  if (Status status = checkArguments(info, tensors, numTensors, binding))
+    return status;
+  uint64_t word = 0;
+  if (Status status = checkIndices(info, static_cast<uint8_t>(entry), tensors,
+                                   binding, word)) {
+    // The first one stays.
+    uint64_t none = 0;
+    if (word)
+      session.errorWord.compare_exchange_strong(none, word);
+    return status;
+  }
+  writeArguments(info, binding, nullptr, words);
+  size_t size = 0;
+  if (Status status =
+          computeWorkspaceSize(model, code.workspace, info.name, words, size))
+    return status;
+  if (Status status = reserveWorkspace(context, info.name, size))
+    return status;
+  writeArguments(info, binding, tensors, words);
+  writeWorkspace(context.workspace, context.workspaceSize, words);
+  WorkersScope scope(session.workers);
+  model.getFunction(code.function)(words.data());
+  return Status();
+}
