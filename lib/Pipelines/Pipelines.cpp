@@ -48,12 +48,20 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// The promise with which a stage ends.
+static std::unique_ptr<Pass> createContract(StringRef stage) {
+  VerifyContractOptions options;
+  options.stage = stage.str();
+  return createVerifyContract(options);
+}
+
 //===----------------------------------------------------------------------===//
 // Model -> Tiled
 //===----------------------------------------------------------------------===//
 
 void peermla::buildTiledPipeline(OpPassManager &pm,
                                  const PipelineOptions &options) {
+  pm.addPass(createContract("model"));
   SplitTargetsOptions targets;
   targets.cpuLevels = getLevels(options);
   pm.addPass(createSplitTargets(targets));
@@ -73,6 +81,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createSelectSchedules());
   target.addNestedPass<func::FuncOp>(createTileAndFuse());
   addCleanup(target);
+  pm.addPass(createContract("tiled"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,6 +97,7 @@ void peermla::buildBuffersPipeline(OpPassManager &pm,
   addCleanup(target);
   target.addPass(memref::createFoldMemRefAliasOpsPass());
   addCleanup(target);
+  pm.addPass(createContract("buffers"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -116,6 +126,7 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
   addCleanup(target);
   pm.addPass(createDescribeModel());
+  pm.addPass(createContract("cpu"));
 }
 
 //===----------------------------------------------------------------------===//
@@ -152,8 +163,8 @@ void peermla::buildPipeline(OpPassManager &pm, Stage first, Stage last,
   using Build = void (*)(OpPassManager &, const PipelineOptions &);
   const Build stages[] = {nullptr, buildTiledPipeline, buildBuffersPipeline,
                           buildCpuPipeline, buildLlvmPipeline};
-  for (int stage = static_cast<int>(first) + 1;
-       stage <= static_cast<int>(last); ++stage)
+  for (int stage = static_cast<int>(first) + 1; stage <= static_cast<int>(last);
+       ++stage)
     stages[stage](pm, options);
 }
 

@@ -185,4 +185,23 @@ def TileAndFuse
                            "mlir::tensor::TensorDialect"];
 }
 
+def VerifyContract : Pass<"peermla-verify-contract", "mlir::ModuleOp"> {
+  let summary = "Check that the IR is what a stage promises";
+  let description = [{
+    Every stage ends with this check, so that what a later pass relies on is an
+    error where it arises and not where it hurts:
+
+    | stage     | what may exist                                               |
+    |-----------|--------------------------------------------------------------|
+    | `model`   | func, linalg, tensor, arith, math, ml_program, peer, mla      |
+    | `tiled`   | the same, scf and affine, without `mla.attention` and `peer.retrieve` |
+    | `buffers` | memrefs in place of tensors and globals                      |
+    | `cpu`     | scalars, vectors and loops; no named op, copy or allocation  |
+
+    Numerics: unchanged.
+  }];
+  let options = [Option<"stage", "stage", "std::string", "\"\"",
+                        "`model`, `tiled`, `buffers` or `cpu`">];
+}
+
 #endif // PEERMLA_TRANSFORMS_PASSES_TD

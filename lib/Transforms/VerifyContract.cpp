@@ -1,0 +1,95 @@
+//===- VerifyContract.cpp - what may exist at a stage ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Transforms/Passes.h"
+#include "llvm/ADT/StringSet.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_VERIFYCONTRACT
+#include "peermla/Transforms/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+namespace {
+
+/// What a stage allows: dialects, and ops of these that it excludes.
+struct Contract {
+  SmallVector<StringRef> dialects;
+  SmallVector<StringRef> excluded;
+  SmallVector<StringRef> admitted; ///< ops of other dialects
+
+  bool admits(Operation *op) const {
+    StringRef name = op->getName().getStringRef();
+    if (llvm::is_contained(excluded, name))
+      return false;
+    return llvm::is_contained(dialects, op->getName().getDialectNamespace()) ||
+           llvm::is_contained(admitted, name);
+  }
+};
+
+std::optional<Contract> getContract(StringRef stage) {
+  if (stage == "model")
+    return Contract{{"builtin", "func", "linalg", "tensor", "arith", "math",
+                     "ml_program", "peer", "mla", "affine", "scf"},
+                    {"mla.online_attention", "peer.select", "scf.forall"},
+                    {}};
+  if (stage == "tiled")
+    return Contract{{"builtin", "func", "linalg", "tensor", "arith", "math",
+                     "ml_program", "peer", "mla", "affine", "scf"},
+                    {"mla.attention", "peer.retrieve"},
+                    {}};
+  if (stage == "buffers")
+    return Contract{{"builtin", "func", "linalg", "memref", "arith", "math",
+                     "peer", "mla", "affine", "scf"},
+                    {"mla.attention", "peer.retrieve"},
+                    {}};
+  if (stage == "cpu")
+    return Contract{{"builtin", "func", "memref", "vector", "arith", "math",
+                     "affine", "scf", "x86vector", "amx", "index"},
+                    {"memref.alloc", "memref.alloca", "memref.copy",
+                     "memref.dealloc", "scf.forall"},
+                    {"llvm.call_intrinsic", "ub.poison"}};
+  return std::nullopt;
+}
+
+struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    std::optional<Contract> contract = getContract(stage);
+    if (!contract) {
+      getOperation().emitError()
+          << "expects the stage to be 'model', 'tiled', 'buffers' or 'cpu', "
+             "got '"
+          << stage << "'";
+      return signalPassFailure();
+    }
+    bool holds = true;
+    getOperation().walk([&](Operation *op) {
+      // The bodies of linalg ops are their own matter.
+      if (isa_and_nonnull<linalg::LinalgOp>(op->getParentOp()))
+        return WalkResult::skip();
+      if (contract->admits(op))
+        return WalkResult::advance();
+      op->emitError() << "'" << op->getName()
+                      << "' may not exist at the stage '" << stage << "'";
+      holds = false;
+      return WalkResult::skip();
+    });
+    if (!holds)
+      signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+} // namespace
