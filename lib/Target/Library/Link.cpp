@@ -92,7 +92,7 @@ static LogicalResult runLld(Location loc, ArrayRef<std::string> arguments) {
 static LogicalResult runLinker(Location loc, StringRef linker,
                                ArrayRef<std::string> arguments) {
   llvm::ErrorOr<std::string> program = llvm::sys::findProgramByName(linker);
-  if (!program)
+  if (!program || !llvm::sys::fs::can_execute(*program))
     return emitError(loc) << "cannot find the linker '" << linker << "'";
   SmallVector<StringRef> references{*program};
   llvm::append_range(references, arguments);
