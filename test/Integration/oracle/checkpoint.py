@@ -93,6 +93,9 @@ def _values(name, shape, config, rng):
         # A row is e rows of d, or for output_major up tables d rows of e.
         return noise / np.sqrt(config["hidden_size"])
     gain = 1.0
+    if name.startswith("model.layers."):
+        # Errors of one layer must not be made larger by the next.
+        return noise / np.sqrt(shape[-1])
     if name.endswith(("q_b_proj.weight", "q_proj.weight")):
         gain = 2.0  # softmaxes that prefer some keys
     if name.endswith("o_proj.weight"):

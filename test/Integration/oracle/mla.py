@@ -71,7 +71,7 @@ def rotation_multiplier(config):
 def rope(config, x, positions):
     """Rotates pairs (2i, 2i+1) of x [T, ..., dr]."""
     angles = positions.astype(np.float64)[:, None] * inverse_frequencies(config)
-    shape = (len(positions),) + (1,) * (x.ndim - 2) + (-1,)
+    shape = (len(positions),) + (1,) * (x.ndim - 2) + (config.dr // 2,)
     cos = (np.cos(angles) * rotation_multiplier(config)).reshape(shape)
     sin = (np.sin(angles) * rotation_multiplier(config)).reshape(shape)
     out = np.empty_like(x)

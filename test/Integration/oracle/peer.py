@@ -86,7 +86,8 @@ def all_scores(config, weights, x, storage=identity):
         if total is None:
             total = s
         else:
-            total = (total[..., :, None] + s[..., None, :]).reshape(T, h, -1)
+            total = total[..., :, None] + s[..., None, :]
+            total = total.reshape(T, h, total.shape[2] * n)
     return total
 
 

@@ -1,0 +1,320 @@
+"""Runs the table of cases through the tools and judges it by the oracle.
+
+    run.py [--filter TEXT]... [--dtype f32,bf16] [--device cpu,reference] [--full] [-v]
+
+For each case: config.json and a checkpoint are written to a folder, imported
+and compiled; each call runs on each device and, on the CPU, on each level that
+this machine has. `--device emulated` needs no tools: it is the oracle with the
+roundings of the storage type, and shows how much of a tolerance they take.
+
+The last line is `N passed, N failed`; the status is 1 if anything failed.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import cpu_levels
+import inputs as make_inputs
+import judge
+from cases import CASES, Call
+from oracle import checkpoint, models, storage
+
+DEVICES = ("cpu", "reference", "emulated")
+TIMEOUT = 300
+
+
+class ToolError(Exception):
+    """A tool that failed: what it said."""
+
+
+@dataclasses.dataclass
+class Result:
+    """One call on one device. `error` is the worst relative error, or None."""
+
+    name: str
+    failure: str = ""
+    error: float = 0.0
+    tolerance: float = 0.0
+
+
+def run_tool(command, environment=None):
+    """Runs a tool; raises with its first lines if it fails."""
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, timeout=TIMEOUT,
+            env=os.environ | (environment or {}), stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{command[0]} ran past {TIMEOUT} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        shown = " ".join(str(part) for part in command)
+        raise ToolError(f"status {done.returncode}: {' | '.join(said[:4])[:600]} [{shown}]")
+    return done.stdout
+
+
+class Program:
+    """A case at one storage type: its folder, its oracle, ways to call it."""
+
+    def __init__(self, case, dtype, folder, options):
+        self.case, self.dtype, self.folder, self.options = case, dtype, folder, options
+        self.config = case.config | {case.dtype_key: storage.TORCH_DTYPES[dtype]}
+        tensors = checkpoint.random(
+            case.config, dtype, options.seed, case.query_bias, case.edit
+        )
+        self.weights = {name: tensor.wide() for name, tensor in tensors.items()}
+        self.model = models.Model(case.config, self.weights)
+        (folder / "config.json").write_text(json.dumps(self.config, indent=1))
+        if case.shards:
+            storage.save_sharded(folder, tensors, case.shards)
+        else:
+            storage.save(folder / "model.safetensors", tensors)
+        self.calls = 0
+
+    def build(self, device):
+        """Imports and compiles what `device` needs."""
+        if device == "emulated":
+            return
+        tools = self.options.tools
+        if not (self.folder / "m.mlir").exists():
+            run_tool([tools / "peermla-import", self.folder, "-o", self.folder / "m.mlir"])
+        if device == "cpu":
+            output = self.folder / "m.so"
+            run_tool([tools / "peermla-compile", self.folder / "m.mlir", "-o", output])
+
+    def call(self, entry, tensors, device, level):
+        """The outputs of an entry, as Tensors by name."""
+        if device == "emulated":
+            return self.emulate(entry, tensors)
+        self.calls += 1
+        source, target = (self.folder / f"{kind}{self.calls}.st" for kind in ("in", "out"))
+        storage.save(source, tensors)
+        program = self.folder / ("m.so" if device == "cpu" else "m.mlir")
+        run_tool(
+            [
+                self.options.tools / "peermla-run", program, f"--entry={entry}",
+                f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
+                f"--device={device}",
+            ],
+            {"PEERMLA_CPU_LEVEL": level} if level else None,
+        )  # fmt: skip
+        outputs = storage.load(target)
+        if not self.options.keep:
+            source.unlink()
+            target.unlink()
+        return outputs
+
+    def emulate(self, entry, tensors):
+        """The oracle with the roundings of the storage type."""
+        wide = make_inputs.Inputs(tensors).wide()
+        outputs = models.run(self.model, entry, wide, storage.rounder(self.dtype))
+        types = {"scores": "f32", "logits": "f32", "indices": "i32"}
+        return {
+            name: storage.round_to(value, types.get(name, self.dtype))
+            for name, value in outputs.items()
+        }
+
+
+def retrieved(program, call, given, device, level, tolerance):
+    """The judged indices of a PeerLayer's tokens, and the error of the scores."""
+    clean = np.ones(call.T, bool)
+    if call.poison:
+        clean[call.poison[0]] = False
+    outputs = program.call("retrieve", given.tensors, device, level)
+    return judge.retrieval(
+        program.model, given.wide(), outputs, tolerance, clean, program.case.exact_indices
+    )
+
+
+def run_chunks(program, call, device, level, rng, tolerance):
+    """A series of steps against `forward` of the whole."""
+    totals, rows = make_inputs.chunk_rows(call)
+    config, dtype = program.case.config, program.dtype
+    whole = make_inputs.make(config, Call("forward", lengths=tuple(totals)), dtype, rng)
+    expected = models.run(program.model, "forward", whole.wide())
+    name = "logits" if "logits" in expected else "y"
+    table, blocks = make_inputs.paged(call, totals, rng)
+    cache = make_inputs.empty_cache(config, blocks, call.page, dtype)
+    past, got = np.zeros(len(totals), np.int32), np.zeros(expected[name].shape)
+    source = "tokens" if "tokens" in whole.tensors else "x"
+    for chunk, chosen in zip(call.chunks, rows):
+        tensors = {
+            source: storage.Tensor(
+                whole.tensors[source].dtype, whole.tensors[source].values[chosen]
+            ),
+            "cu_seqlens": storage.Tensor("i32", make_inputs.cu_seqlens(chunk)),
+            "past_lens": storage.Tensor("i32", past),
+            "cache": cache,
+            "block_table": table,
+        }
+        if source == "tokens":
+            tensors["logit_rows"] = storage.Tensor("i32", np.arange(len(chosen), dtype=np.int32))
+        outputs = program.call("step", tensors, device, level)
+        cache = judge.take(outputs, "cache", dtype)
+        got[chosen] = judge.take(outputs, name, "f32" if name == "logits" else dtype).wide()
+        past = past + np.array(chunk, np.int32)
+    return judge.close(name, got, expected[name], tolerance)
+
+
+def run_rejected(program, call, given, device, level):
+    """The call must fail with a message, not with a signal, and write nothing."""
+    call.rejects(given.tensors)
+    try:
+        program.call(call.entry, given.tensors, device, level)
+    except ToolError as error:
+        status = int(str(error).split()[1].rstrip(":")) if "status" in str(error) else -1
+        if not 0 < status < 126 or "error" not in str(error):
+            raise judge.Wrong(f"expected a message and a status, got {error}") from None
+        return 0.0
+    raise judge.Wrong("expected the call to be refused, it succeeded")
+
+
+def run_call(program, call, device, level):
+    """The worst relative error of one call."""
+    dtype, emulated = program.dtype, device == "emulated"
+    table = judge.REFERENCE_TOLERANCE if device == "reference" else judge.TOLERANCE
+    tolerance = table[dtype]
+    rng = np.random.default_rng([program.options.seed, len(call.describe())])
+    if call.chunks:
+        return run_chunks(program, call, device, level, rng, tolerance), tolerance
+    given = make_inputs.make(program.case.config, call, dtype, rng)
+    if call.rejects:
+        return (0.0 if emulated else run_rejected(program, call, given, device, level)), tolerance
+    indices, worst = None, 0.0
+    if program.model.architecture == "PeerLayer":
+        indices, worst = retrieved(program, call, given, device, level, tolerance)
+    outputs = program.call(call.entry, given.tensors, device, level)
+    error = judge.outputs_of(program.model, call, given, outputs, dtype, tolerance, indices)
+    return max(worst, error), tolerance
+
+
+def places(device, levels):
+    """(device, level, label) of all runs on a device."""
+    if device != "cpu":
+        return [(device, None, device)]
+    return [(device, level, f"cpu:{level}") for level in levels]
+
+
+def run_case(case, dtype, folder, options):
+    """The results of all calls of a case."""
+    folder.mkdir(parents=True)
+    results = []
+    program = Program(case, dtype, folder, options)
+    for device in options.device:
+        failure = ""
+        try:
+            program.build(device)
+        except ToolError as error:
+            failure = str(error)
+        for call in case.calls:
+            for where, level, label in places(device, options.levels):
+                result = Result(f"{case.name} {dtype} {label} {call.describe()}", failure)
+                results.append(result)
+                if failure:
+                    continue
+                try:
+                    result.error, result.tolerance = run_call(program, call, where, level)
+                except (ToolError, judge.Wrong) as error:
+                    result.failure = str(error)
+                except Exception as error:  # pylint: disable=broad-except
+                    result.failure = f"{type(error).__name__}: {error}"
+    if not options.keep:
+        shutil.rmtree(folder)
+    return results
+
+
+def chosen_cases(options):
+    """(case, dtype) pairs that the options ask for."""
+    for case in CASES:
+        if case.full and not options.full:
+            continue
+        if not all(text in case.name for text in options.filter):
+            continue
+        dtypes = ("f32", "bf16", "f16") if options.full and not case.full else case.dtypes
+        yield from ((case, dtype) for dtype in dtypes if dtype in options.dtype)
+
+
+def listed(known):
+    def parse(text):
+        values = text.split(",")
+        for value in values:
+            if value not in known:
+                raise argparse.ArgumentTypeError(f"'{value}' is not one of {', '.join(known)}")
+        return values
+
+    return parse
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    root = pathlib.Path(__file__).resolve().parents[2]
+    parser.add_argument("--tools", type=pathlib.Path, default=root / "build" / "bin")
+    parser.add_argument("--filter", action="append", default=[], help="part of a case's name")
+    parser.add_argument("--dtype", type=listed(judge.TOLERANCE), default=list(judge.TOLERANCE))
+    parser.add_argument("--device", type=listed(DEVICES), default=["cpu", "reference"])
+    parser.add_argument("--level", type=listed(cpu_levels.ALL), help="CPU levels (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--full", action="store_true", help="all types, and the large cases")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print what passes, too")
+    options = parser.parse_args()
+    options.levels = options.level or cpu_levels.of_this_machine()
+    return options
+
+
+def report(results, options):
+    """Prints the results of one case; returns how many failed."""
+    for result in results:
+        if result.failure:
+            print(f"FAIL {result.name}: {result.failure}", flush=True)
+        elif options.verbose:
+            print(f"pass {result.name}: {result.error:.1e}", flush=True)
+    return sum(bool(result.failure) for result in results)
+
+
+def main():
+    options = parse_arguments()
+    started = time.time()
+    for level in cpu_levels.ALL:
+        if "cpu" in options.device and level not in options.levels:
+            print(f"SKIP cpu:{level}: not a level of this machine, or not asked for")
+    results, failed = [], 0
+    with tempfile.TemporaryDirectory(prefix="peermla-") as temporary:
+        folder = options.keep or pathlib.Path(temporary)
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            futures = [
+                pool.submit(run_case, case, dtype, folder / case.name / dtype, options)
+                for case, dtype in chosen_cases(options)
+            ]
+            for future in concurrent.futures.as_completed(futures):
+                failed += report(future.result(), options)
+                results += future.result()
+    worst = {}
+    for result in results:
+        if not result.failure and result.tolerance:
+            kind = result.tolerance
+            worst[kind] = max(worst.get(kind, (0.0, "")), (result.error, result.name))
+    for tolerance, (error, name) in sorted(worst.items()):
+        print(f"worst error where {tolerance:.0e} is allowed: {error:.1e} in {name}")
+    print(f"{time.time() - started:.0f} s")
+    print(f"{len(results) - failed} passed, {failed} failed")
+    # Nothing run is nothing shown.
+    sys.exit(1 if failed or not results else 0)
+
+
+if __name__ == "__main__":
+    main()
