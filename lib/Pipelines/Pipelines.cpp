@@ -111,6 +111,7 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createLowerSelect());
   target.addNestedPass<func::FuncOp>(createLowerExperts());
   target.addNestedPass<func::FuncOp>(createLowerRope());
+  target.addNestedPass<func::FuncOp>(createLowerAttention());
   addCleanup(target);
 
   // Kernels become functions of ranges of work items, buffers places in one
@@ -118,6 +119,7 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createCopiesToKernels());
   target.addPass(createOutlineKernels());
   addCleanup(target);
+  target.addPass(createMergeKernels());
   target.addPass(createPlanWorkspace());
   addCleanup(target);
 

@@ -329,6 +329,17 @@ def OutlineKernels : Pass<"peermla-outline-kernels", "mlir::ModuleOp"> {
                            "mlir::func::FuncDialect", "mlir::scf::SCFDialect"];
 }
 
+def MergeKernels : Pass<"peermla-merge-kernels", "mlir::ModuleOp"> {
+  let summary = "Keep one of several equal kernels";
+  let description = [{
+    Layers of a model and entries share most of their kernels: weights and buffers
+    are arguments. Kernels with the same body become one. Numerics: unchanged.
+  }];
+  let statistics = [
+    Statistic<"numMerged", "num-merged", "Kernels replaced by an equal one">
+  ];
+}
+
 def PlanWorkspace : Pass<"peermla-plan-workspace", "mlir::ModuleOp"> {
   let summary = "Replace allocations by places in one caller-given workspace";
   let description = [{

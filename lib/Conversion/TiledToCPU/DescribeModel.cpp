@@ -46,12 +46,24 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
 
   void runOnOperation() override {
     json::Array programs, entries;
+    std::string previousText;
+    SmallVector<ModuleOp> same;
     for (auto nested : getOperation().getOps<ModuleOp>()) {
       const CpuLevel *level = CpuLevel::of(nested);
       if (!level) {
         nested.emitOpError("expects 'peermla.level' to name a CPU level");
         return signalPassFailure();
       }
+      // A level that gains nothing over the one before uses its code.
+      std::string text = getText(nested);
+      if (text == previousText) {
+        json::Object program = *programs.back().getAsObject();
+        program["level"] = level->name;
+        programs.push_back(std::move(program));
+        same.push_back(nested);
+        continue;
+      }
+      previousText = std::move(text);
       makeNamesUnique(nested, *level);
       json::Array described;
       FailureOr<json::Object> program =
@@ -62,6 +74,8 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
       if (entries.empty())
         entries = std::move(described);
     }
+    for (ModuleOp nested : same)
+      nested.erase();
     json::Array sources;
     for (auto &[name, type] : weights)
       sources.push_back(
@@ -78,6 +92,15 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
         llvm::formatv("{0}", json::Value(std::move(metadata))).str();
     getOperation()->setAttr("peermla.metadata",
                             StringAttr::get(&getContext(), text));
+  }
+
+  /// All code of a level, without the level's name.
+  static std::string getText(ModuleOp nested) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    for (Operation &op : *nested.getBody())
+      op.print(stream, OpPrintingFlags().useLocalScope());
+    return text;
   }
 
   /// Appends the level to the name of each function; `peermla.entry` keeps the
