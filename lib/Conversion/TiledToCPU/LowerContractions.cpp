@@ -21,11 +21,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Contraction.h"
 #include "LoopUtils.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "peermla/Conversion/Passes.h"
-#include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Support/TargetInfo.h"
 
 namespace peermla {
@@ -37,238 +36,6 @@ using namespace mlir;
 using namespace peermla;
 
 namespace {
-
-//===----------------------------------------------------------------------===//
-// What the op computes
-//===----------------------------------------------------------------------===//
-
-/// The roles of a contraction's operands and loops.
-struct Contraction {
-  linalg::LinalgOp op;
-  /// Broadcast operand, vector operand, accumulator.
-  Value a, b, c;
-  AffineMap mapA, mapB, mapC;
-  /// Loops over columns and terms; over rows, if there is one.
-  unsigned n, k;
-  std::optional<unsigned> m;
-  /// The loop over the two terms of a bf16 pair, if there is one.
-  std::optional<unsigned> pair;
-  /// Loops around a block of k; loops over panels of B inside it.
-  SmallVector<unsigned> outer, panels;
-
-  static FailureOr<Contraction> match(linalg::LinalgOp op,
-                                      const CpuLevel &level);
-};
-
-bool isStorage(Value buffer) {
-  Type element = cast<MemRefType>(buffer.getType()).getElementType();
-  return element.isF32() || element.isF16() || element.isBF16();
-}
-
-bool hasUnitStride(Value buffer) {
-  return cast<MemRefType>(buffer.getType()).isLastDimUnitStride();
-}
-
-/// Whether the body is out + ext(in0) * ext(in1).
-bool isProductSum(linalg::LinalgOp op) {
-  Block *body = op.getBlock();
-  auto isInput = [&](Value value, unsigned number) {
-    if (auto ext = value.getDefiningOp<arith::ExtFOp>())
-      value = ext.getIn();
-    return value == body->getArgument(number);
-  };
-  auto sum =
-      body->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!sum)
-    return false;
-  Value addend = sum.getRhs();
-  if (sum.getLhs() != body->getArgument(2)) {
-    addend = sum.getLhs();
-    if (sum.getRhs() != body->getArgument(2))
-      return false;
-  }
-  auto product = addend.getDefiningOp<arith::MulFOp>();
-  if (!product)
-    return false;
-  return (isInput(product.getLhs(), 0) && isInput(product.getRhs(), 1)) ||
-         (isInput(product.getLhs(), 1) && isInput(product.getRhs(), 0));
-}
-
-FailureOr<Contraction> Contraction::match(linalg::LinalgOp op,
-                                          const CpuLevel &level) {
-  if (!op.hasPureBufferSemantics() || op.getNumDpsInputs() != 2 ||
-      op.getNumDpsInits() != 1)
-    return failure();
-  for (Value operand : op->getOperands())
-    if (!isa<MemRefType>(operand.getType()) || !isStorage(operand))
-      return failure();
-  Contraction result;
-  result.op = op;
-  result.c = op->getOperand(2);
-  if (!isProductSum(op) ||
-      !cast<MemRefType>(result.c.getType()).getElementType().isF32())
-    return failure();
-
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  for (AffineMap map : maps)
-    if (!map.isProjectedPermutation())
-      return failure();
-  auto has = [](AffineMap map, unsigned loop) {
-    return map.isFunctionOfDim(loop);
-  };
-  auto isInnermost = [](AffineMap map, unsigned loop, unsigned fromEnd) {
-    unsigned rank = map.getNumResults();
-    return rank > fromEnd && map.getDimPosition(rank - 1 - fromEnd) == loop;
-  };
-  result.mapC = maps[2];
-  if (result.mapC.getNumResults() == 0 || !hasUnitStride(result.c))
-    return failure();
-  result.n = result.mapC.getDimPosition(result.mapC.getNumResults() - 1);
-  // The operand that has the columns is read as vectors.
-  if (has(maps[0], result.n) == has(maps[1], result.n))
-    return failure();
-  unsigned vectors = has(maps[0], result.n) ? 0 : 1;
-  result.a = op->getOperand(1 - vectors);
-  result.mapA = maps[1 - vectors];
-  result.b = op->getOperand(vectors);
-  result.mapB = maps[vectors];
-  if (!hasUnitStride(result.b))
-    return failure();
-
-  SmallVector<int64_t> extents = getStaticLoopExtents(op);
-  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
-  if (!isInnermost(result.mapB, result.n, 0)) {
-    unsigned inner =
-        result.mapB.getDimPosition(result.mapB.getNumResults() - 1);
-    auto isBF16 = [](Value buffer) {
-      return cast<MemRefType>(buffer.getType()).getElementType().isBF16();
-    };
-    // The pair product exists for 4, 8 and 16 columns.
-    if (!level.hasBf16Dot || !isBF16(result.a) || !isBF16(result.b) ||
-        extents[inner] != 2 || has(result.mapC, inner) ||
-        !isInnermost(result.mapA, inner, 0) ||
-        !isInnermost(result.mapB, result.n, 1) || !hasUnitStride(result.a) ||
-        !cast<MemRefType>(result.b.getType()).areTrailingDimsContiguous(2) ||
-        ShapedType::isDynamic(extents[result.n]) || extents[result.n] % 4 != 0)
-      return failure();
-    result.pair = inner;
-  }
-
-  // Terms: the innermost sum of B; the others become loops.
-  std::optional<unsigned> k;
-  for (AffineExpr expr : llvm::concat<const AffineExpr>(
-           result.mapA.getResults(), result.mapB.getResults())) {
-    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-    if (iterators[loop] == utils::IteratorType::reduction &&
-        loop != result.pair)
-      k = loop;
-  }
-  if (!k)
-    return failure();
-  result.k = *k;
-
-  // Rows: the longest loop of A and C alone, the inner one if equal.
-  auto length = [&](unsigned loop) {
-    return ShapedType::isDynamic(extents[loop])
-               ? std::numeric_limits<int64_t>::max()
-               : extents[loop];
-  };
-  for (AffineExpr expr : result.mapC.getResults()) {
-    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
-    if (has(result.mapA, loop) && !has(result.mapB, loop) &&
-        (!result.m || length(loop) >= length(*result.m)))
-      result.m = loop;
-  }
-  for (unsigned loop = 0; loop < extents.size(); ++loop) {
-    if (loop == result.n || loop == result.k || loop == result.m ||
-        loop == result.pair)
-      continue;
-    bool isPanel = has(result.mapC, loop) && has(result.mapB, loop) &&
-                   !has(result.mapA, loop);
-    (isPanel ? result.panels : result.outer).push_back(loop);
-  }
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
-// How it is cut
-//===----------------------------------------------------------------------===//
-
-/// Sizes of the register tile and of a block of terms.
-struct Tiling {
-  /// Rows for a panel of so many vectors.
-  int64_t rows(int64_t vectors) const;
-
-  int64_t registers, lanes;
-  /// Columns of a panel; terms (or pairs) of a block.
-  int64_t columns, terms;
-  /// Rows that a schedule asks for; 0 if none does.
-  int64_t wantedRows = 0;
-};
-
-int64_t Tiling::rows(int64_t vectors) const {
-  if (wantedRows)
-    return wantedRows;
-  // The vectors of B and a broadcast element of A need registers too.
-  for (int64_t rows : {12, 8, 6, 4, 2})
-    if (rows * vectors + vectors + 1 <= registers)
-      return rows;
-  return 1;
-}
-
-/// The widest panel that leaves at most 1/16 of `columns` to narrower ones.
-int64_t chooseColumns(int64_t columns, const CpuLevel &level) {
-  int64_t vectors = std::max<int64_t>(1, level.registers / 8);
-  if (ShapedType::isDynamic(columns))
-    return vectors * level.lanes;
-  for (; vectors > 1; --vectors)
-    if (columns % (vectors * level.lanes) * 16 <= columns &&
-        vectors * level.lanes <= columns)
-      break;
-  return vectors * level.lanes;
-}
-
-FailureOr<Tiling> chooseTiling(Contraction contraction, const CpuLevel &level) {
-  SmallVector<int64_t> extents = getStaticLoopExtents(contraction.op);
-  Tiling tiling{level.registers, level.lanes,
-                chooseColumns(extents[contraction.n], level), 0};
-  auto type = cast<MemRefType>(contraction.b.getType());
-  // A quarter of the cache for the panel of B: rows of A and C pass through it.
-  int64_t rowBytes = tiling.columns * type.getElementTypeBitWidth() / 8 *
-                     (contraction.pair ? 2 : 1);
-  tiling.terms = std::max<int64_t>(64, level.l2Bytes / 4 / rowBytes);
-
-  auto schedule =
-      contraction.op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule");
-  if (schedule) {
-    ArrayRef<int64_t> registers = schedule.getRegisters();
-    ArrayRef<int64_t> inner = schedule.getInner();
-    auto isPositive = [](int64_t extent) { return extent > 0; };
-    if (!registers.empty()) {
-      if (registers.size() != 2 || !llvm::all_of(registers, isPositive))
-        return contraction.op.emitOpError()
-               << "expects 'registers' of its schedule to be rows and columns "
-                  "of a register tile, got "
-               << schedule;
-      tiling.wantedRows = registers[0];
-      tiling.columns = registers[1];
-    }
-    if (!inner.empty()) {
-      if (inner.size() != 1 || !isPositive(inner[0]))
-        return contraction.op.emitOpError()
-               << "expects 'inner' of its schedule to be the terms of a block, "
-                  "got "
-               << schedule;
-      tiling.terms = inner[0];
-    }
-  }
-  // Blocks of about equal length.
-  int64_t terms = extents[contraction.k];
-  if (!ShapedType::isDynamic(terms) && terms > tiling.terms && !schedule)
-    tiling.terms =
-        llvm::divideCeil(terms, llvm::divideCeil(terms, tiling.terms));
-  return tiling;
-}
 
 //===----------------------------------------------------------------------===//
 // Code
@@ -302,12 +69,18 @@ private:
   void lowerTile(int64_t rows, ArrayRef<int64_t> widths, Value begin, Value end,
                  bool fromZero);
 
+  /// Memory for the widened rows of A; null if it has no place.
+  Value allocateRows();
+  /// Copies terms [begin, end) of `rows` rows to `widened`.
+  void widenRows(int64_t rows, Value begin, Value end);
+
   /// Indices with rows and columns shifted.
   SmallVector<Value> shifted(AffineMap map, int64_t row, int64_t column);
   /// `width` columns of B at the current term, in its storage type.
   Value loadColumns(int64_t column, int64_t width);
-  /// The element (or pair) of A in a row at the current term.
-  Value loadTerm(int64_t row);
+  /// The element (or pair) of A in a row at the current term; the first term
+  /// is where the widened rows begin.
+  Value loadTerm(int64_t row, Value firstTerm);
   Value multiplyAdd(Value term, Value columns, Value sum);
 
   Contraction contraction;
@@ -318,6 +91,8 @@ private:
   SmallVector<Value> counters;
   /// B as vectors are loaded from it.
   Value columns;
+  /// Rows of the current tile in f32, or null.
+  Value widened;
 };
 
 Value ContractionLowering::collapsePairs(Value buffer) {
@@ -357,6 +132,8 @@ void ContractionLowering::lower() {
       }))
     fill = findZeroFill();
 
+  if (contraction.widensA)
+    widened = allocateRows();
   nest(contraction.outer, [&] {
     if (isOneBlock)
       return lowerBlock(b.index(0), terms.value, static_cast<bool>(fill));
@@ -414,7 +191,51 @@ Value ContractionLowering::loadColumns(int64_t column, int64_t width) {
   return vector::LoadOp::create(b, b.vectorOf(width, element), columns, at);
 }
 
-Value ContractionLowering::loadTerm(int64_t row) {
+Value ContractionLowering::allocateRows() {
+  // Only in the frame of the function that this code runs in.
+  auto function = contraction.op->getParentOfType<FunctionOpInterface>();
+  if (!function || !contraction.m ||
+      contraction.op->getParentOfType<scf::ForallOp>() ||
+      contraction.op->getParentOfType<scf::ParallelOp>())
+    return Value();
+  int64_t terms = extents[contraction.k].isStatic()
+                      ? std::min(extents[contraction.k].size, tiling.terms)
+                      : tiling.terms;
+  int64_t rows = tiling.wantedRows ? tiling.wantedRows : Tiling::maxRows;
+  if (extents[*contraction.m].isStatic())
+    rows = std::min(rows, extents[*contraction.m].size);
+  // A vector of distance keeps the rows in different sets of the cache.
+  auto type = MemRefType::get({rows, terms + tiling.lanes}, b.getF32Type());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&function.getFunctionBody().front());
+  return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+}
+
+void ContractionLowering::widenRows(int64_t rows, Value begin, Value end) {
+  auto rowOfA = [&](int64_t row) {
+    SmallVector<Value> at = shifted(contraction.mapA, row, 0);
+    at.pop_back();
+    return Row{contraction.a, at};
+  };
+  Value length = b.sub(end, begin);
+  LoopExtent extent{length,
+                    getConstantIntValue(length).value_or(ShapedType::kDynamic)};
+  forEachTile(b, extent, tiling.lanes, {1}, [&](Value term, int64_t terms) {
+    for (int64_t width : splitIntoVectors(terms, tiling.lanes)) {
+      counters[contraction.k] = b.add(begin, term);
+      for (int64_t row = 0; row < rows; ++row)
+        b.store(b.load(rowOfA(row), counters[contraction.k], width),
+                Row{widened, {b.index(row)}}, term);
+      term = b.add(term, width);
+    }
+  });
+}
+
+Value ContractionLowering::loadTerm(int64_t row, Value firstTerm) {
+  if (widened)
+    return memref::LoadOp::create(
+        b, widened,
+        ValueRange{b.index(row), b.sub(counters[contraction.k], firstTerm)});
   SmallVector<Value> at = shifted(contraction.mapA, row, 0);
   if (!contraction.pair)
     return memref::LoadOp::create(b, contraction.a, at);
@@ -448,6 +269,8 @@ void ContractionLowering::lowerTile(int64_t rows, ArrayRef<int64_t> widths,
            column += widths[i++])
         body(row, column, widths[i]);
   };
+  if (widened)
+    widenRows(rows, begin, end);
   SmallVector<Value> sums;
   forEachVector([&](int64_t row, int64_t column, int64_t width) {
     sums.push_back(fromZero ? b.zero(width)
@@ -465,7 +288,7 @@ void ContractionLowering::lowerTile(int64_t rows, ArrayRef<int64_t> widths,
       column += width;
     }
     for (int64_t row = 0; row < rows; ++row) {
-      Value element = loadTerm(row);
+      Value element = loadTerm(row, begin);
       for (Value vector : columns)
         next.push_back(multiplyAdd(element, vector, carried[next.size()]));
     }
