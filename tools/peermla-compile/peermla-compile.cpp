@@ -13,6 +13,7 @@
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Library/Library.h"
+#include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/CommandLine.h"
@@ -20,6 +21,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
@@ -55,9 +57,9 @@ static cl::opt<std::string>
     attentionForm("attention-form",
                   cl::desc("expand or absorb (default: by cost)"),
                   cl::value_desc("form"), cl::cat(category));
-static cl::opt<std::string> report("report", cl::desc("report of all kernels"),
-                                   cl::value_desc("file.json"),
-                                   cl::cat(category));
+static cl::opt<std::string>
+    reportFile("report", cl::desc("write decisions and facts about the code"),
+               cl::value_desc("file.json"), cl::cat(category));
 static cl::opt<bool> simulate("simulate",
                               cl::desc("add GPU kernels as host code"),
                               cl::cat(category));
@@ -84,7 +86,9 @@ static LogicalResult error(const llvm::Twine &message) {
 static void reportFatalError(void *, const char *reason, bool) {
   llvm::errs() << "peermla-compile: error in LLVM: " << reason
                << "\nreproduce with: " << commandLine << "\n";
-  exit(1);
+  // Other threads may be at work: no destructors, but no half-written files.
+  llvm::sys::RunInterruptHandlers();
+  std::_Exit(1);
 }
 
 /// The artifact that `--emit` names, or nothing where it names a stage.
@@ -105,8 +109,6 @@ static LogicalResult checkOptions() {
                    "' is not built yet, this version compiles for 'cpu'");
   if (simulate)
     return error("'--simulate' is not built yet");
-  if (!report.empty())
-    return error("'--report' is not built yet");
   for (const std::string &level : cpuLevels)
     if (!CpuLevel::get(level)) {
       auto names = llvm::map_range(CpuLevel::all(),
@@ -125,6 +127,9 @@ static LogicalResult checkOptions() {
   if (!artifact && *getStage(emitStage) < *getStage(inputStage))
     return error("cannot go back from stage '" + inputStage + "' to '" +
                  emitStage + "'");
+  if (!cpuLevels.empty() && *getStage(inputStage) > Stage::Model)
+    return error("'--cpu-levels' expects input of the stage 'model', got '" +
+                 inputStage + "'");
   if (output == "-" && artifact >= Artifact::Objects)
     return error("expects '-o' with the name of the output");
   return success();
@@ -158,7 +163,19 @@ static LogicalResult runStages(ModuleOp model) {
   return pm.run(model);
 }
 
-static LogicalResult writeResult(ModuleOp model, const char *argv0) {
+static LogicalResult writeReport(const Report &report) {
+  std::string message;
+  std::unique_ptr<llvm::ToolOutputFile> file =
+      openOutputFile(reportFile, &message);
+  if (!file)
+    return error(message);
+  file->os() << llvm::formatv("{0:2}\n", report.toJson());
+  file->keep();
+  return success();
+}
+
+static LogicalResult writeResult(ModuleOp model, Report &report,
+                                 const char *argv0) {
   std::optional<Artifact> artifact = getArtifact();
   if (!artifact)
     return writeText([&](llvm::raw_ostream &os) {
@@ -171,6 +188,7 @@ static LogicalResult writeResult(ModuleOp model, const char *argv0) {
   LibraryOptions options;
   options.output = output;
   options.linker = linker;
+  options.report = reportFile.empty() ? nullptr : &report;
   options.libraryPaths.assign(libraryPaths.begin(), libraryPaths.end());
   options.runtimeArchive = runtimeArchive;
   if (options.runtimeArchive.empty())
@@ -186,7 +204,10 @@ static LogicalResult compile(const char *argv0) {
   DialectRegistry registry;
   registerAllDialects(registry);
   registerLibraryTarget(registry);
+  Report report;
   MLIRContext context(registry);
+  if (!reportFile.empty() && failed(report.collectDecisions(context)))
+    return error("cannot collect the remarks of passes");
 
   std::string message;
   auto file = openInputFile(inputFile, &message);
@@ -203,7 +224,9 @@ static LogicalResult compile(const char *argv0) {
                  << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
     return failure();
   }
-  return writeResult(*model, argv0);
+  if (failed(writeResult(*model, report, argv0)))
+    return failure();
+  return reportFile.empty() ? success() : writeReport(report);
 }
 
 int main(int argc, char **argv) {

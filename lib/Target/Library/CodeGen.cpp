@@ -10,7 +10,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "peermla/Support/TargetInfo.h"
-#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -121,6 +122,67 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
+namespace {
+/// Makes located errors of LLVM's, and facts of the remarks in which the code
+/// generator states them.
+struct DiagnosticHandler : llvm::DiagnosticHandler {
+  DiagnosticHandler(Location loc, LevelReport *report)
+      : loc(loc), report(report) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() == llvm::DS_Error) {
+      std::string text;
+      llvm::raw_string_ostream os(text);
+      llvm::DiagnosticPrinterRawOStream printer(os);
+      info.print(printer);
+      emitError(loc) << "LLVM cannot generate code: " << text;
+      hasErrors = true;
+    }
+    if (auto *remark =
+            llvm::dyn_cast<llvm::DiagnosticInfoOptimizationBase>(&info);
+        remark && report)
+      addFacts(*remark, report->getFunction(remark->getFunction().getName()));
+    return true;
+  }
+  bool isAnalysisRemarkEnabled(StringRef pass) const override {
+    return report && (pass == "asm-printer" || pass == "prologepilog");
+  }
+  bool isMissedOptRemarkEnabled(StringRef pass) const override {
+    return report && pass == "regalloc";
+  }
+  bool isPassedOptRemarkEnabled(StringRef) const override { return false; }
+  bool isAnyRemarkEnabled() const override { return report; }
+
+  static void addFacts(const llvm::DiagnosticInfoOptimizationBase &remark,
+                       FunctionReport &function) {
+    auto get = [&](StringRef key) {
+      int64_t value = 0;
+      for (const auto &argument : remark.getArgs())
+        if (argument.Key == key)
+          StringRef(argument.Val).getAsInteger(10, value);
+      return value;
+    };
+    StringRef name = remark.getRemarkName();
+    if (name == "InstructionCount") {
+      function.instructions += get("NumInstructions");
+    } else if (name == "StackSize") {
+      function.stackBytes = get("NumStackBytes");
+    } else if (name == "SpillReloadCopies") {
+      function.spills += get("NumSpills");
+      function.reloads += get("NumReloads");
+    } else if (name == "LoopSpillReloadCopies") {
+      // Inner loops are part of outer ones.
+      function.spillsInLoops = std::max(function.spillsInLoops,
+                                        get("NumSpills") + get("NumReloads"));
+    }
+  }
+
+  Location loc;
+  LevelReport *report;
+  bool hasErrors = false;
+};
+} // namespace
+
 static FailureOr<Code> emit(Location loc, llvm::Module &module,
                             llvm::TargetMachine &machine,
                             llvm::CodeGenFileType kind) {
@@ -141,7 +203,7 @@ static void setTarget(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 FailureOr<Code> peermla::compileLevel(const LevelModule &level,
-                                      Artifact artifact) {
+                                      Artifact artifact, LevelReport *report) {
   ModuleOp source = level.module;
   Location loc = source.getLoc();
   const CpuLevel &info = *level.level;
@@ -150,6 +212,9 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
   if (failed(machine))
     return failure();
   llvm::LLVMContext context;
+  auto handler = std::make_unique<DiagnosticHandler>(loc, report);
+  const bool &hasErrors = handler->hasErrors;
+  context.setDiagnosticHandler(std::move(handler));
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(source, context, info.name);
   if (!module)
@@ -172,20 +237,29 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
     return emit(loc, *module, **machine, llvm::CodeGenFileType::AssemblyFile);
   FailureOr<Code> code =
       emit(loc, *module, **machine, llvm::CodeGenFileType::ObjectFile);
-  if (failed(code) || failed(verifyUndefinedSymbols(loc, info.name, *code)))
+  if (failed(code) || hasErrors ||
+      failed(verifyUndefinedSymbols(loc, info.name, *code)))
     return failure();
+  if (report) {
+    report->level = info.name.str();
+    report->objectBytes = code->size();
+  }
   return code;
 }
 
 FailureOr<std::vector<Code>>
-peermla::compileLevels(ArrayRef<LevelModule> levels, Artifact artifact) {
+peermla::compileLevels(ArrayRef<LevelModule> levels, Artifact artifact,
+                       Report *report) {
   std::vector<Code> codes(levels.size());
+  if (report)
+    report->levels.resize(levels.size());
   if (levels.empty())
     return codes;
   ModuleOp first = levels.front().module;
   LogicalResult result = failableParallelForEachN(
       first.getContext(), 0, levels.size(), [&](size_t i) -> LogicalResult {
-        FailureOr<Code> code = compileLevel(levels[i], artifact);
+        FailureOr<Code> code = compileLevel(
+            levels[i], artifact, report ? &report->levels[i] : nullptr);
         if (failed(code))
           return failure();
         codes[i] = std::move(*code);

@@ -9,6 +9,7 @@
 #include "peermla/Target/Library/CodeGen.h"
 #include "peermla/Target/Library/Link.h"
 #include "peermla/Target/Library/Metadata.h"
+#include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -40,13 +41,37 @@ LogicalResult peermla::printCode(ModuleOp model, Artifact artifact,
   return success();
 }
 
+/// Bytes of all weights as they are in a checkpoint.
+static int64_t getWeightBytes(const Metadata &metadata) {
+  int64_t bytes = 0;
+  const llvm::json::Array *weights = metadata.json.getArray("weights");
+  for (size_t i = 0; weights && i < weights->size(); ++i) {
+    const llvm::json::Object *weight = (*weights)[i].getAsObject();
+    const llvm::json::Array *shape =
+        weight ? weight->getArray("shape") : nullptr;
+    if (!shape)
+      continue;
+    StringRef dtype = weight->getString("dtype").value_or("");
+    int64_t size = dtype.ends_with("16") ? 2 : 4;
+    for (const llvm::json::Value &extent : *shape)
+      size *= extent.getAsInteger().value_or(0);
+    bytes += size;
+  }
+  return bytes;
+}
+
 /// The objects of all levels, then the one that describes the model.
-static FailureOr<std::vector<Code>> compileModel(ModuleOp model,
-                                                 const Metadata &metadata) {
+static FailureOr<std::vector<Code>>
+compileModel(ModuleOp model, const Metadata &metadata, Report *report) {
   FailureOr<std::vector<Code>> codes =
-      compileLevels(metadata.levels, Artifact::Objects);
+      compileLevels(metadata.levels, Artifact::Objects, report);
   if (failed(codes))
     return failure();
+  if (report) {
+    report->model = metadata.model;
+    report->compiler = metadata.json.getString("compiler").value_or("").str();
+    report->weightBytes = getWeightBytes(metadata);
+  }
   llvm::LLVMContext context;
   FailureOr<Code> object =
       emitModelObject(model.getLoc(), *createModelModule(metadata, context),
@@ -78,7 +103,8 @@ LogicalResult peermla::writeObjects(ModuleOp model,
   FailureOr<Metadata> metadata = readMetadata(model);
   if (failed(metadata))
     return failure();
-  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata);
+  FailureOr<std::vector<Code>> codes =
+      compileModel(model, *metadata, options.report);
   if (failed(codes))
     return failure();
   if (std::error_code error = fs::create_directories(options.output))
@@ -108,7 +134,8 @@ LogicalResult peermla::writeLibrary(ModuleOp model,
                           << metadata->architecture << " on "
                           << host.getArchName()
                           << ": its runtime is not here; emit objects instead";
-  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata);
+  FailureOr<std::vector<Code>> codes =
+      compileModel(model, *metadata, options.report);
   if (failed(codes))
     return failure();
 

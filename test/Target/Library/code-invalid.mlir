@@ -5,6 +5,7 @@
 // RUN: not peermla-compile %t/intrinsic.mlir --input-stage=llvm --emit=object -o %t.objects 2>&1 | FileCheck %s --check-prefix=INTRINSIC
 // RUN: not peermla-compile %t/arm.mlir --input-stage=llvm -o %t.so 2>&1 | FileCheck %s --check-prefix=ARM
 // RUN: not ls %t.so
+// RUN: not peermla-compile %t/fatal.mlir --input-stage=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=FATAL
 // RUN: rm -rf %t.objects
 // RUN: peermla-compile %t/arm.mlir --input-stage=llvm --emit=object -o %t.objects
 // RUN: llvm-readelf -h %t.objects/aarch64.o %t.objects/model.o | FileCheck %s --check-prefix=ARM-OBJECT
@@ -43,6 +44,20 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"pr
       %stride = llvm.mlir.constant(64 : i64) : i64
       %t = llvm.call_intrinsic "llvm.x86.tilezero.internal"(%rows, %rows) : (i16, i16) -> !llvm.x86_amx
       llvm.call_intrinsic "llvm.x86.tilestored64.internal"(%rows, %rows, %words, %stride, %t) : (i16, i16, !llvm.ptr, i64, !llvm.x86_amx) -> ()
+      llvm.return
+    }
+  }
+}
+
+//--- fatal.mlir
+// FATAL: error in LLVM: Cannot select: intrinsic %llvm.aarch64.crc32b
+// FATAL: reproduce with: {{.*}}peermla-compile{{.*}}fatal.mlir --input-stage=llvm --emit=asm
+module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": [{\"level\": \"x86-64-v4\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}]}"} {
+  module attributes {peermla.level = "x86-64-v4"} {
+    llvm.func @f(%words: !llvm.ptr) {
+      %x = llvm.load %words : !llvm.ptr -> i32
+      %y = llvm.call_intrinsic "llvm.aarch64.crc32b"(%x, %x) : (i32, i32) -> i32
+      llvm.store %y, %words : i32, !llvm.ptr
       llvm.return
     }
   }

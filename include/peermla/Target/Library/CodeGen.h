@@ -15,6 +15,7 @@
 
 #include "peermla/Target/Library/Library.h"
 #include "peermla/Target/Library/Metadata.h"
+#include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/SmallVector.h"
 
 namespace peermla {
@@ -22,12 +23,15 @@ namespace peermla {
 /// Code in memory: an ELF object, or text.
 using Code = llvm::SmallVector<char, 0>;
 
-/// Compiles one level up to `artifact`; `Library` means its object.
-mlir::FailureOr<Code> compileLevel(const LevelModule &level, Artifact artifact);
+/// Compiles one level up to `artifact`; `Library` means its object. Adds facts
+/// about its functions to `report`, which may be null.
+mlir::FailureOr<Code> compileLevel(const LevelModule &level, Artifact artifact,
+                                   LevelReport *report = nullptr);
 
 /// Compiles all levels, several at a time.
 mlir::FailureOr<std::vector<Code>>
-compileLevels(llvm::ArrayRef<LevelModule> levels, Artifact artifact);
+compileLevels(llvm::ArrayRef<LevelModule> levels, Artifact artifact,
+              Report *report = nullptr);
 
 /// The object of a module without code worth optimising, for the baseline
 /// processor of `architecture`.

@@ -39,6 +39,8 @@
 
 namespace peermla {
 
+class Report;
+
 /// What is written, in the order in which it arises.
 enum class Artifact {
   /// LLVM IR as translated, and after optimisation; text, levels in order.
@@ -61,6 +63,8 @@ struct LibraryOptions {
   std::string runtimeArchive;
   /// Folders searched for the C and C++ libraries before the usual ones.
   std::vector<std::string> libraryPaths;
+  /// Receives what is known about the model and its code; may be null.
+  Report *report = nullptr;
 };
 
 /// Adds the translations to LLVM IR that the functions below need.
