@@ -22,7 +22,8 @@ using namespace peermla;
 using namespace peermla::runtime;
 
 const std::vector<std::string> &runtime::getKnownLevels() {
-  static const std::vector<std::string> levels = {
+  // Never destroyed: a library without start files has no way to ask for that.
+  static const auto &levels = *new std::vector<std::string>{
       "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16", "amx", "aarch64"};
   return levels;
 }

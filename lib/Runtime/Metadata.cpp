@@ -39,7 +39,7 @@ private:
 
   /// The member `key` if it is an array, else an empty one.
   const Json &array(const Json &object, const char *key) {
-    static const Json empty = Json::array();
+    static const Json &empty = *new Json(Json::array()); // never destroyed
     auto found = object.is_object() ? object.find(key) : object.end();
     if (object.is_object() && found != object.end() && found->is_array())
       return *found;

@@ -81,12 +81,12 @@ Failure SymbolBinding::bind(int32_t argument, int32_t rank,
     std::string expected = format(dim);
     if (dim.symbol >= 0) {
       expected += " = " + std::to_string(getExtent(dim));
-      expected += std::string(" (") + entry->symbols[dim.symbol] + " = " +
-                  std::to_string(value);
+      if (dim.extent != 0)
+        expected += std::string(" with ") + entry->symbols[dim.symbol] + " = " +
+                    std::to_string(value);
       if (sources[dim.symbol] != argument)
-        expected +=
-            " by argument " + quote(entry->arguments[sources[dim.symbol]].name);
-      expected += ")";
+        expected += " as in argument " +
+                    quote(entry->arguments[sources[dim.symbol]].name);
     }
     return Failure(formatMismatch(
         argument, expected + " for dimension " + std::to_string(i), rank,
