@@ -8,6 +8,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "peermla/Conversion/ModelToReference.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
@@ -30,4 +31,5 @@ void peermla::registerAllPasses() {
   registerPeermlaConversionPasses();
   registerPeermlaTransformsPasses();
   registerPipelines();
+  registerReferencePipelines();
 }

@@ -34,6 +34,9 @@ void buildReferencePipeline(mlir::OpPassManager &pm);
 /// `_mlir_memref_to_llvm_alloc` and `_mlir_memref_to_llvm_free`.
 void buildReferenceToLLVMPipeline(mlir::OpPassManager &pm);
 
+/// Registers both as `peermla-to-reference` and `peermla-reference-to-llvm`.
+void registerReferencePipelines();
+
 } // namespace peermla
 
 #endif // PEERMLA_CONVERSION_MODELTOREFERENCE_H

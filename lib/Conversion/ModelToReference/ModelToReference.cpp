@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "peermla/Conversion/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -130,4 +131,13 @@ void peermla::buildReferenceToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void peermla::registerReferencePipelines() {
+  PassPipelineRegistration<>("peermla-to-reference",
+                             "Model IR to plain loops over f64 memrefs",
+                             buildReferencePipeline);
+  PassPipelineRegistration<>("peermla-reference-to-llvm",
+                             "The loops of the reference to the LLVM dialect",
+                             buildReferenceToLLVMPipeline);
 }
