@@ -163,10 +163,9 @@ static LogicalResult runStages(ModuleOp model) {
   return pm.run(model);
 }
 
-static LogicalResult writeReport(const Report &report) {
+static LogicalResult writeReport(const Report &report, StringRef path) {
   std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file =
-      openOutputFile(reportFile, &message);
+  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &message);
   if (!file)
     return error(message);
   file->os() << llvm::formatv("{0:2}\n", report.toJson());
@@ -224,9 +223,11 @@ static LogicalResult compile(const char *argv0) {
                  << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
     return failure();
   }
+  // The linker resets all options of the process.
+  std::string reportPath = reportFile;
   if (failed(writeResult(*model, report, argv0)))
     return failure();
-  return reportFile.empty() ? success() : writeReport(report);
+  return reportPath.empty() ? success() : writeReport(report, reportPath);
 }
 
 int main(int argc, char **argv) {
@@ -244,6 +245,7 @@ int main(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
+  cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "PEER and MLA model compiler\n");
   return failed(compile(argv[0]));
 }

@@ -7,7 +7,8 @@
 // Links with lld in this process, or with a linker the user names; no compiler
 // driver and no C development files are needed. Every symbol must be defined
 // (`-z defs`), so that a missing function shows when the library is built and
-// not when it is loaded; one symbol is exported.
+// not when it is loaded; one symbol is exported. lld in this process resets all
+// LLVM command-line options to their defaults.
 //
 //===----------------------------------------------------------------------===//
 
