@@ -1,0 +1,99 @@
+//===- Compiler.h - the compiler as a library -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What tools and the Python package do with the compiler, in two layers. The
+// first works on modules and reports through the diagnostics of their context:
+//
+//     registerCompiler -> parse or import -> runStages -> writeLibrary
+//
+// The second takes text and paths, makes a context of its own for each request,
+// and answers with text and the messages that arose; nothing is printed, and
+// requests of several threads do not meet. There are no global options, and
+// nothing here ends the process.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_COMPILER_COMPILER_H
+#define PEERMLA_COMPILER_COMPILER_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "peermla/Pipelines/Pipelines.h"
+#include "peermla/Target/Library/Library.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace peermla {
+
+//===----------------------------------------------------------------------===//
+// Modules
+//===----------------------------------------------------------------------===//
+
+/// The choices of a user; everything empty means the defaults.
+struct CompilerOptions {
+  /// Levels to compile for, by their names in TargetInfo.h.
+  std::vector<std::string> cpuLevels;
+  /// `expand` or `absorb` for all attention ops; by cost if empty.
+  std::string attentionForm;
+};
+
+/// The names of all CPU levels, in the order of preference.
+std::vector<llvm::StringRef> getCpuLevelNames();
+
+/// Registers all that the functions below need.
+void registerCompiler(mlir::DialectRegistry &registry);
+
+/// Emits an error on `loc` for an option with a value that does not exist.
+mlir::LogicalResult verifyOptions(mlir::Location loc,
+                                  const CompilerOptions &options);
+
+/// IR of the stage `first` -> IR of the stage `last`, in place. `options` must
+/// be valid.
+mlir::LogicalResult runStages(mlir::ModuleOp model, Stage first, Stage last,
+                              const CompilerOptions &options);
+
+//===----------------------------------------------------------------------===//
+// Text and files
+//===----------------------------------------------------------------------===//
+
+/// One diagnostic with its notes, as people read it: the place and the line of
+/// the source, if they are known, and what is wrong there.
+struct Message {
+  enum Severity { Error, Warning, Remark } severity;
+  std::string text;
+};
+
+/// The outcome of a request.
+struct Answer {
+  /// What was asked for; absent if there was an error.
+  std::optional<std::string> text;
+  std::vector<Message> messages;
+};
+
+/// IR as text or bytecode, and what messages call it.
+struct Source {
+  std::string text, name;
+};
+
+/// Model IR of a folder with `config.json`, or of a configuration file.
+Answer importCheckpoint(llvm::StringRef path);
+
+/// Model IR of the text of a configuration; `name` is what messages call it.
+Answer importConfig(llvm::StringRef text, llvm::StringRef name);
+
+/// IR of a model after `stage`, by its name in Pipelines.h.
+Answer printStage(const Source &model, llvm::StringRef stage,
+                  const CompilerOptions &options);
+
+/// Compiles a model into `library.output` and its header; answers with the path
+/// of the library.
+Answer compileModel(const Source &model, const CompilerOptions &options,
+                    const LibraryOptions &library);
+
+} // namespace peermla
+
+#endif // PEERMLA_COMPILER_COMPILER_H

@@ -1,0 +1,122 @@
+//===- Compiler.cpp - requests in text, answers in text -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Compiler/Compiler.h"
+#include "Messages.h"
+#include "mlir/Parser/Parser.h"
+#include "peermla/Import/Import.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace peermla;
+
+namespace {
+/// A context that lives for one request and collects what is said in it.
+class Request {
+public:
+  Request()
+      : context(makeRegistry()), sources(std::make_shared<llvm::SourceMgr>()),
+        collector(*sources, &context, answer.messages) {}
+
+  MLIRContext *getContext() { return &context; }
+  Location getLoc() { return UnknownLoc::get(&context); }
+
+  OwningOpRef<ModuleOp> parse(const Source &source) {
+    sources->AddNewSourceBuffer(
+        llvm::MemoryBuffer::getMemBufferCopy(source.text, source.name),
+        llvm::SMLoc());
+    return parseSourceFile<ModuleOp>(sources, &context);
+  }
+
+  /// Ends the request without a result. Somebody must have said why.
+  Answer fail() {
+    auto isError = [](const Message &message) {
+      return message.severity == Message::Error;
+    };
+    if (llvm::none_of(answer.messages, isError))
+      emitError(getLoc()) << "the compiler failed and did not say why";
+    return std::move(answer);
+  }
+
+  Answer succeed(std::string text) {
+    answer.text = std::move(text);
+    return std::move(answer);
+  }
+
+private:
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    registerCompiler(registry);
+    return registry;
+  }
+
+  MLIRContext context;
+  std::shared_ptr<llvm::SourceMgr> sources;
+  Answer answer;
+  MessageCollector collector;
+};
+} // namespace
+
+/// Weights have values of no interest here, so that text is always small.
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, importer::getPrintingFlags());
+  stream << '\n';
+  return text;
+}
+
+static Answer answerImport(Request &request,
+                           FailureOr<OwningOpRef<ModuleOp>> model) {
+  if (failed(model))
+    return request.fail();
+  return request.succeed(print(**model));
+}
+
+Answer peermla::importCheckpoint(StringRef path) {
+  Request request;
+  return answerImport(request,
+                      importer::importModel(path, request.getContext()));
+}
+
+Answer peermla::importConfig(StringRef text, StringRef name) {
+  Request request;
+  return answerImport(request,
+                      importer::importModel(text, name, /*headers=*/nullptr,
+                                            request.getContext()));
+}
+
+Answer peermla::printStage(const Source &source, StringRef stage,
+                           const CompilerOptions &options) {
+  Request request;
+  std::optional<Stage> last = getStage(stage);
+  if (!last) {
+    emitError(request.getLoc())
+        << "unknown stage '" << stage << "', expected one of "
+        << llvm::join(getStageNames(), ", ");
+    return request.fail();
+  }
+  if (failed(verifyOptions(request.getLoc(), options)))
+    return request.fail();
+  OwningOpRef<ModuleOp> model = request.parse(source);
+  if (!model || failed(runStages(*model, Stage::Model, *last, options)))
+    return request.fail();
+  return request.succeed(print(*model));
+}
+
+Answer peermla::compileModel(const Source &source,
+                             const CompilerOptions &options,
+                             const LibraryOptions &library) {
+  Request request;
+  if (failed(verifyOptions(request.getLoc(), options)))
+    return request.fail();
+  OwningOpRef<ModuleOp> model = request.parse(source);
+  if (!model || failed(runStages(*model, Stage::Model, Stage::Llvm, options)) ||
+      failed(writeLibrary(*model, library)))
+    return request.fail();
+  return request.succeed(library.output);
+}

@@ -1,0 +1,18 @@
+_Answer = tuple[str | None, list[tuple[str, str]]]
+
+STAGES: tuple[str, ...]
+CPU_LEVELS: tuple[str, ...]
+
+def import_checkpoint(path: str) -> _Answer: ...
+def import_config(text: str, name: str) -> _Answer: ...
+def print_stage(
+    model: bytes, name: str, stage: str, cpu_levels: list[str], attention_form: str
+) -> _Answer: ...
+def compile_model(
+    model: bytes,
+    name: str,
+    cpu_levels: list[str],
+    attention_form: str,
+    output: str,
+    runtime_archive: str,
+) -> _Answer: ...

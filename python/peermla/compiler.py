@@ -1,0 +1,177 @@
+"""From a checkpoint or configuration to model IR, its stages, and a library.
+
+    model = peermla.import_model("checkpoint/")      # or a config, or a dict
+    print(model)                                     # IR of the stage `model`
+    print(model.stage("tiled"))                      # ... of a later one
+    library = peermla.compile(model)                 # a shared library
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import _compiler
+from .errors import ArgumentError, Error, report
+from .library import Library
+
+__all__ = ["CPU_LEVELS", "STAGES", "Model", "compile", "import_model"]
+
+STAGES: tuple[str, ...] = _compiler.STAGES
+CPU_LEVELS: tuple[str, ...] = _compiler.CPU_LEVELS
+
+_RUNTIME_ARCHIVE = Path(__file__).with_name("libpeermla_runtime.a")
+
+
+def _finish(answer: tuple[str | None, list[tuple[str, str]]]) -> str:
+    text, messages = answer
+    report(messages)
+    if text is None:
+        raise Error("the compiler failed and did not say why")
+    return text
+
+
+def _levels(cpu_levels: str | Sequence[str] | None) -> list[str]:
+    if cpu_levels is None:
+        return []
+    return [cpu_levels] if isinstance(cpu_levels, str) else list(cpu_levels)
+
+
+class Model:
+    """Model IR: what the model computes, with all entries, without weights.
+
+    `str(model)` is its text in MLIR. `name` is what messages call it.
+    """
+
+    def __init__(self, ir: str | bytes, name: str = "model.mlir") -> None:
+        self._ir = ir.encode() if isinstance(ir, str) else bytes(ir)
+        self.name = name
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Model:
+        """Reads IR written by hand or by `peermla-import`."""
+        try:
+            return cls(Path(path).read_bytes(), os.fspath(path))
+        except OSError as error:
+            raise Error(f"cannot read '{path}': {error.strerror}") from error
+
+    def __str__(self) -> str:
+        if self._ir.startswith(b"ML\xefR"):  # bytecode
+            return self.stage("model")
+        return self._ir.decode(errors="backslashreplace")
+
+    def __repr__(self) -> str:
+        return f"<peermla.Model {self.name}, {len(self._ir):,} bytes of IR>"
+
+    def stage(
+        self,
+        stage: str,
+        *,
+        cpu_levels: str | Sequence[str] | None = None,
+        attention_form: str | None = None,
+    ) -> str:
+        """The IR after `stage`, one of `STAGES`, as text.
+
+        `cpu_levels` are some of `CPU_LEVELS` (default: all of the usual
+        architecture); there is one nested module for each from `tiled` on.
+        `attention_form` is "expand" or "absorb" for all attention ops (default:
+        by cost).
+        """
+        return _finish(
+            _compiler.print_stage(
+                self._ir, self.name, stage, _levels(cpu_levels), attention_form or ""
+            )
+        )
+
+    def compile(
+        self,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        cpu_levels: str | Sequence[str] | None = None,
+        attention_form: str | None = None,
+    ) -> Library:
+        """As `peermla.compile(self, ...)`."""
+        return compile(self, output, cpu_levels=cpu_levels, attention_form=attention_form)
+
+
+def import_model(source: str | os.PathLike[str] | Mapping[str, Any]) -> Model:
+    """Imports a model in the style of Hugging Face.
+
+    `source` is a folder with `config.json` and, if there are any, safetensors
+    files, whose headers say which tensors there are and how they are stored; or
+    the path of a configuration file; or a configuration as a dict. Without
+    tensors all weights have the type that the configuration names.
+
+    Raises `Error` with everything that is wrong with the configuration or the
+    checkpoint, and issues a `CompilerWarning` for keys and tensors that are
+    unknown.
+    """
+    if not isinstance(source, Mapping):
+        path = os.fspath(source)
+        return Model(_finish(_compiler.import_checkpoint(path)), f"{path}.mlir")
+    try:
+        text = json.dumps(dict(source))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"expected a configuration that JSON can hold: {error}") from error
+    return Model(_finish(_compiler.import_config(text, "config")), "config.mlir")
+
+
+def _as_model(model: Model | str | os.PathLike[str]) -> Model:
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, os.PathLike):
+        return Model.read(model)
+    # No path has these, and no module lacks them.
+    if "{" in model or "\n" in model:
+        return Model(model)
+    return Model.read(model)
+
+
+def compile(
+    model: Model | str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    cpu_levels: str | Sequence[str] | None = None,
+    attention_form: str | None = None,
+) -> Library:
+    """Compiles a model into a shared library.
+
+    `model` is a `Model`, MLIR text, or the path of a file with either. The
+    library goes to `output`, with a C header beside it, and needs neither this
+    package nor Python; without `output` both are temporary and go with the
+    returned object. `cpu_levels` and `attention_form` are those of
+    `Model.stage`; the library takes the best level that a machine has.
+
+    Raises `Error` with the located messages of the compiler.
+    """
+    model = _as_model(model)
+    folder = None
+    if output is None:
+        folder = tempfile.mkdtemp(prefix="peermla-")
+        output = os.path.join(folder, "model.so")
+    path = os.path.abspath(output)
+    try:
+        _finish(
+            _compiler.compile_model(
+                model._ir,
+                model.name,
+                _levels(cpu_levels),
+                attention_form or "",
+                path,
+                os.fspath(_RUNTIME_ARCHIVE),
+            )
+        )
+        library = Library(path)
+    except BaseException:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if folder:
+        weakref.finalize(library, shutil.rmtree, folder, ignore_errors=True)
+    return library
