@@ -47,7 +47,7 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\"}"} {
 }
 
 //--- programs.mlir
-// PROGRAMS: error: 'peermla.metadata' expects one program per level, got 0 programs and 1 levels
+// PROGRAMS: error: 'peermla.metadata' expects a program for each level, got 0 programs and 1 levels
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": []}"} {
   module attributes {peermla.level = "x86-64-v3"} {}
 }

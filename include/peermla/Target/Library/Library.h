@@ -14,6 +14,9 @@
 //    64-bit words (PackEntryArguments makes those) and its name is used by no
 //    other level.
 //
+// A program of the metadata says by `code` which level's functions it names, if
+// they are another level's.
+//
 //     module @M attributes {peermla.metadata = "{\"schema\": 1, ...}"} {
 //       module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"} {
 //         llvm.func @forward__x86_64_v3.packed(%words: !llvm.ptr) {...}
