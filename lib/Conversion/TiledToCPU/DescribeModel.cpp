@@ -46,24 +46,27 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
 
   void runOnOperation() override {
     json::Array programs, entries;
-    std::string previousText;
-    SmallVector<ModuleOp> same;
-    for (auto nested : getOperation().getOps<ModuleOp>()) {
+    SmallVector<ModuleOp> targets(getOperation().getOps<ModuleOp>());
+    // A level that gains nothing over the one before runs its code.
+    SmallVector<bool> isRepeated{false};
+    for (size_t i = 1; i < targets.size(); ++i)
+      isRepeated.push_back(haveSameCode(targets[i - 1], targets[i]));
+    StringRef code;
+    for (auto [nested, repeats] : llvm::zip(targets, isRepeated)) {
       const CpuLevel *level = CpuLevel::of(nested);
       if (!level) {
         nested.emitOpError("expects 'peermla.level' to name a CPU level");
         return signalPassFailure();
       }
-      // A level that gains nothing over the one before uses its code.
-      std::string text = getText(nested);
-      if (text == previousText) {
+      if (repeats) {
         json::Object program = *programs.back().getAsObject();
         program["level"] = level->name;
+        program["code"] = code;
         programs.push_back(std::move(program));
-        same.push_back(nested);
+        nested.erase();
         continue;
       }
-      previousText = std::move(text);
+      code = level->name;
       makeNamesUnique(nested, *level);
       json::Array described;
       FailureOr<json::Object> program =
@@ -74,8 +77,6 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
       if (entries.empty())
         entries = std::move(described);
     }
-    for (ModuleOp nested : same)
-      nested.erase();
     json::Array sources;
     for (auto &[name, type] : weights)
       sources.push_back(
@@ -94,13 +95,10 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
                             StringAttr::get(&getContext(), text));
   }
 
-  /// All code of a level, without the level's name.
-  static std::string getText(ModuleOp nested) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    for (Operation &op : *nested.getBody())
-      op.print(stream, OpPrintingFlags().useLocalScope());
-    return text;
+  static bool haveSameCode(ModuleOp lhs, ModuleOp rhs) {
+    return OperationEquivalence::isRegionEquivalentTo(
+        &lhs.getBodyRegion(), &rhs.getBodyRegion(),
+        OperationEquivalence::IgnoreLocations);
   }
 
   /// Appends the level to the name of each function; `peermla.entry` keeps the

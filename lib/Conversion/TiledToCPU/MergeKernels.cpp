@@ -16,13 +16,20 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Everything of a kernel but its name.
-static std::string getText(func::FuncOp kernel) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  stream << kernel.getFunctionType() << "\n";
-  kernel.getBody().front().print(stream);
-  return text;
+/// A number that equal kernels share.
+static size_t getHash(func::FuncOp kernel) {
+  llvm::hash_code hash = mlir::hash_value(kernel.getFunctionType());
+  kernel.getBody().walk([&](Operation *op) {
+    hash = llvm::hash_combine(hash, op->getName(), op->getNumOperands());
+  });
+  return hash;
+}
+
+static bool areEqual(func::FuncOp lhs, func::FuncOp rhs) {
+  return lhs.getFunctionType() == rhs.getFunctionType() &&
+         OperationEquivalence::isRegionEquivalentTo(
+             &lhs.getBody(), &rhs.getBody(),
+             OperationEquivalence::IgnoreLocations);
 }
 
 namespace {
@@ -32,8 +39,8 @@ struct MergeKernels : peermla::impl::MergeKernelsBase<MergeKernels> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    llvm::StringMap<func::FuncOp> kernels;
-    llvm::StringMap<StringRef> launchOf, keptLaunch;
+    llvm::DenseMap<size_t, SmallVector<func::FuncOp>> kernels;
+    llvm::StringMap<StringRef> launchOf;
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (auto kernel =
@@ -45,11 +52,16 @@ struct MergeKernels : peermla::impl::MergeKernelsBase<MergeKernels> {
     for (func::FuncOp function : functions) {
       if (!function->hasAttr("peermla.kernel"))
         continue;
-      auto [known, isNew] = kernels.try_emplace(getText(function), function);
-      if (isNew)
+      SmallVector<func::FuncOp> &similar = kernels[getHash(function)];
+      auto *known = llvm::find_if(similar, [&](func::FuncOp other) {
+        return areEqual(function, other);
+      });
+      if (known == similar.end()) {
+        similar.push_back(function);
         continue;
+      }
       StringRef launch = launchOf.lookup(function.getName());
-      StringRef kept = launchOf.lookup(known->second.getName());
+      StringRef kept = launchOf.lookup(known->getName());
       replacements[launch] = StringAttr::get(&getContext(), kept);
       dead.push_back(function);
       dead.push_back(module.lookupSymbol<func::FuncOp>(launch));
