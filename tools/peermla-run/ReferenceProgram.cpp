@@ -16,7 +16,6 @@
 #include "peermla/InitAll.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <cstdlib>
@@ -85,7 +84,8 @@ static DialectRegistry makeRegistry() {
   return registry;
 }
 
-ReferenceProgram::ReferenceProgram() : context(makeRegistry()) {}
+ReferenceProgram::ReferenceProgram()
+    : context(makeRegistry()), diagnostics(sources, &context) {}
 
 ReferenceProgram::~ReferenceProgram() = default;
 
@@ -101,8 +101,6 @@ Failure ReferenceProgram::load(const std::string &path,
 }
 
 Failure ReferenceProgram::parse(const std::string &path) {
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
   module = parseSourceFile<ModuleOp>(path, sources, &context);
   return module ? Failure() : Failure(path + ": cannot be read as a model");
 }

@@ -14,8 +14,10 @@
 #define PEERMLA_TOOLS_PEERMLA_RUN_REFERENCEPROGRAM_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "peermla/Runtime/Safetensors.h"
+#include "llvm/Support/SourceMgr.h"
 #include <map>
 #include <memory>
 
@@ -78,6 +80,9 @@ private:
   Failure compile();
 
   mlir::MLIRContext context;
+  /// What diagnostics quote.
+  llvm::SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler diagnostics;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string name;
   std::vector<ReferenceParameter> arguments, results;
