@@ -21,12 +21,6 @@
 using namespace mlir;
 using namespace peermla::importer;
 
-void peermla::importer::registerImportDialects(DialectRegistry &registry) {
-  registry.insert<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
-                  math::MathDialect, ml_program::MLProgramDialect,
-                  mla::MlaDialect, peer::PeerDialect, tensor::TensorDialect>();
-}
-
 OpPrintingFlags peermla::importer::getPrintingFlags() {
   return OpPrintingFlags().printNameLocAsPrefix().useLocalScope();
 }
@@ -57,10 +51,10 @@ FailureOr<OwningOpRef<ModuleOp>>
 peermla::importer::importModel(StringRef configText, StringRef file,
                                const CheckpointHeaders *headers,
                                MLIRContext *context) {
-  DialectRegistry registry;
-  registerImportDialects(registry);
-  context->appendDialectRegistry(registry);
-  context->loadAllAvailableDialects();
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       linalg::LinalgDialect, math::MathDialect,
+                       ml_program::MLProgramDialect, mla::MlaDialect,
+                       peer::PeerDialect, tensor::TensorDialect>();
 
   std::vector<std::string> warnings;
   auto emitWarnings = [&] {

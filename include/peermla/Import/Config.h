@@ -7,7 +7,9 @@
 // A configuration in Hugging Face style -> plain structs whose values are in
 // range and do not contradict each other. Nothing here knows of tensors or IR.
 // Every key is read, ignored in silence, refused unless it changes nothing, or
-// warned about; ConfigKeys.cpp lists which.
+// warned about; ConfigKeys.cpp lists which. Where Hugging Face has defaults of
+// one model size, absence means the plain thing instead: no `q_lora_rank` is a
+// direct query projection, no `n_routed_experts` is a dense model.
 //
 //===----------------------------------------------------------------------===//
 

@@ -19,18 +19,14 @@
 #include "peermla/Import/Checkpoint.h"
 
 namespace mlir {
-class DialectRegistry;
 class OpPrintingFlags;
 } // namespace mlir
 
 namespace peermla::importer {
 
-/// The dialects that imported modules use.
-void registerImportDialects(mlir::DialectRegistry &registry);
-
 /// Imports a folder with a `config.json`, or a configuration file alone: then
 /// all weights have the storage type. Errors and warnings are diagnostics of
-/// `context`, which must have the dialects of `registerImportDialects`.
+/// `context`, into which the dialects of the module are loaded.
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 importModel(llvm::StringRef path, mlir::MLIRContext *context);
 

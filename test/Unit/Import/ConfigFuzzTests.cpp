@@ -125,14 +125,12 @@ static std::string mutate(std::string text, std::mt19937 &random) {
 
 TEST(ConfigFuzz, EndsInAnErrorOrInAModule) {
   constexpr int rounds = 12000;
-  mlir::DialectRegistry registry;
-  registerImportDialects(registry);
   std::mt19937 random(1);
   int modules = 0;
 
   // Types and attributes live as long as their context: a new one now and then.
   for (int round = 0; round < rounds;) {
-    mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
     int errors = 0;
     mlir::ScopedDiagnosticHandler handler(
         &context, [&](mlir::Diagnostic &diagnostic) {
