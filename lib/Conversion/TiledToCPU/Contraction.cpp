@@ -164,14 +164,16 @@ int64_t Tiling::rows(int64_t vectors) const {
   return 1;
 }
 
-/// The widest panel that leaves at most 1/16 of `columns` to narrower ones.
+/// All columns if they are few; otherwise the widest panel that leaves at most
+/// 1/16 of them to narrower ones.
 static int64_t chooseColumns(int64_t columns, const CpuLevel &level) {
   int64_t vectors = std::max<int64_t>(1, level.registers / 8);
   if (ShapedType::isDynamic(columns))
     return vectors * level.lanes;
+  if (columns > 0 && columns <= vectors * level.lanes)
+    return columns;
   for (; vectors > 1; --vectors)
-    if (columns % (vectors * level.lanes) * 16 <= columns &&
-        vectors * level.lanes <= columns)
+    if (columns % (vectors * level.lanes) * 16 <= columns)
       break;
   return vectors * level.lanes;
 }

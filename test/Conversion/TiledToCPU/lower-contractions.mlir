@@ -1,0 +1,213 @@
+// RUN: peermla-opt %s -split-input-file -pass-pipeline="builtin.module(func.func(peermla-lower-contractions,canonicalize,cse))" | FileCheck %s
+
+// Sums stay in registers: they are carried by the loop over terms, and that loop
+// touches memory only to read operands.
+
+module attributes {peermla.level = "x86-64-v3"} {
+  // CHECK-LABEL: func.func @six_rows_of_two_vectors(
+  //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<12x64xf32>, %[[B:[a-z0-9]+]]: memref<64x16xf32>, %[[C:[a-z0-9]+]]: memref<12x16xf32>
+  //   CHECK-NOT:   alloc
+  //       CHECK:   scf.for %[[ROW:.+]] = %{{.+}} to %c12 step %c6
+  //       CHECK:     vector.load %[[C]][%[[ROW]], %{{.+}}] : memref<12x16xf32>, vector<8xf32>
+  // CHECK-COUNT-11:  vector.load %[[C]]
+  //       CHECK:     scf.for %[[K:.+]] = %{{.+}} to %c64 step %c1 iter_args({{(%.+ = %.+, ){11}%.+ = %.+}}) -> (
+  // CHECK-COUNT-2:     vector.load %[[B]][%[[K]], %{{.+}}] : memref<64x16xf32>, vector<8xf32>
+  //       CHECK:       memref.load %[[A]][%[[ROW]], %[[K]]]
+  // CHECK-COUNT-12:    vector.fma
+  //   CHECK-NOT:       vector.store
+  //       CHECK:       scf.yield
+  // CHECK-COUNT-12:  vector.store %{{.+}}, %[[C]]
+  //   CHECK-NOT:   linalg
+  func.func @six_rows_of_two_vectors(%a: memref<12x64xf32>, %b: memref<64x16xf32>, %c: memref<12x16xf32>) {
+    linalg.matmul ins(%a, %b : memref<12x64xf32>, memref<64x16xf32>) outs(%c : memref<12x16xf32>)
+    return
+  }
+
+  // What static extents leave over is one smaller tile: 1 row, 8 + 4 + 1 columns.
+  // CHECK-LABEL: func.func @rest_of_static_extents(
+  //       CHECK:   scf.for {{.+}} to %c64
+  //       CHECK:     vector.fma {{.+}} : vector<8xf32>
+  //       CHECK:     vector.fma {{.+}} : vector<4xf32>
+  //       CHECK:     vector.fma {{.+}} : vector<1xf32>
+  //  CHECK-NEXT:     scf.yield
+  func.func @rest_of_static_extents(%a: memref<1x64xf32>, %b: memref<64x13xf32>, %c: memref<1x13xf32>) {
+    linalg.matmul ins(%a, %b : memref<1x64xf32>, memref<64x13xf32>) outs(%c : memref<1x13xf32>)
+    return
+  }
+
+  // Dynamic extents: panels, then single vectors, then columns; each with
+  // descending numbers of rows.
+  // CHECK-LABEL: func.func @dynamic_extents(
+  //       CHECK:   scf.for {{.+}} step %c16
+  //       CHECK:     scf.for {{.+}} step %c6
+  //       CHECK:     scf.for {{.+}} step %c4
+  //       CHECK:     scf.for {{.+}} step %c2
+  //       CHECK:     scf.for {{.+}} step %c1
+  //       CHECK:   scf.for {{.+}} step %c8
+  //       CHECK:     scf.for {{.+}} step %c12
+  //       CHECK:   scf.for {{.+}} step %c1
+  //       CHECK:     scf.for {{.+}} step %c12
+  //       CHECK:       vector.fma {{.+}} : vector<1xf32>
+  func.func @dynamic_extents(%a: memref<?x64xf32>, %b: memref<64x?xf32>, %c: memref<?x?xf32>) {
+    linalg.matmul ins(%a, %b : memref<?x64xf32>, memref<64x?xf32>) outs(%c : memref<?x?xf32>)
+    return
+  }
+
+  // CHECK-LABEL: func.func @fill_is_folded(
+  //   CHECK-NOT:   linalg.fill
+  //       CHECK:   %[[ZERO:.+]] = arith.constant dense<0.000000e+00> : vector<8xf32>
+  //       CHECK:   scf.for {{.+}} iter_args(%{{.+}} = %[[ZERO]])
+  func.func @fill_is_folded(%a: memref<1x64xf32>, %b: memref<64x8xf32>, %c: memref<1x8xf32>) {
+    %zero = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : f32) outs(%c : memref<1x8xf32>)
+    linalg.matmul ins(%a, %b : memref<1x64xf32>, memref<64x8xf32>) outs(%c : memref<1x8xf32>)
+    return
+  }
+
+  // CHECK-LABEL: func.func @fill_with_one_is_not(
+  //       CHECK:   linalg.fill
+  func.func @fill_with_one_is_not(%a: memref<1x64xf32>, %b: memref<64x8xf32>, %c: memref<1x8xf32>) {
+    %one = arith.constant 1.0 : f32
+    linalg.fill ins(%one : f32) outs(%c : memref<1x8xf32>)
+    linalg.matmul ins(%a, %b : memref<1x64xf32>, memref<64x8xf32>) outs(%c : memref<1x8xf32>)
+    return
+  }
+
+  // A store in between may change the accumulator.
+  // CHECK-LABEL: func.func @fill_before_a_store_is_not(
+  //       CHECK:   linalg.fill
+  func.func @fill_before_a_store_is_not(%a: memref<1x64xf32>, %b: memref<64x8xf32>, %c: memref<1x8xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %c0 = arith.constant 0 : index
+    %one = arith.constant 1.0 : f32
+    linalg.fill ins(%zero : f32) outs(%c : memref<1x8xf32>)
+    memref.store %one, %c[%c0, %c0] : memref<1x8xf32>
+    linalg.matmul ins(%a, %b : memref<1x64xf32>, memref<64x8xf32>) outs(%c : memref<1x8xf32>)
+    return
+  }
+
+  // Blocks of terms are added up in memory, so the fill stays.
+  // CHECK-LABEL: func.func @schedule_sets_tile_and_block(
+  //       CHECK:   linalg.fill
+  //       CHECK:   scf.for %[[BLOCK:.+]] = %{{.+}} to %c64 step %c16
+  //       CHECK:     scf.for {{.+}} step %c3
+  //       CHECK:       scf.for %{{.+}} = %[[BLOCK]] to %{{.+}} step %c1 iter_args({{(%.+ = %.+, ){2}%.+ = %.+}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>)
+  func.func @schedule_sets_tile_and_block(%a: memref<6x64xf32>, %b: memref<64x8xf32>, %c: memref<6x8xf32>) {
+    %zero = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : f32) outs(%c : memref<6x8xf32>)
+    linalg.matmul {peermla.schedule = #tile.schedule<inner = [16], registers = [3, 8]>}
+        ins(%a, %b : memref<6x64xf32>, memref<64x8xf32>) outs(%c : memref<6x8xf32>)
+    return
+  }
+
+  // Operands change roles when the left one has the innermost columns.
+  // CHECK-LABEL: func.func @vectors_of_the_left_operand(
+  //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<64x8xf32>, %[[B:[a-z0-9]+]]: memref<3x64xf32>
+  //       CHECK:   vector.load %[[A]]
+  //       CHECK:   memref.load %[[B]]
+  func.func @vectors_of_the_left_operand(%a: memref<64x8xf32>, %b: memref<3x64xf32>, %c: memref<3x8xf32>) {
+    linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (k, m)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (n, m)>]
+        ins(%a, %b : memref<64x8xf32>, memref<3x64xf32>) outs(%c : memref<3x8xf32>)
+    return
+  }
+
+  // Narrow rows are widened once for all columns, in the frame of the function.
+  // CHECK-LABEL: func.func @narrow_rows(
+  //       CHECK:   %[[ROWS:.+]] = memref.alloca() {{.*}}: memref<6x72xf32>
+  //       CHECK:   arith.extf {{.+}} : vector<8xf16> to vector<8xf32>
+  //       CHECK:   vector.store %{{.+}}, %[[ROWS]]
+  //       CHECK:   scf.for {{.+}} iter_args
+  //       CHECK:     vector.load {{.+}} vector<8xf16>
+  //       CHECK:     arith.extf {{.+}} : vector<8xf16> to vector<8xf32>
+  //       CHECK:     memref.load %[[ROWS]]
+  //   CHECK-NOT:     arith.extf
+  //       CHECK:   vector.store
+  func.func @narrow_rows(%a: memref<6x64xf16>, %b: memref<64x8xf16>, %c: memref<6x8xf32>) {
+    linalg.matmul ins(%a, %b : memref<6x64xf16>, memref<64x8xf16>) outs(%c : memref<6x8xf32>)
+    return
+  }
+
+  // CHECK-LABEL: func.func @columns_are_not_innermost(
+  //       CHECK:   linalg.matmul
+  func.func @columns_are_not_innermost(%a: memref<6x64xf32>, %b: memref<8x64xf32>, %c: memref<6x8xf32>) {
+    linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+        ins(%a, %b : memref<6x64xf32>, memref<8x64xf32>) outs(%c : memref<6x8xf32>)
+    return
+  }
+
+  // CHECK-LABEL: func.func @columns_with_a_stride(
+  //       CHECK:   linalg.matmul
+  func.func @columns_with_a_stride(%a: memref<6x64xf32>, %b: memref<64x8xf32, strided<[16, 2]>>, %c: memref<6x8xf32>) {
+    linalg.matmul ins(%a, %b : memref<6x64xf32>, memref<64x8xf32, strided<[16, 2]>>) outs(%c : memref<6x8xf32>)
+    return
+  }
+
+  // CHECK-LABEL: func.func @another_sum(
+  //       CHECK:   linalg.generic
+  func.func @another_sum(%a: memref<6x64xf32>, %b: memref<64x8xf32>, %c: memref<6x8xf32>) {
+    linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+                    iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%a, %b : memref<6x64xf32>, memref<64x8xf32>) outs(%c : memref<6x8xf32>) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %0 = arith.subf %x, %y : f32
+      %1 = arith.addf %z, %0 : f32
+      linalg.yield %1 : f32
+    }
+    return
+  }
+}
+
+// -----
+
+#a = affine_map<(m, panel, k, n, pair) -> (m, k, pair)>
+#b = affine_map<(m, panel, k, n, pair) -> (panel, k, n, pair)>
+#c = affine_map<(m, panel, k, n, pair) -> (m, panel, n)>
+
+module attributes {peermla.level = "x86-64-v4-bf16"} {
+  // CHECK-LABEL: func.func @pairs_of_panels(
+  //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<?x16x2xbf16>, %[[B:[a-z0-9]+]]: memref<3x16x48x2xbf16>
+  //       CHECK:   %[[COLUMNS:.+]] = memref.collapse_shape %[[B]] {{.+}} into memref<3x16x96xbf16>
+  //       CHECK:   scf.for {{.+}} to %c3 step %c1
+  //       CHECK:     scf.for {{.+}} step %c8
+  //       CHECK:       scf.for {{.+}} iter_args({{(%.+ = %.+, ){23}%.+ = %.+}}) -> (
+  // CHECK-COUNT-3:       vector.load %[[COLUMNS]]{{.+}} vector<32xbf16>
+  //       CHECK:         %[[PAIR:.+]] = vector.load %[[A]]{{.+}} vector<2xbf16>
+  //       CHECK:         vector.bitcast %[[PAIR]] : vector<2xbf16> to vector<1xi32>
+  // CHECK-COUNT-24:      x86vector.avx512.dot {{.+}} : vector<32xbf16> -> vector<16xf32>
+  //       CHECK:     scf.for {{.+}} step %c4
+  //   CHECK-NOT:   linalg
+  func.func @pairs_of_panels(%a: memref<?x16x2xbf16>, %b: memref<3x16x48x2xbf16>, %c: memref<?x3x48xf32>) {
+    linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction", "parallel", "reduction"]}
+        ins(%a, %b : memref<?x16x2xbf16>, memref<3x16x48x2xbf16>) outs(%c : memref<?x3x48xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+}
+
+// -----
+
+module attributes {peermla.level = "x86-64-v4"} {
+  // Batches of heads; the rows are those of the dynamic dimension.
+  // CHECK-LABEL: func.func @rows_per_head(
+  //       CHECK:   scf.for %[[H:.+]] = %{{.+}} to %c5 step %c1
+  //       CHECK:     scf.for %[[T:.+]] = {{.+}} step %c6
+  //       CHECK:       scf.for %[[K:.+]] = {{.+}} iter_args({{(%.+ = %.+, ){23}%.+ = %.+}}) -> (
+  //       CHECK:         memref.load %{{.+}}[%[[T]], %[[H]], %[[K]]]
+  func.func @rows_per_head(%a: memref<?x5x32xf32>, %b: memref<5x32x64xf32>, %c: memref<?x5x64xf32>) {
+    linalg.generic {indexing_maps = [affine_map<(t, h, n, k) -> (t, h, k)>, affine_map<(t, h, n, k) -> (h, k, n)>, affine_map<(t, h, n, k) -> (t, h, n)>],
+                    iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%a, %b : memref<?x5x32xf32>, memref<5x32x64xf32>) outs(%c : memref<?x5x64xf32>) {
+    ^bb0(%x: f32, %y: f32, %z: f32):
+      %0 = arith.mulf %y, %x : f32
+      %1 = arith.addf %0, %z : f32
+      linalg.yield %1 : f32
+    }
+    return
+  }
+}
