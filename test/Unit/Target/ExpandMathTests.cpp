@@ -30,6 +30,8 @@ struct Function {
   double smallest;
 };
 
+void PrintTo(const Function &function, std::ostream *os) { *os << function.op; }
+
 double rsqrtExact(double x) { return 1 / std::sqrt(x); }
 
 const Function functions[] = {{"exp", std::exp, 1.5, 0x1p-125},
