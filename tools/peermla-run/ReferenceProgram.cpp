@@ -6,6 +6,7 @@
 
 #include "ReferenceProgram.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/Parser/Parser.h"
@@ -145,6 +146,10 @@ Failure ReferenceProgram::selectEntry(const std::string &path,
     if (!isa<RankedTensorType>(type))
       return Failure(path + ": entry '" + entry +
                      "' takes or returns something other than a tensor");
+  for (auto global : module->getOps<ml_program::GlobalOp>())
+    if (!isa<RankedTensorType>(global.getType()))
+      return Failure(path + ": global '" + global.getSymName().str() +
+                     "' is something other than a tensor");
   chosen->setAttr("llvm.emit_c_interface", UnitAttr::get(&context));
   name = entry;
   for (auto [i, type] : llvm::enumerate(chosen.getResultTypes()))
@@ -160,12 +165,8 @@ Failure ReferenceProgram::selectEntry(const std::string &path,
 Failure ReferenceProgram::lower() {
   // Globals keep the declared types of the weights.
   std::map<std::string, Type> weightTypes;
-  module->walk([&](Operation *op) {
-    auto symbol = op->getAttrOfType<StringAttr>("sym_name");
-    auto type = op->getAttrOfType<TypeAttr>("type");
-    if (symbol && type)
-      weightTypes[symbol.str()] = type.getValue();
-  });
+  for (auto global : module->getOps<ml_program::GlobalOp>())
+    weightTypes[global.getSymName().str()] = global.getType();
   PassManager toLoops(&context);
   buildReferencePipeline(toLoops);
   if (failed(toLoops.run(*module)))

@@ -194,6 +194,20 @@ func.func @attention_c3_sequences(
 
 // -----
 
+func.func @attention_c3_tokens(
+    %q: memref<7x3x12xf32>, %kv: memref<9x20xf32>, %w_uk: memref<3x8x16xf32>,
+    %w_uv: memref<3x6x16xf32>, %cu: memref<3xi32>, %o: memref<7x3x6xf32>) {
+  // expected-error @below {{expects 'q' and 'kv' to agree in T, got 7 in 'memref<7x3x12xf32>' and 9 in 'memref<9x20xf32>'}}
+  mla.attention scale(0.25)
+      ins(%q, %kv, %w_uk, %w_uv : memref<7x3x12xf32>, memref<9x20xf32>,
+          memref<3x8x16xf32>, memref<3x6x16xf32>)
+      ragged(%cu : memref<3xi32>)
+      outs(%o : memref<7x3x6xf32>)
+  return
+}
+
+// -----
+
 func.func @attention_c3_unpaged_cache(
     %q: memref<7x3x12xf32>, %kv: memref<9x4x20xf32>, %w_uk: memref<3x8x16xf32>,
     %w_uv: memref<3x6x16xf32>, %cu: memref<3xi32>, %o: memref<7x3x6xf32>) {

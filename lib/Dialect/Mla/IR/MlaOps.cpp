@@ -275,6 +275,9 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyBatch(*this, "kv", kv.getRank() == 3, getKv(),
                          getCuSeqlens(), getPastLens(), getBlockTable())))
     return failure();
+  if (!isPaged() &&
+      failed(verifySameExtent(*this, "T", {"q", q, 0}, {"kv", kv, 0})))
+    return failure();
   // (C4)
   if (failed(verifyRowsAndHeads(*this, q, getInits())))
     return failure();

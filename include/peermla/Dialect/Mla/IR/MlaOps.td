@@ -255,7 +255,8 @@ def Mla_AttentionOp
       what is left of their rows beyond `dn` and `dc`, even and at least 0; all
       have one element type.
     * (C3) `past_lens` and `block_table` are given if and only if `kv` is paged, with
-      one row per sequence; `cu_seqlens` has one element more.
+      one row per sequence; `cu_seqlens` has one element more. If it is not paged,
+      `kv` agrees with `q` in `T`.
     * (C4) the destinations are `o` and, if asked for, `lse`; they agree with `q` in
       `T` and `H`.
     * (C5) on tensors there is one result per destination, of its type; on
