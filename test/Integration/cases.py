@@ -57,6 +57,7 @@ class Case:
     exact_indices: bool = False
     full: bool = False
     dtype_key: str = "torch_dtype"
+    compile_options: tuple = ()
 
 
 ALL = ("f32", "bf16", "f16")
@@ -185,6 +186,9 @@ MLA = (
         decode(2, (5, 31)), decode(3, (40,)), decode(4, (1, 64, 17)), decode(1, ()),
         decode(0, (4, 5)), chunked((9, 4), (1, 1), (8, 0), (2, 5)),
     ), ALL),
+    mla("absorbed", (
+        *USUAL, forward(130, 3), step((70,), (130,)),
+    ), ("f32", "bf16"), compile_options=("--attention-form=absorb",)),
     mla("pages", tuple(
         call
         for page in (1, 16, 48, 64, 128)
@@ -216,7 +220,8 @@ MLA = (
     mla("yarn_position_4096", (step((3,), (4095,), page=64), decode(1, (4094, 4096), page=64)),
         rope_scaling=YARN),
     mla("yarn_position_100000", (decode(1, (99_999,), page=128), step((2,), (100_001,), page=64)),
-        ("f32", "bf16"), num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN),
+        ("f32", "bf16"), num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN,
+        edit=edits.sharp_attention),
     mla("yarn_without_mscale", USUAL, rope_scaling={
         "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 32}),
     mla("yarn_in_rope_parameters", USUAL, max_position_embeddings=64, rope_parameters={

@@ -39,10 +39,11 @@ class Tensor:
 def _bf16_bits(values):
     """The bits of `values` rounded to nearest even."""
     wide = np.ascontiguousarray(values, dtype=np.float32)
-    bits = wide.view(np.uint32).astype(np.uint64)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    quiet = (bits >> 16) | 0x40  # a NaN stays one
-    return np.where(np.isnan(wide), quiet, rounded).astype(np.uint16)
+    bits = wide.view(np.uint32)
+    rounded = ((bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))) >> 16).astype(np.uint16)
+    lost = np.isnan(wide)  # the sum may wrap; a NaN stays one
+    rounded[lost] = (bits[lost] >> 16) | 0x40
+    return rounded
 
 
 def _from_bf16_bits(bits):
