@@ -6,6 +6,7 @@
 
 #include "Arguments.h"
 #include "Text.h"
+#include "Words.h"
 
 using namespace peermla;
 using namespace peermla::runtime;
@@ -67,8 +68,7 @@ static Status checkLayout(const peermla_argument &argument, const Dtype &dtype,
   }
   if (!tensor.data)
     return fail(argument, "data, got a null pointer");
-  uintptr_t address =
-      reinterpret_cast<uintptr_t>(tensor.data) + tensor.byte_offset;
+  uintptr_t address = reinterpret_cast<uintptr_t>(getData(tensor));
   if (address % dtype.size != 0)
     return fail(argument, "data aligned to " + std::to_string(dtype.size) +
                               " bytes, got an address " +

@@ -8,6 +8,7 @@
 #include "Arguments.h"
 #include "Text.h"
 #include "Words.h"
+#include <algorithm>
 
 using namespace peermla;
 using namespace peermla::runtime;
@@ -49,6 +50,9 @@ Status runtime::reserveWorkspace(peermla_context &context,
                   "entry " + quote(entry) + " expects a workspace of " +
                       std::to_string(size) + " bytes, got " +
                       std::to_string(context.workspaceSize));
+  // Half as much again, so that lengths that grow by one do not grow the
+  // workspace each time; what is not touched costs nothing.
+  size = std::max(size, context.workspaceSize + context.workspaceSize / 2);
   // The old pages go first: both together may not fit.
   context.workspace = nullptr;
   context.workspaceSize = 0;

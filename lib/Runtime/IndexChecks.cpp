@@ -16,6 +16,7 @@
 
 #include "Arguments.h"
 #include "Text.h"
+#include "Words.h"
 
 using namespace peermla;
 using namespace peermla::runtime;
@@ -33,9 +34,7 @@ private:
   using Kind = IndexCheck::Kind;
 
   const int32_t *getData(int32_t argument) const {
-    return reinterpret_cast<const int32_t *>(
-        static_cast<const char *>(tensors[argument]->data) +
-        tensors[argument]->byte_offset);
+    return static_cast<const int32_t *>(runtime::getData(*tensors[argument]));
   }
   int64_t getExtent(int32_t argument, int32_t dim) const {
     return binding.getExtent(entry.arguments[argument].shape[dim]);

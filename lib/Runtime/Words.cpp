@@ -54,9 +54,7 @@ void runtime::writeArguments(const Entry &entry, const SymbolBinding &binding,
   int64_t *next = words.data();
   for (size_t i = 0; i < entry.arguments.size(); ++i) {
     const peermla_argument &argument = entry.arguments[i];
-    const void *pointer =
-        data ? static_cast<char *>(data[i]->data) + data[i]->byte_offset
-             : nullptr;
+    const void *pointer = data ? getData(*data[i]) : nullptr;
     // The extents are written where they belong before the strides are.
     int64_t *sizes = next + 3;
     for (int32_t d = 0; d < argument.ndim; ++d)

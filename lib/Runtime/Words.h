@@ -15,6 +15,13 @@
 
 namespace peermla::runtime {
 
+/// Where the elements begin. By integers: an empty tensor may have a null
+/// pointer and an offset.
+inline const void *getData(const DLTensor &tensor) {
+  return reinterpret_cast<const void *>(
+      reinterpret_cast<uintptr_t>(tensor.data) + tensor.byte_offset);
+}
+
 constexpr size_t countWords(size_t rank) { return 3 + 2 * rank; }
 
 /// Writes the descriptor of a contiguous tensor; returns the words after it.

@@ -44,7 +44,7 @@ Failure EntryTensors::checkInput(int32_t argument) {
   if (Failure failure =
           binding.bind(argument, static_cast<int32_t>(source.shape.size()),
                        source.shape.data()))
-    return Failure("input " + quote(info.name) + ": " + failure.getMessage());
+    return failure;
   return Failure();
 }
 
@@ -114,12 +114,11 @@ std::vector<std::string> EntryTensors::load(const std::string &path) {
       messages.push_back("input " + quote(candidate.name) + ": entry " +
                          quote(entry.name) + " has no such input");
   }
-  for (int32_t i = 0; i < entry.num_arguments && messages.empty(); ++i)
-    note(allocate(i));
   if (!path.empty())
     for (std::string &message : messages)
-      if (message.compare(0, path.size(), path) != 0)
-        message = path + ": " + message;
+      message = path + ": " + message;
+  for (int32_t i = 0; i < entry.num_arguments && messages.empty(); ++i)
+    note(allocate(i));
   return messages;
 }
 

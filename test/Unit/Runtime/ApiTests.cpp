@@ -319,6 +319,20 @@ TEST_F(FakeSession, UsesAGivenWorkspace) {
             PEERMLA_INVALID_ARGUMENT);
 }
 
+TEST_F(FakeSession, GrowsItsWorkspaceByHalf) {
+  auto run = [&](int64_t T) -> size_t {
+    Tensor<float> x({T, 4}, makeX(T)), y({T, 3});
+    EXPECT_EQ(call("forward", {x, y}), "");
+    expectForwardOf(y);
+    return lastWorkspaceSize;
+  };
+  size_t first = getForwardWorkspace(100, 2);
+  EXPECT_EQ(run(100), first);
+  EXPECT_EQ(run(50), first);
+  EXPECT_EQ(run(101), first + first / 2);
+  EXPECT_EQ(run(1000), getForwardWorkspace(1000, 2));
+}
+
 TEST_F(FakeSession, CallsAllocateNothing) {
   int64_t T = 300;
   ASSERT_EQ(api.context_reserve(context, 0, &T, 1), PEERMLA_OK);

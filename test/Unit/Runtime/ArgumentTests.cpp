@@ -99,6 +99,7 @@ TEST_F(Arguments, AreContiguous) {
   x.shape[0] = y.shape[0] = 0;
   strides[1] = -9;
   x.tensor.data = y.tensor.data = nullptr;
+  x.tensor.byte_offset = 3;
   EXPECT_EQ(forward(), "");
 }
 

@@ -100,6 +100,8 @@ size_t peermla::test::getForwardWorkspace(int64_t T, int64_t workers) {
   return static_cast<size_t>(64 * workers + 16 * T);
 }
 
+std::atomic<int64_t> peermla::test::lastWorkspaceSize{0};
+
 static int64_t forwardWorkspace(const int64_t *pointer) {
   Words words(pointer);
   auto x = words.take<float, 2>();
@@ -120,6 +122,7 @@ static void forward(const int64_t *pointer) {
   auto u = words.take<float, 1>();
   auto workspace = words.take<char, 1>();
   int64_t workers = words.takeWorkers(), T = x.sizes[0];
+  lastWorkspaceSize = workspace.sizes[0];
   EXPECT_GE(workspace.sizes[0],
             static_cast<int64_t>(getForwardWorkspace(T, workers)));
   EXPECT_EQ(reinterpret_cast<uintptr_t>(workspace.data) % 64, 0u);

@@ -23,6 +23,7 @@
 #include "TestFolder.h"
 #include "peermla/Runtime/Peermla.h"
 #include "gtest/gtest.h"
+#include <atomic>
 #include <initializer_list>
 
 namespace peermla::test {
@@ -35,6 +36,9 @@ const peermla_api &getFakeApi();
 
 /// Bytes of workspace that `forward` asks for.
 size_t getForwardWorkspace(int64_t T, int64_t workers);
+
+/// Bytes of workspace that the last `forward` got.
+extern std::atomic<int64_t> lastWorkspaceSize;
 
 /// The weights: w counts from 1, v = 10, 20, 30.
 std::vector<FloatTensor> getFakeWeights();

@@ -134,6 +134,31 @@ TEST(ParallelFor, RunsOnAHostPool) {
   EXPECT_EQ(pool.uses, 2);
 }
 
+TEST(ParallelFor, NestedLoopsDoNotEnterTheHostPoolAgain) {
+  // This pool runs everything in the thread that asks.
+  int uses = 0;
+  Workers workers{2,
+                  {&uses, 2,
+                   [](void *state, int32_t n, void (*task)(int32_t, void *),
+                      void *argument) {
+                     ++*static_cast<int *>(state);
+                     for (int32_t i = 0; i < n; ++i)
+                       task(i, argument);
+                   }}};
+  int64_t total = 0;
+  parallelFor(workers, 50, [&](int64_t begin, int64_t end, int64_t) {
+    for (int64_t i = begin; i < end; ++i)
+      peermla_rt_parallel_for(
+          7,
+          [](int64_t begin, int64_t end, int64_t, void *ctx) {
+            *static_cast<int64_t *>(ctx) += end - begin;
+          },
+          &total);
+  });
+  EXPECT_EQ(uses, 1);
+  EXPECT_EQ(total, 350);
+}
+
 TEST(ParallelFor, ALazyPoolLeavesNothingUndone) {
   HostPool pool;
   pool.forgotten = 3;

@@ -5,6 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "FakeModel.h"
+#include "peermla/Runtime/ModelABI.h"
+#include <cstring>
+#include <numeric>
 
 using namespace peermla;
 using namespace peermla::test;
@@ -86,4 +89,64 @@ TEST_F(Weights, ReportUnreadableFiles) {
             ": cannot open: No such file or directory");
   EXPECT_EQ(createFrom(folder.write("bad", "x")),
             ": expected a safetensors file of 8 bytes or more, got 1");
+}
+
+/// gather(rows [R]) -> y [R] from a table of 5 Mi numbers, its own indices.
+static const char tableMetadata[] = R"json({
+ "schema": 1, "model": "Table", "compiler": "by hand",
+ "weights": [{"name": "small", "dtype": "i32", "shape": [3]},
+             {"name": "table", "dtype": "i32", "shape": [5242880]}],
+ "entries": [{"name": "gather", "arguments": [
+    {"name": "rows", "kind": "in", "dtype": "i32", "shape": ["R"],
+     "check": "index:5242880"},
+    {"name": "y", "kind": "out", "dtype": "i32", "shape": ["R"]}]}],
+ "programs": [
+)json"
+#define PROGRAM(LEVEL)                                                         \
+  R"json({"level": ")json" LEVEL R"json(", "prepared": [
+     {"name": "table", "dtype": "i32", "shape": [5242880], "source": 1},
+     {"name": "small", "dtype": "i32", "shape": [3], "source": 0}],
+    "entries": [{"name": "gather", "function": 0, "prepared": [0, 1]}]})json"
+    PROGRAM("x86-64-v3") "," PROGRAM("aarch64") "]}";
+
+static void gather(const int64_t *words) {
+  auto *rows = reinterpret_cast<const int32_t *>(words[1]);
+  auto *y = reinterpret_cast<int32_t *>(words[5 + 1]);
+  auto *table = reinterpret_cast<const int32_t *>(words[10 + 1]);
+  auto *small = reinterpret_cast<const int32_t *>(words[15 + 1]);
+  // Gathers from a large table need huge pages.
+  EXPECT_EQ(words[10 + 1] % (2 << 20), 0);
+  EXPECT_EQ(words[15 + 1] % 64, 0);
+  for (int64_t r = 0; r < words[3]; ++r)
+    y[r] = table[rows[r]] + small[2];
+}
+
+TEST_F(Weights, LargerThanOnePieceArriveWhole) {
+  static void *const functions[] = {reinterpret_cast<void *>(gather)};
+  auto &api = *static_cast<const peermla_api *>(
+      peermla_rt_api(PEERMLA_API_VERSION, tableMetadata,
+                     std::strlen(tableMetadata), functions));
+  std::vector<int32_t> table(5242880);
+  std::iota(table.begin(), table.end(), 0);
+  int32_t small[] = {0, 0, 1000};
+  std::string path = folder.file("table");
+  ASSERT_FALSE(writeSafetensors(
+      path, {{"small", SafetensorsDtype::I32, {3}, small},
+             {"table", SafetensorsDtype::I32, {5242880}, table.data()}}));
+  peermla_session_options options = {};
+  options.struct_size = sizeof(options);
+  options.weights = path.c_str();
+  options.threads = 3;
+  peermla_session *session = nullptr;
+  ASSERT_EQ(api.session_create(api.model, &options, &session), PEERMLA_OK)
+      << api.last_message();
+  peermla_context *context = nullptr;
+  ASSERT_EQ(api.context_create(session, nullptr, &context), PEERMLA_OK);
+  Tensor<int32_t> rows({5242880}, table), y({5242880});
+  DLTensor *tensors[] = {rows, y};
+  EXPECT_EQ(api.call(context, 0, tensors, 2), PEERMLA_OK);
+  for (int32_t i = 0; i < 5242880; ++i)
+    ASSERT_EQ(y.values[i], i + 1000);
+  EXPECT_EQ(api.context_destroy(context), PEERMLA_OK);
+  EXPECT_EQ(api.session_destroy(session), PEERMLA_OK);
 }
