@@ -93,7 +93,7 @@ static Failure readArgument(const SafetensorsCheckpoint &source,
                    peermla::formatShape(found->entry->shape));
   if (Failure failure = dimensions.bind(parameter, found->entry->shape))
     return Failure(subject + failure.getMessage());
-  return ReferenceTensor::read(*found, tensor);
+  return ReferenceTensor::read(*found, parameter.isWide, tensor);
 }
 
 /// Reads all arguments, and complains of inputs that are none.

@@ -178,6 +178,8 @@ Failure ReferenceProgram::lower() {
     parameter.name = weight.str();
     parameter.type = cast<RankedTensorType>(weightTypes[parameter.name]);
     parameter.isWeight = true;
+    auto memory = cast<MemRefType>(func.getArgumentTypes()[i]);
+    parameter.isWide = memory.getElementType().isF64();
     arguments.push_back(parameter);
   }
   PassManager toLLVM(&context);

@@ -35,6 +35,8 @@ struct ReferenceParameter {
   std::vector<std::string> dims;
   /// Whether it is read from the checkpoint.
   bool isWeight = false;
+  /// Whether the compiled code takes floats as f64 and not as declared.
+  bool isWide = true;
 
   unsigned getRank() const { return type.getRank(); }
 };

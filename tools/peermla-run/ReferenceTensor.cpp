@@ -93,14 +93,15 @@ bool run::getDtype(mlir::Type type, SafetensorsDtype &dtype) {
 //===----------------------------------------------------------------------===//
 
 Failure ReferenceTensor::read(const SafetensorsCheckpoint::Tensor &source,
-                              ReferenceTensor &tensor) {
+                              bool widen, ReferenceTensor &tensor) {
   tensor.shape = source.entry->shape;
   uint64_t size = source.entry->getSizeInBytes();
   tensor.bytes.resize(size);
   if (Failure failure =
           source.file->read(*source.entry, 0, size, tensor.bytes.data()))
     return failure;
-  widenElements(tensor.bytes, source.entry->dtype);
+  if (widen)
+    widenElements(tensor.bytes, source.entry->dtype);
   return {};
 }
 

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Between the element types of files and the two of the reference: f64 and i32.
+// Between the element types of files and what the reference computes with: f64
+// and i32.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,11 +17,11 @@
 
 namespace peermla::run {
 
-/// A row-major tensor of f64 or i32 elements, and its memref descriptor.
+/// A row-major tensor in memory, and its memref descriptor.
 class ReferenceTensor {
 public:
-  /// Reads a tensor of a file, widened.
-  static Failure read(const SafetensorsCheckpoint::Tensor &source,
+  /// Reads a tensor of a file; `widen` says whether floats become f64.
+  static Failure read(const SafetensorsCheckpoint::Tensor &source, bool widen,
                       ReferenceTensor &tensor);
 
   const std::vector<int64_t> &getShape() const { return shape; }

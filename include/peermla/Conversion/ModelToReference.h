@@ -26,6 +26,8 @@ namespace peermla {
 
 /// The attribute of an argument that is a weight: its name in the checkpoint.
 llvm::StringRef getWeightAttrName();
+/// The attribute of a weight that has been widened: what its elements were.
+llvm::StringRef getStoredAttrName();
 
 /// MODEL -> scf, memref, arith and math on f64.
 void buildReferencePipeline(mlir::OpPassManager &pm);

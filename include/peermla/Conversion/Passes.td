@@ -33,7 +33,8 @@ def WidenFloats : Pass<"peermla-widen-floats", "mlir::ModuleOp"> {
   let summary = "Compute everything in f64";
   let description = [{
     Replaces every float type by f64, in types, constants and attributes alike, and
-    erases the conversions between floats. Numerics: all roundings disappear but
+    erases the conversions between floats. Weights say in `peermla.stored` what
+    they were. Numerics: all roundings disappear but
     those of f64 itself.
 
     ```mlir
@@ -73,6 +74,28 @@ def ModelToReference
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::math::MathDialect",
     "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect"];
+}
+
+def NarrowWeights
+    : InterfacePass<"peermla-narrow-weights", "mlir::FunctionOpInterface"> {
+  let summary = "Keep weights as they are stored and widen what is loaded";
+  let description = [{
+    Arguments that say in `peermla.stored` what their elements were before
+    `peermla-widen-floats` get that element type again, if all that is done with
+    them is to load, through views or not. Numerics: unchanged.
+
+    ```mlir
+    func.func @f(%w: memref<3xf64> {peermla.stored = "bf16", peermla.weight = "w"}) {
+      %0 = memref.load %w[%i] : memref<3xf64>
+    ```
+    becomes
+    ```mlir
+    func.func @f(%w: memref<3xbf16> {peermla.stored = "bf16", peermla.weight = "w"}) {
+      %0 = memref.load %w[%i] : memref<3xbf16>
+      %1 = arith.extf %0 : bf16 to f64
+    ```
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
 }
 
 //===----------------------------------------------------------------------===//

@@ -32,6 +32,7 @@ using namespace peermla;
 using namespace peermla::reference;
 
 llvm::StringRef peermla::getWeightAttrName() { return "peermla.weight"; }
+llvm::StringRef peermla::getStoredAttrName() { return "peermla.stored"; }
 
 /// Emits an error unless all operands are memrefs of f64 or i32.
 static LogicalResult verifyOperands(Operation *op) {
@@ -113,6 +114,7 @@ void peermla::buildReferencePipeline(OpPassManager &pm) {
 
   pm.addNestedPass<func::FuncOp>(createModelToReference());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  pm.addNestedPass<func::FuncOp>(createNarrowWeights());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -11,8 +11,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "peermla/Conversion/ModelToReference.h"
 #include "peermla/Conversion/Passes.h"
 
 namespace peermla {
@@ -21,6 +24,7 @@ namespace peermla {
 } // namespace peermla
 
 using namespace mlir;
+using namespace peermla;
 
 /// The same elements in f64.
 static Attribute widenElements(DenseFPElementsAttr elements) {
@@ -76,6 +80,19 @@ static bool dependsOnWidth(Operation *op) {
   });
 }
 
+/// Notes on each weight the element type in which it is stored.
+static void noteStoredTypes(func::FuncOp func) {
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    Type element = getElementTypeOrSelf(func.getArgument(i).getType());
+    if (!func.getArgAttr(i, getWeightAttrName()) || !isa<FloatType>(element))
+      continue;
+    std::string text;
+    llvm::raw_string_ostream(text) << element;
+    func.setArgAttr(i, getStoredAttrName(),
+                    StringAttr::get(func.getContext(), text));
+  }
+}
+
 namespace {
 
 struct WidenFloats : peermla::impl::WidenFloatsBase<WidenFloats> {
@@ -91,6 +108,8 @@ struct WidenFloats : peermla::impl::WidenFloatsBase<WidenFloats> {
     });
     if (result.wasInterrupted())
       return signalPassFailure();
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      noteStoredTypes(func);
     getReplacer().recursivelyReplaceElementsIn(
         getOperation(), /*replaceAttrs=*/true, /*replaceLocs=*/false,
         /*replaceTypes=*/true);

@@ -8,7 +8,7 @@
 // CHECK-LABEL: func.func @step(
 //  CHECK-SAME:     %[[X:[^:]+]]: memref<?x4xf64>
 //  CHECK-SAME:     %[[CACHE:[^:]+]]: memref<?x2x3xf64>
-//  CHECK-SAME:     %[[W:[^:]+]]: memref<3x4xf64>{{.*}} {peermla.weight = "w"})
+//  CHECK-SAME:     %[[W:[^:]+]]: memref<3x4xbf16>{{.*}}peermla.weight = "w"})
 //   CHECK-NOT:   memref.store %{{.+}}, %[[CACHE]]
 //   CHECK-NOT:   tensor
 //       CHECK:   return

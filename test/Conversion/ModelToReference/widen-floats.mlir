@@ -54,3 +54,13 @@ func.func @bodies_too(%x: tensor<?xf32>, %y: tensor<?xbf16>, %p: tensor<?xi32>,
       ins(%p : tensor<?xi32>) outs(%t : tensor<?x2xf32>) -> tensor<?x2xf32>
   return %0, %1 : tensor<?xbf16>, tensor<?x2xf32>
 }
+
+// A weight says how it is stored.
+
+// CHECK-LABEL: func.func @weights_say_what_they_were(
+//  CHECK-SAME:     %{{[^:]+}}: tensor<3xf64> {peermla.stored = "bf16", peermla.weight = "w"}
+//  CHECK-SAME:     %{{[^:]+}}: tensor<3xf64>)
+func.func @weights_say_what_they_were(
+    %w: tensor<3xbf16> {peermla.weight = "w"}, %x: tensor<3xf32>) {
+  return
+}
