@@ -1,0 +1,130 @@
+"""Libraries: compiling, loading, describing."""
+
+import gc
+import os
+import shutil
+
+import numpy as np
+import pytest
+from conftest import LEVEL, MLA, PEER, assert_close
+
+import peermla
+
+
+def test_errors_in_ir_are_located_and_quoted():
+    with pytest.raises(peermla.Error) as caught:
+        peermla.compile("module {\n  func.func @f() { wrong }\n}")
+    assert "model.mlir:2:20: error: " in str(caught.value)
+    assert "func.func @f() { wrong }" in str(caught.value)
+
+
+def test_errors_in_a_file_name_the_file(tmp_path):
+    path = tmp_path / "broken.mlir"
+    path.write_text("module {\n  wrong\n}")
+    with pytest.raises(peermla.Error, match="broken.mlir:2:3: error: "):
+        peermla.compile(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(peermla.Error, match="cannot read '.*none.mlir': No such file"):
+        peermla.compile(tmp_path / "none.mlir")
+
+
+def test_a_failed_compilation_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(peermla.Error):
+        peermla.compile("module { wrong }")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path):
+    output = tmp_path / "none" / "model.so"
+    with pytest.raises(peermla.Error, match="none/model.so"):
+        peermla.compile(peermla.import_model(PEER), output, cpu_levels=LEVEL)
+
+
+def test_library_and_header_go_where_they_should(tmp_path):
+    library = peermla.compile(
+        peermla.import_model(PEER), tmp_path / "layer.so", cpu_levels=LEVEL
+    )
+    assert library.path == str(tmp_path / "layer.so")
+    assert library.header == str(tmp_path / "layer.h")
+    assert "peermla_PeerLayer_api" in (tmp_path / "layer.h").read_text()
+
+
+def test_a_temporary_library_goes_with_its_object():
+    library = peermla.compile(peermla.import_model(PEER), cpu_levels=LEVEL)
+    folder = os.path.dirname(library.path)
+    assert os.path.exists(library.path)
+    del library
+    gc.collect()
+    assert not os.path.exists(folder)
+
+
+def test_a_session_keeps_its_temporary_library(peer, x):
+    compile_and_load = lambda: peermla.compile(  # noqa: E731
+        peermla.import_model(PEER), cpu_levels=LEVEL
+    ).load(peer.arrays)
+    session = compile_and_load()
+    gc.collect()
+    assert os.path.exists(session.library.path)
+    assert_close(session.forward(x), peer.expect("forward", x=x)["y"])
+
+
+def test_model_compile_and_text_and_file_give_the_same(tmp_path):
+    model = peermla.import_model(PEER)
+    path = tmp_path / "model.mlir"
+    path.write_text(str(model))
+    described = [
+        library.describe()
+        for library in (
+            model.compile(cpu_levels=LEVEL),
+            peermla.compile(str(model), cpu_levels=LEVEL),
+            peermla.compile(str(path), cpu_levels=LEVEL),
+        )
+    ]
+    assert described[0] == described[1] == described[2]
+
+
+def test_a_description_has_names_types_and_shapes(peer, mla):
+    entries = peer.library.entries
+    assert peer.library.model == "PeerLayer"
+    assert str(entries["forward"]) == "forward(x: f32 [T, 24]) -> y: f32 [T, 24]"
+    assert [o.dtype for o in entries["retrieve"].outputs] == ["f32", "i32"]
+    assert "expert_up.weight: f32 [40, 24]" in peer.library.describe()
+    step = mla.library.entries["step"]
+    assert {a.name: a.kind for a in step.arguments}["cache"] == "inout"
+    assert str({a.name: a for a in step.arguments}["cu_seqlens"]) == "cu_seqlens: i32 [B+1]"
+
+
+def test_a_replaced_file_is_loaded_anew(tmp_path):
+    path = tmp_path / "model.so"
+    first = peermla.compile(peermla.import_model(PEER), path, cpu_levels=LEVEL)
+    second = peermla.compile(peermla.import_model(MLA), path, cpu_levels=LEVEL)
+    assert (first.model, second.model) == ("PeerLayer", "MlaLayer")
+    assert peermla.Library(path).model == "MlaLayer"
+    assert first.entries.keys() == {"forward", "retrieve"}
+
+
+@pytest.mark.parametrize("keep", [0, 40, 4096])
+def test_a_truncated_library_is_refused(peer, tmp_path, keep):
+    path = tmp_path / "model.so"
+    with open(peer.library.path, "rb") as file:
+        path.write_bytes(file.read(keep))
+    with pytest.raises(peermla.Error, match="cannot load '.*model.so': "):
+        peermla.Library(path)
+
+
+def test_another_library_is_refused(tmp_path):
+    path = tmp_path / "model.so"
+    shutil.copy(np._core._multiarray_umath.__file__, path)
+    with pytest.raises(peermla.Error, match="it is no model"):
+        peermla.Library(path)
+    with pytest.raises(peermla.Error, match="No such file"):
+        peermla.Library(tmp_path / "none.so")
+
+
+def test_default_levels_run_on_this_machine(peer, x):
+    library = peermla.compile(peermla.import_model(PEER))
+    assert len(library.levels) > 1
+    assert_close(library.load(peer.arrays).forward(x), peer.expect("forward", x=x)["y"])
