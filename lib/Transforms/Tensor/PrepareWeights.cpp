@@ -238,7 +238,9 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
 
     std::string text;
     llvm::raw_string_ostream stream(text);
-    function->print(stream, OpPrintingFlags().printGenericOpForm());
+    // Local: other targets change at the same time.
+    function->print(stream,
+                    OpPrintingFlags().printGenericOpForm().useLocalScope());
     auto [known, isNew] = prepared.try_emplace(text);
     if (!isNew) {
       function->erase();
