@@ -89,6 +89,7 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   using Base::Base;
 
   void runOnOperation() override {
+    scratchBytes.clear();
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (function->hasAttr("peermla.kernel") && failed(planKernel(function)))

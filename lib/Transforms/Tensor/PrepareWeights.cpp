@@ -95,6 +95,7 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
   using Base::Base;
 
   void runOnOperation() override {
+    prepared.clear();
     const CpuLevel *level = CpuLevel::of(getOperation());
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
