@@ -220,7 +220,7 @@ MLA = (
     mla("yarn_position_4096", (step((3,), (4095,), page=64), decode(1, (4094, 4096), page=64)),
         rope_scaling=YARN),
     mla("yarn_position_100000", (decode(1, (99_999,), page=128), step((2,), (100_001,), page=64)),
-        ("f32", "bf16"), num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN,
+        num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN,
         edit=edits.sharp_attention),
     mla("yarn_without_mscale", USUAL, rope_scaling={
         "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 32}),
@@ -275,12 +275,12 @@ TOY_PEER = {
 }  # fmt: skip
 
 MODELS = (
-    model("deepseek_v2/q_lora_null", "DeepseekV2ForCausalLM", MODEL_CALLS, ALL,
+    model("deepseek_v2/q_lora_null", "DeepseekV2ForCausalLM", MODEL_CALLS,
           q_lora_rank=None),
     model("deepseek_v2/tied", "DeepseekV2ForCausalLM", MODEL_CALLS, tie_word_embeddings=True,
           first_k_dense_replace=2, n_routed_experts=8, shards=3),
     model("deepseek_v3/yarn", "DeepseekV3ForCausalLM", (
-        *MODEL_CALLS, decode(1, (4095,), page=64)), ALL, rope_scaling=YARN, dtype_key="dtype",
+        *MODEL_CALLS, decode(1, (4095,), page=64)), ("f32", "bf16"), rope_scaling=YARN, dtype_key="dtype",
           edit=edits.gentle_queries),
     model("deepseek_v3/one_layer", "DeepseekV3ForCausalLM", MODEL_CALLS, num_hidden_layers=1,
           shards=1),

@@ -3,8 +3,8 @@
     run.py [--filter TEXT]... [--dtype f32,bf16] [--device cpu,reference] [--full] [-v]
 
 For each case: config.json and a checkpoint are written to a folder, imported
-and compiled; each call runs on each device and, on the CPU, on each level that
-this machine has. `--device emulated` needs no tools: it is the oracle with the
+and compiled; each call runs on each device and, on the CPU, on levels that this
+machine has. `--device emulated` needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -73,8 +73,9 @@ def run_tool(command, environment=None):
 class Program:
     """A case at one storage type: its folder, its oracle, ways to call it."""
 
-    def __init__(self, case, dtype, folder, options):
-        self.case, self.dtype, self.folder, self.options = case, dtype, folder, options
+    def __init__(self, case, dtype, levels, folder, options):
+        self.case, self.dtype, self.levels = case, dtype, levels
+        self.folder, self.options = folder, options
         self.config = case.config | {case.dtype_key: storage.TORCH_DTYPES[dtype]}
         tensors = checkpoint.random(
             case.config, dtype, options.seed, case.query_bias, case.edit
@@ -97,7 +98,8 @@ class Program:
             run_tool([tools / "peermla-import", self.folder, "-o", self.folder / "m.mlir"])
         if device == "cpu":
             output = self.folder / "m.so"
-            more = [*self.case.compile_options, *self.options.compile_option]
+            more = [f"--cpu-levels={','.join(self.levels)}"]
+            more += [*self.case.compile_options, *self.options.compile_option]
             run_tool([tools / "peermla-compile", self.folder / "m.mlir", "-o", output, *more])
 
     def call(self, entry, tensors, device, level):
@@ -212,18 +214,14 @@ def places(device, levels):
     return [(device, level, f"cpu:{level}") for level in levels]
 
 
-def skips_reference(case, dtype):
-    """The reference computes in float64: of most cases one type shows all."""
-    return dtype != "f32" and set(case.dtypes) != set(judge.TOLERANCE)
-
-
-def run_case(case, dtype, folder, options):
+def run_case(case, dtype, levels, folder, options):
     """The results of all calls of a case."""
     folder.mkdir(parents=True)
     results = []
-    program = Program(case, dtype, folder, options)
+    program = Program(case, dtype, levels, folder, options)
     for device in options.device:
-        if device == "reference" and not options.full and skips_reference(case, dtype):
+        # In float64 one type shows all, but for how values are read.
+        if device == "reference" and dtype != "f32" and not options.full and not thorough(case):
             continue
         failure = ""
         try:
@@ -237,7 +235,7 @@ def run_case(case, dtype, folder, options):
             results.append(Result(name, failure))
             continue
         for call in calls:
-            for where, level, label in places(device, options.levels):
+            for where, level, label in places(device, levels):
                 result = Result(f"{case.name} {dtype} {label} {call.describe()}")
                 results.append(result)
                 try:
@@ -251,15 +249,30 @@ def run_case(case, dtype, folder, options):
     return results
 
 
+def thorough(case):
+    """Whether a case runs at all types, and so on all levels and devices."""
+    return set(case.dtypes) == set(judge.TOLERANCE)
+
+
 def chosen_cases(options):
-    """(case, dtype) pairs that the options ask for."""
+    """(case, dtype, levels) that the options ask for.
+
+    Compilation takes most of the time: unless --full or --level is given, a case
+    that is not thorough runs on one level, and the levels take turns.
+    """
+    turn = 0
     for case in CASES:
-        if case.full and not options.full:
-            continue
-        if not all(text in case.name for text in options.filter):
-            continue
-        dtypes = ("f32", "bf16", "f16") if options.full and not case.full else case.dtypes
-        yield from ((case, dtype) for dtype in dtypes if dtype in options.dtype)
+        dtypes = case.dtypes
+        if options.full and not case.full:
+            dtypes = tuple(judge.TOLERANCE)
+        for dtype in dtypes:
+            turn += 1
+            levels = options.level or options.levels
+            if not (options.level or options.full or thorough(case)):
+                levels = [levels[turn % len(levels)]]
+            skipped = (case.full and not options.full) or dtype not in options.dtype
+            if not skipped and all(text in case.name for text in options.filter):
+                yield case, dtype, levels
 
 
 def listed(known):
@@ -315,8 +328,8 @@ def main():
         folder = options.keep or pathlib.Path(temporary)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             futures = [
-                pool.submit(run_case, case, dtype, folder / case.name / dtype, options)
-                for case, dtype in chosen_cases(options)
+                pool.submit(run_case, case, dtype, levels, folder / case.name / dtype, options)
+                for case, dtype, levels in chosen_cases(options)
             ]
             for future in concurrent.futures.as_completed(futures):
                 failed += report(future.result(), options)
