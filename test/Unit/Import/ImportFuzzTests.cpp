@@ -1,11 +1,12 @@
-//===- ConfigFuzzTests.cpp - mutated configurations -----------------------===//
+//===- ImportFuzzTests.cpp - mutated configurations, mixed types ----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
 // Whatever the text says, an import ends in an error diagnostic or in a module
-// that verifies. The mutations are deterministic.
+// that verifies; any mix of storage types in a checkpoint gives a module. The
+// mutations are deterministic.
 //
 //===----------------------------------------------------------------------===//
 
@@ -123,7 +124,7 @@ static std::string mutate(std::string text, std::mt19937 &random) {
   return text;
 }
 
-TEST(ConfigFuzz, EndsInAnErrorOrInAModule) {
+TEST(ImportFuzz, EndsInAnErrorOrInAModule) {
   constexpr int rounds = 12000;
   std::mt19937 random(1);
   int modules = 0;
@@ -150,4 +151,31 @@ TEST(ConfigFuzz, EndsInAnErrorOrInAModule) {
   // Both outcomes must be exercised.
   EXPECT_GT(modules, rounds / 20);
   EXPECT_LT(modules, rounds * 19 / 20);
+}
+
+TEST(ImportFuzz, TakesAnyMixOfStorageTypes) {
+  constexpr int rounds = 200;
+  const char *const types[] = {"F32", "F16", "BF16"};
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  std::mt19937 random(2);
+
+  for (int round = 0; round < rounds; ++round) {
+    const std::string &text = seeds[round % std::size(seeds)];
+    std::vector<std::string> warnings;
+    llvm::Expected<ModelConfig> config =
+        parseConfig(text, "config.json", warnings);
+    ASSERT_TRUE(bool(config));
+    CheckpointHeaders headers;
+    for (const WeightSpec &spec : listWeights(*config))
+      if (!spec.isOptional || random() % 2)
+        headers[spec.name] = {types[random() % 3], spec.shape};
+    if (!config->storage) // The headers decide, and must agree.
+      for (auto &header : headers)
+        header.second.dtype = types[round % 3];
+    SCOPED_TRACE(round);
+
+    auto module = importModel(text, "config.json", &headers, &context);
+
+    EXPECT_TRUE(mlir::succeeded(module));
+  }
 }
