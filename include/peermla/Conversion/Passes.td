@@ -254,7 +254,7 @@ def VectorizeGenerics : InterfacePass<"peermla-vectorize-generics", "mlir::Funct
   let description = [{
     Fills, copies (memref.copy too), elementwise ops and reductions. The innermost
     dimension of the results is run over in vectors, or the innermost dimension of
-    the inputs that is summed. What cannot be done in vectors becomes scalar
+    the inputs that is summed. Transposing copies go through squares in registers. What cannot be done in vectors becomes scalar
     loops; no linalg op on memrefs remains.
 
     ```mlir

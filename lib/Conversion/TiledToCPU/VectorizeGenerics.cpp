@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopUtils.h"
+#include "Transpose.h"
 #include "VectorPlan.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -397,8 +398,13 @@ struct VectorizeGenerics
         ops.push_back(op);
     });
     for (linalg::LinalgOp op : ops) {
-      FailureOr<VectorPlan> plan = VectorPlan::choose(op);
-      if (succeeded(plan)) {
+      if (FailureOr<Transpose> transpose = Transpose::match(op);
+          succeeded(transpose)) {
+        transpose->lower();
+        continue;
+      }
+      if (FailureOr<VectorPlan> plan = VectorPlan::choose(op);
+          succeeded(plan)) {
         GenericLowering(*plan).lower();
         continue;
       }

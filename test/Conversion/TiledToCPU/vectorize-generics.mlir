@@ -146,6 +146,33 @@ module attributes {peermla.level = "x86-64-v3"} {
     return
   }
 
+  // Squares of 8 x 8 in 3 rounds of shuffles, then what is left of the columns.
+  // CHECK-LABEL: func.func @transpose_in_squares(
+  //  CHECK-SAME:   %[[X:.+]]: memref<21x16xf32>, %[[Y:.+]]: memref<16x21xf32>
+  //       CHECK:   scf.for %[[ROW:.+]] = %{{.+}} to %c16 step %c8
+  //       CHECK:     scf.for %[[COLUMN:.+]] = %{{.+}} to %c16 step %c8
+  // CHECK-COUNT-8:   vector.load %[[X]]{{.+}} vector<8xf32>
+  // CHECK-COUNT-24:  vector.shuffle {{.+}} : vector<8xi32>, vector<8xi32>
+  // CHECK-COUNT-8:   vector.store %{{.+}}, %[[Y]]{{.+}} vector<8xf32>
+  //       CHECK:   scf.for %{{.+}} to %c16 step %c1
+  //       CHECK:     scf.for %{{.+}} = %c16 to %c21 step %c1
+  //       CHECK:       memref.store
+  func.func @transpose_in_squares(%x: memref<21x16xf32>, %y: memref<16x21xf32>) {
+    linalg.transpose ins(%x : memref<21x16xf32>) outs(%y : memref<16x21xf32>) permutation = [1, 0]
+    return
+  }
+
+  // A pair of 16-bit elements moves like one of 32 bits.
+  // CHECK-LABEL: func.func @transpose_of_pairs(
+  //       CHECK:   vector.load {{.+}} vector<16xbf16>
+  //  CHECK-NEXT:   vector.bitcast {{.+}} : vector<16xbf16> to vector<8xi32>
+  //       CHECK:   vector.shuffle {{.+}} : vector<8xi32>, vector<8xi32>
+  //       CHECK:   vector.store {{.+}} vector<16xbf16>
+  func.func @transpose_of_pairs(%x: memref<8x16x2xbf16>, %y: memref<16x8x2xbf16>) {
+    linalg.transpose ins(%x : memref<8x16x2xbf16>) outs(%y : memref<16x8x2xbf16>) permutation = [1, 0, 2]
+    return
+  }
+
   // CHECK-LABEL: func.func @other_strides(
   //   CHECK-NOT:   vector
   //       CHECK:   memref.load
