@@ -8,7 +8,9 @@
 #include "Messages.h"
 #include "mlir/Parser/Parser.h"
 #include "peermla/Import/Import.h"
+#include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -25,7 +27,13 @@ public:
   MLIRContext *getContext() { return &context; }
   Location getLoc() { return UnknownLoc::get(&context); }
 
-  OwningOpRef<ModuleOp> parse(const Source &source) {
+  /// Checks the options first, since that takes no time.
+  OwningOpRef<ModuleOp> parse(const Source &source,
+                              const CompilerOptions &options) {
+    if (llvm::Error error = verifyOptions(options)) {
+      emitError(getLoc()) << llvm::toString(std::move(error));
+      return nullptr;
+    }
     sources->AddNewSourceBuffer(
         llvm::MemoryBuffer::getMemBufferCopy(source.text, source.name),
         llvm::SMLoc());
@@ -100,9 +108,7 @@ Answer peermla::printStage(const Source &source, StringRef stage,
         << llvm::join(getStageNames(), ", ");
     return request.fail();
   }
-  if (failed(verifyOptions(request.getLoc(), options)))
-    return request.fail();
-  OwningOpRef<ModuleOp> model = request.parse(source);
+  OwningOpRef<ModuleOp> model = request.parse(source, options);
   if (!model || failed(runStages(*model, Stage::Model, *last, options)))
     return request.fail();
   return request.succeed(print(*model));
@@ -110,13 +116,20 @@ Answer peermla::printStage(const Source &source, StringRef stage,
 
 Answer peermla::compileModel(const Source &source,
                              const CompilerOptions &options,
-                             const LibraryOptions &library) {
+                             LibraryOptions library, bool withReport) {
+  Report report;
   Request request;
-  if (failed(verifyOptions(request.getLoc(), options)))
-    return request.fail();
-  OwningOpRef<ModuleOp> model = request.parse(source);
+  if (withReport) {
+    library.report = &report;
+    if (failed(report.collectDecisions(*request.getContext()))) {
+      emitError(request.getLoc()) << "cannot collect the remarks of passes";
+      return request.fail();
+    }
+  }
+  OwningOpRef<ModuleOp> model = request.parse(source, options);
   if (!model || failed(runStages(*model, Stage::Model, Stage::Llvm, options)) ||
       failed(writeLibrary(*model, library)))
     return request.fail();
-  return request.succeed(library.output);
+  return request.succeed(
+      withReport ? llvm::formatv("{0}", report.toJson()).str() : "");
 }

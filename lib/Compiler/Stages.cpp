@@ -25,27 +25,30 @@ void peermla::registerCompiler(DialectRegistry &registry) {
   registerLibraryTarget(registry);
 }
 
-LogicalResult peermla::verifyOptions(Location loc,
-                                     const CompilerOptions &options) {
+llvm::Error peermla::verifyOptions(const CompilerOptions &options) {
   for (const std::string &level : options.cpuLevels)
     if (!CpuLevel::get(level))
-      return emitError(loc)
-             << "unknown CPU level '" << level << "', expected one of "
-             << llvm::join(getCpuLevelNames(), ", ");
+      return llvm::createStringError("unknown CPU level '" + level +
+                                     "', expected one of " +
+                                     llvm::join(getCpuLevelNames(), ", "));
   StringRef form = options.attentionForm;
   if (!form.empty() && form != "expand" && form != "absorb")
-    return emitError(loc) << "unknown attention form '" << form
-                          << "', expected expand or absorb";
-  return success();
+    return llvm::createStringError("unknown attention form '" + form +
+                                   "', expected expand or absorb");
+  return llvm::Error::success();
 }
 
-LogicalResult peermla::runStages(ModuleOp model, Stage first, Stage last,
-                                 const CompilerOptions &options) {
+LogicalResult
+peermla::runStages(ModuleOp model, Stage first, Stage last,
+                   const CompilerOptions &options,
+                   llvm::function_ref<LogicalResult(PassManager &)> configure) {
   PipelineOptions pipeline;
-  for (const std::string &level : options.cpuLevels)
-    pipeline.cpuLevels.push_back(level);
+  if (!options.cpuLevels.empty())
+    pipeline.cpuLevels = ArrayRef<std::string>(options.cpuLevels);
   pipeline.attentionForm = options.attentionForm;
   PassManager pm(model.getContext());
+  if (configure && failed(configure(pm)))
+    return failure();
   buildPipeline(pm, first, last, pipeline);
   return pm.run(model);
 }

@@ -15,4 +15,5 @@ def compile_model(
     attention_form: str,
     output: str,
     runtime_archive: str,
+    with_report: bool,
 ) -> _Answer: ...

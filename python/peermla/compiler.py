@@ -95,9 +95,12 @@ class Model:
         *,
         cpu_levels: str | Sequence[str] | None = None,
         attention_form: str | None = None,
+        report: bool = False,
     ) -> Library:
         """As `peermla.compile(self, ...)`."""
-        return compile(self, output, cpu_levels=cpu_levels, attention_form=attention_form)
+        return compile(
+            self, output, cpu_levels=cpu_levels, attention_form=attention_form, report=report
+        )
 
 
 def import_model(source: str | os.PathLike[str] | Mapping[str, Any]) -> Model:
@@ -139,6 +142,7 @@ def compile(
     *,
     cpu_levels: str | Sequence[str] | None = None,
     attention_form: str | None = None,
+    report: bool = False,
 ) -> Library:
     """Compiles a model into a shared library.
 
@@ -146,7 +150,9 @@ def compile(
     library goes to `output`, with a C header beside it, and needs neither this
     package nor Python; without `output` both are temporary and go with the
     returned object. `cpu_levels` and `attention_form` are those of
-    `Model.stage`; the library takes the best level that a machine has.
+    `Model.stage`; the library takes the best level that a machine has. `report`
+    asks for `library.report`: the decisions of the compiler, and facts about
+    the code of every function.
 
     Raises `Error` with the located messages of the compiler.
     """
@@ -157,7 +163,7 @@ def compile(
         output = os.path.join(folder, "model.so")
     path = os.path.abspath(output)
     try:
-        _finish(
+        text = _finish(
             _compiler.compile_model(
                 model._ir,
                 model.name,
@@ -165,9 +171,11 @@ def compile(
                 attention_form or "",
                 path,
                 os.fspath(_RUNTIME_ARCHIVE),
+                report,
             )
         )
         library = Library(path)
+        library.report = json.loads(text) if report else None
     except BaseException:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import _abi
@@ -64,12 +65,12 @@ class Entry:
     arguments: tuple[Argument, ...]
     symbols: tuple[str, ...]
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Argument, ...]:
         """What a caller must pass: arguments of kind "in" and "inout"."""
         return tuple(a for a in self.arguments if a.kind != "out")
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Argument, ...]:
         return tuple(a for a in self.arguments if a.kind == "out")
 
@@ -148,8 +149,10 @@ class Library:
 
     Attributes: `path` of the file, `header` (the C header beside it, if it is
     there), `model` (name), `compiler`, `levels` (CPU levels in the file),
-    `entries` by name, `weights`.
+    `entries` by name, `weights`, and `report`, if it was compiled with one.
     """
+
+    report: dict[str, Any] | None = None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Loads the library at `path`; it stays loaded until the process ends."""

@@ -12,6 +12,7 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -161,15 +162,19 @@ def view(value: Any, subject: str) -> View:
     )
 
 
-def _view_numpy(array: np.ndarray, subject: str) -> View:
-    dtype = array.dtype
+@lru_cache(maxsize=64)
+def _numpy_code(dtype: np.dtype) -> int | None:
+    """The code of DLPack for a type of NumPy, if there is one."""
     if dtype.name == "bfloat16":
-        code = _BFLOAT
-    elif dtype.kind in _CODES and dtype.isnative:
-        code = _CODES[dtype.kind]
-    else:
-        raise ArgumentError(f"{subject} expects numbers in native order, got {dtype}")
-    size = dtype.itemsize
+        return _BFLOAT
+    return _CODES.get(dtype.kind) if dtype.isnative else None
+
+
+def _view_numpy(array: np.ndarray, subject: str) -> View:
+    code = _numpy_code(array.dtype)
+    if code is None:
+        raise ArgumentError(f"{subject} expects numbers in native order, got {array.dtype}")
+    size = array.itemsize
     # A stride of part of an element can only be a field of a record.
     if any(stride % size for stride in array.strides):
         array = np.ascontiguousarray(array)

@@ -84,18 +84,18 @@ static nb::tuple printStageText(const nb::bytes &model, const std::string &name,
       [&] { return printStage(source, stage, {cpuLevels, attentionForm}); });
 }
 
-static nb::tuple compileModelText(const nb::bytes &model,
-                                  const std::string &name,
-                                  const std::vector<std::string> &cpuLevels,
-                                  const std::string &attentionForm,
-                                  const std::string &output,
-                                  const std::string &runtimeArchive) {
+static nb::tuple
+compileModelText(const nb::bytes &model, const std::string &name,
+                 const std::vector<std::string> &cpuLevels,
+                 const std::string &attentionForm, const std::string &output,
+                 const std::string &runtimeArchive, bool withReport) {
   Source source = getSource(model, name);
   LibraryOptions library;
   library.output = output;
   library.runtimeArchive = runtimeArchive;
   return run([&] {
-    return compileModel(source, {cpuLevels, attentionForm}, library);
+    return compileModel(source, {cpuLevels, attentionForm}, library,
+                        withReport);
   });
 }
 
@@ -115,5 +115,5 @@ NB_MODULE(_compiler, module) {
              "cpu_levels"_a, "attention_form"_a);
   module.def("compile_model", compileModelText, "model"_a, "name"_a,
              "cpu_levels"_a, "attention_form"_a, "output"_a,
-             "runtime_archive"_a);
+             "runtime_archive"_a, "with_report"_a);
 }

@@ -106,6 +106,13 @@ def test_a_replaced_file_is_loaded_anew(tmp_path):
     assert first.entries.keys() == {"forward", "retrieve"}
 
 
+def test_a_report_says_what_was_decided(peer):
+    assert peer.library.report is None
+    report = peermla.compile(peermla.import_model(PEER), cpu_levels=LEVEL, report=True).report
+    assert report["model"] == "PeerLayer"
+    assert report["levels"]
+
+
 @pytest.mark.parametrize("keep", [0, 40, 4096])
 def test_a_truncated_library_is_refused(peer, tmp_path, keep):
     path = tmp_path / "model.so"

@@ -9,10 +9,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
-#include "peermla/InitAll.h"
-#include "peermla/Pipelines/Pipelines.h"
-#include "peermla/Support/TargetInfo.h"
-#include "peermla/Target/Library/Library.h"
+#include "peermla/Compiler/Compiler.h"
 #include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -102,6 +99,10 @@ static std::optional<Artifact> getArtifact() {
       .Default(std::nullopt);
 }
 
+static CompilerOptions getOptions() {
+  return {{cpuLevels.begin(), cpuLevels.end()}, attentionForm};
+}
+
 static LogicalResult checkOptions() {
   for (const std::string &target : targets)
     if (target != "cpu")
@@ -109,13 +110,8 @@ static LogicalResult checkOptions() {
                    "' is not built yet, this version compiles for 'cpu'");
   if (simulate)
     return error("'--simulate' is not built yet");
-  for (const std::string &level : cpuLevels)
-    if (!CpuLevel::get(level)) {
-      auto names = llvm::map_range(CpuLevel::all(),
-                                   [](const CpuLevel &l) { return l.name; });
-      return error("unknown CPU level '" + level + "', expected one of " +
-                   llvm::join(names, ", "));
-    }
+  if (llvm::Error invalid = verifyOptions(getOptions()))
+    return error(llvm::toString(std::move(invalid)));
   std::optional<Artifact> artifact = getArtifact();
   std::string stages = llvm::join(getStageNames(), ", ");
   if (!getStage(inputStage))
@@ -148,19 +144,12 @@ writeText(llvm::function_ref<LogicalResult(llvm::raw_ostream &)> write) {
   return success();
 }
 
-/// Runs the stages between the input's and the output's.
-static LogicalResult runStages(ModuleOp model) {
-  PipelineOptions options;
-  if (!cpuLevels.empty())
-    options.cpuLevels = ArrayRef<std::string>(cpuLevels);
-  options.attentionForm = attentionForm;
-  PassManager pm(model.getContext());
+/// Applies the options that all tools of MLIR have.
+static LogicalResult configure(PassManager &pm) {
   if (failed(applyPassManagerCLOptions(pm)))
     return failure();
   applyDefaultTimingPassManagerCLOptions(pm);
-  buildPipeline(pm, *getStage(inputStage),
-                getStage(emitStage).value_or(Stage::Llvm), options);
-  return pm.run(model);
+  return success();
 }
 
 static LogicalResult writeReport(const Report &report, StringRef path) {
@@ -201,8 +190,7 @@ static LogicalResult compile(const char *argv0) {
   if (failed(checkOptions()))
     return failure();
   DialectRegistry registry;
-  registerAllDialects(registry);
-  registerLibraryTarget(registry);
+  registerCompiler(registry);
   Report report;
   MLIRContext context(registry);
   if (!reportFile.empty() && failed(report.collectDecisions(context)))
@@ -218,7 +206,9 @@ static LogicalResult compile(const char *argv0) {
   OwningOpRef<ModuleOp> model = parseSourceFile<ModuleOp>(sources, &context);
   if (!model)
     return failure();
-  if (failed(runStages(*model))) {
+  Stage last = getStage(emitStage).value_or(Stage::Llvm);
+  if (failed(runStages(*model, *getStage(inputStage), last, getOptions(),
+                       configure))) {
     llvm::errs() << "reproduce with: " << commandLine
                  << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
     return failure();

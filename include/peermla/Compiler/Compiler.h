@@ -23,6 +23,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Target/Library/Library.h"
+#include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,14 +48,16 @@ std::vector<llvm::StringRef> getCpuLevelNames();
 /// Registers all that the functions below need.
 void registerCompiler(mlir::DialectRegistry &registry);
 
-/// Emits an error on `loc` for an option with a value that does not exist.
-mlir::LogicalResult verifyOptions(mlir::Location loc,
-                                  const CompilerOptions &options);
+/// An error if an option has a value that does not exist.
+llvm::Error verifyOptions(const CompilerOptions &options);
 
 /// IR of the stage `first` -> IR of the stage `last`, in place. `options` must
-/// be valid.
-mlir::LogicalResult runStages(mlir::ModuleOp model, Stage first, Stage last,
-                              const CompilerOptions &options);
+/// be valid. `configure` may add timers and printers before the passes run.
+mlir::LogicalResult runStages(
+    mlir::ModuleOp model, Stage first, Stage last,
+    const CompilerOptions &options,
+    llvm::function_ref<mlir::LogicalResult(mlir::PassManager &)> configure =
+        nullptr);
 
 //===----------------------------------------------------------------------===//
 // Text and files
@@ -89,10 +92,11 @@ Answer importConfig(llvm::StringRef text, llvm::StringRef name);
 Answer printStage(const Source &model, llvm::StringRef stage,
                   const CompilerOptions &options);
 
-/// Compiles a model into `library.output` and its header; answers with the path
-/// of the library.
+/// Compiles a model into `library.output` and its header; answers with the
+/// report of Report.h as JSON if `withReport` is set, else with nothing to
+/// read.
 Answer compileModel(const Source &model, const CompilerOptions &options,
-                    const LibraryOptions &library);
+                    LibraryOptions library, bool withReport = false);
 
 } // namespace peermla
 
