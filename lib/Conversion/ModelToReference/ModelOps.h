@@ -4,9 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One function per op of the MODEL stage. Each builds, before an op on f64
-// memrefs, loops that do what the op's description says in the plainest way,
-// and leaves the op for the caller to erase.
+// One function per op of the MODEL stage, and per op that one is rewritten to
+// on tensors. Each builds, before an op on f64 memrefs, loops that do what the
+// op's description says in the plainest way, and leaves the op for the caller
+// to erase.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +28,7 @@ void lowerRopeTable(mla::RopeTableOp op);
 void lowerRope(mla::RopeOp op);
 void lowerCacheAppend(mla::CacheAppendOp op);
 void lowerAttention(mla::AttentionOp op);
+void lowerOnlineAttention(mla::OnlineAttentionOp op);
 
 } // namespace peermla::reference
 

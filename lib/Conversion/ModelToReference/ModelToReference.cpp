@@ -34,14 +34,15 @@ using namespace peermla::reference;
 llvm::StringRef peermla::getWeightAttrName() { return "peermla.weight"; }
 llvm::StringRef peermla::getStoredAttrName() { return "peermla.stored"; }
 
-/// Emits an error unless all operands are memrefs of f64 or i32.
+/// Emits an error unless all operands are indices or memrefs of f64 or i32.
 static LogicalResult verifyOperands(Operation *op) {
   for (Type type : op->getOperandTypes()) {
     auto memref = dyn_cast<MemRefType>(type);
-    if (!memref || !(memref.getElementType().isF64() ||
-                     memref.getElementType().isInteger(32)))
-      return op->emitOpError()
-             << "expects memrefs of f64 or i32 for its reference, got " << type;
+    if (type.isIndex() || (memref && (memref.getElementType().isF64() ||
+                                      memref.getElementType().isInteger(32))))
+      continue;
+    return op->emitOpError()
+           << "expects memrefs of f64 or i32 for its reference, got " << type;
   }
   return success();
 }
@@ -65,6 +66,9 @@ static bool lowerModelOp(Operation *op) {
       .Case([](mla::RopeOp op) { return lowerRope(op), true; })
       .Case([](mla::CacheAppendOp op) { return lowerCacheAppend(op), true; })
       .Case([](mla::AttentionOp op) { return lowerAttention(op), true; })
+      .Case([](mla::OnlineAttentionOp op) {
+        return lowerOnlineAttention(op), true;
+      })
       .Default([](Operation *) { return false; });
 }
 
@@ -87,7 +91,7 @@ struct ModelToReference
       else if (!isModelOp)
         continue;
       else if (!lowerModelOp(op)) {
-        op->emitOpError("is not an op of the model stage and has no reference");
+        op->emitOpError("has no reference");
         return signalPassFailure();
       }
       op->erase();

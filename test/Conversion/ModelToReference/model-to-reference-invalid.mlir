@@ -15,14 +15,3 @@ func.func @tensors(%cu: tensor<3xi32>, %p: tensor<7xi32>) -> tensor<7xi32> {
       -> tensor<7xi32>
   return %0 : tensor<7xi32>
 }
-
-// -----
-
-func.func @ops_of_later_stages(%q: memref<7x3x12xf64>, %k: memref<7x12xf64>,
-                               %cu: memref<3xi32>, %o: memref<7x3x8xf64>) {
-  // expected-error @below {{is not an op of the model stage and has no reference}}
-  mla.online_attention scale(0.5)
-      ins(%q, %k : memref<7x3x12xf64>, memref<7x12xf64>)
-      ragged(%cu : memref<3xi32>) outs(%o : memref<7x3x8xf64>)
-  return
-}

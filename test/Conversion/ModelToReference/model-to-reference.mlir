@@ -95,6 +95,28 @@ func.func @attention_is_expanded(
   return
 }
 
+// A tile of attention starts at its own row 0 with the token that `item` says.
+
+// CHECK-LABEL: func.func @tile_of_online_attention(
+//  CHECK-SAME:     %[[Q:[^:]+]]: memref<7x3x20xf64>, %{{[^:]+}}: memref<?x4x20xf64>, %[[CU:[^:]+]]: memref<3xi32>
+//  CHECK-SAME:     %[[B:[^:]+]]: index, %[[FIRST:[^:]+]]: index
+//       CHECK:   memref.load %[[CU]][%[[B]]]
+//       CHECK:   scf.for %[[T:.+]] = %[[FIRST]] to
+//       CHECK:     %[[ROW:.+]] = arith.subi %[[T]], %[[FIRST]] : index
+//       CHECK:     memref.load %[[Q]][%[[ROW]],
+//   CHECK-NOT:   mla.online_attention
+func.func @tile_of_online_attention(
+    %q: memref<7x3x20xf64>, %cache: memref<?x4x20xf64>, %cu: memref<3xi32>,
+    %past: memref<2xi32>, %blocks: memref<2x5xi32>, %o: memref<7x3x16xf64>,
+    %b: index, %first: index) {
+  mla.online_attention causal scale(0.5)
+      ins(%q, %cache : memref<7x3x20xf64>, memref<?x4x20xf64>)
+      ragged(%cu : memref<3xi32>)
+      paged(%past, %blocks : memref<2xi32>, memref<2x5xi32>)
+      item(%b, %first) outs(%o : memref<7x3x16xf64>)
+  return
+}
+
 // The frequencies are constants; the angle is never rounded.
 
 // CHECK-LABEL: func.func @rotation_angles_are_f64(
