@@ -41,8 +41,9 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Experts handled together, where no schedule says it.
-static constexpr int64_t defaultRows = 4;
+/// Experts handled together, where no schedule says it: the wider the elements,
+/// the fewer rows keep the memory busy.
+static constexpr int64_t rowsOf16Bits = 8, rowsOf32Bits = 4;
 /// Parts of a token's retrievals that can be work items.
 static constexpr int64_t maxChunks = 8;
 /// With up to so many tokens, chunks are work items.
@@ -148,7 +149,9 @@ void ExpertKernel::setSizes() {
   e = op.getExpertHiddenSize();
   d = cast<MemRefType>(op.getX().getType()).getDimSize(1);
   dOut = cast<MemRefType>(op.getYInit().getType()).getDimSize(1);
-  rows = defaultRows;
+  rows = cast<MemRefType>(op.getDown().getType()).getElementTypeBitWidth() > 16
+             ? rowsOf32Bits
+             : rowsOf16Bits;
   if (auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule"))
     if (!schedule.getInner().empty() && schedule.getInner().back() > 0)
       rows = schedule.getInner().back();
@@ -193,8 +196,8 @@ void ExpertKernel::lowerAtOnce() {
   });
 }
 
-/// One work item per token and chunk, then one per token. `parts` holds the sums
-/// of the chunks.
+/// One work item per token and chunk, then one per token. `parts` holds the
+/// sums of the chunks.
 void ExpertKernel::lowerInChunks(Value parts) {
   Value T = b.extent(op.getX(), 0);
   b.parallel({T, b.index(chunks)}, [&](ValueRange item) {
