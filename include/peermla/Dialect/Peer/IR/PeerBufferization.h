@@ -1,5 +1,4 @@
-//===- PeerBufferization.h - the peer ops on memrefs
-//------------------------===//
+//===- PeerBufferization.h - the peer ops on memrefs ----------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
