@@ -1,5 +1,4 @@
-//===- PeerOps.cpp - verifiers and effects of the peer ops
-//------------------===//
+//===- PeerOps.cpp - verifiers and effects of the peer ops ----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
