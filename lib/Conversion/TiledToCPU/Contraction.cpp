@@ -217,10 +217,11 @@ FailureOr<Tiling> peermla::chooseTiling(Contraction contraction,
       tiling.terms = inner[0];
     }
   }
-  // Blocks of about equal length.
+  // Blocks of about equal length, in whole vectors.
   int64_t terms = extents[contraction.k];
   if (!ShapedType::isDynamic(terms) && terms > tiling.terms && !schedule)
-    tiling.terms =
-        llvm::divideCeil(terms, llvm::divideCeil(terms, tiling.terms));
+    tiling.terms = llvm::alignTo(
+        llvm::divideCeil(terms, llvm::divideCeil(terms, tiling.terms)),
+        level.lanes);
   return tiling;
 }

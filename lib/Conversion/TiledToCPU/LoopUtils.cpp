@@ -78,6 +78,15 @@ void peermla::forEachIteration(KernelBuilder &b, ArrayRef<unsigned> loops,
   b.loop(b.index(0), extents[loop].value, 1, step);
 }
 
+Value peermla::collapseInnermost(KernelBuilder &b, Value buffer) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim : llvm::seq(cast<MemRefType>(buffer.getType()).getRank()))
+    groups.push_back({dim});
+  groups.pop_back();
+  groups.back().push_back(groups.size());
+  return memref::CollapseShapeOp::create(b, buffer, groups);
+}
+
 SmallVector<int64_t> peermla::splitIntoVectors(int64_t extent, int64_t lanes) {
   SmallVector<int64_t> widths(extent / lanes, lanes);
   for (int64_t rest = extent % lanes; rest != 0;) {

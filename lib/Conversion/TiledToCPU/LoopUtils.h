@@ -46,6 +46,10 @@ void forEachIteration(KernelBuilder &b, llvm::ArrayRef<unsigned> loops,
                       llvm::MutableArrayRef<mlir::Value> counters,
                       llvm::function_ref<void()> body);
 
+/// A view of `buffer`, whose two innermost dimensions are contiguous, in which
+/// they are one.
+mlir::Value collapseInnermost(KernelBuilder &b, mlir::Value buffer);
+
 /// `extent` as a sum of vector widths: as many `lanes` as fit, then powers of
 /// two; lanes = 16: 35 = 16 + 16 + 2 + 1.
 llvm::SmallVector<int64_t> splitIntoVectors(int64_t extent, int64_t lanes);

@@ -49,15 +49,13 @@ public:
         extents(getLoopExtents(b, contraction.op)),
         counters(extents.size(), b.index(0)), columns(contraction.b) {
     if (contraction.pair)
-      columns = collapsePairs(columns);
+      columns = collapseInnermost(b, columns);
   }
 
   /// Replaces the op.
   void lower();
 
 private:
-  /// A view of B in which a column's pair is two columns.
-  Value collapsePairs(Value buffer);
   void nest(ArrayRef<unsigned> loops, function_ref<void()> body) {
     forEachIteration(b, loops, extents, counters, body);
   }
@@ -89,20 +87,11 @@ private:
   SmallVector<LoopExtent> extents;
   /// Where the loops are.
   SmallVector<Value> counters;
-  /// B as vectors are loaded from it.
+  /// B as vectors are loaded from it: a column's pair is two columns.
   Value columns;
   /// Rows of the current tile in f32, or null.
   Value widened;
 };
-
-Value ContractionLowering::collapsePairs(Value buffer) {
-  SmallVector<ReassociationIndices> groups;
-  for (int64_t dim : llvm::seq(cast<MemRefType>(buffer.getType()).getRank()))
-    groups.push_back({dim});
-  groups.pop_back();
-  groups.back().push_back(groups.size());
-  return memref::CollapseShapeOp::create(b, buffer, groups);
-}
 
 linalg::FillOp ContractionLowering::findZeroFill() {
   for (Operation *op = contraction.op->getPrevNode(); op;

@@ -76,16 +76,6 @@ static void transposeSquare(KernelBuilder &b, MutableArrayRef<Value> vectors) {
   }
 }
 
-/// A view of `buffer` in which a pair is two elements of a row.
-static Value collapsePairs(KernelBuilder &b, Value buffer) {
-  SmallVector<ReassociationIndices> groups;
-  for (int64_t dim : llvm::seq(cast<MemRefType>(buffer.getType()).getRank()))
-    groups.push_back({dim});
-  groups.pop_back();
-  groups.back().push_back(groups.size());
-  return memref::CollapseShapeOp::create(b, buffer, groups);
-}
-
 void Transpose::lower() {
   KernelBuilder b(op);
   SmallVector<LoopExtent> extents = getLoopExtents(b, op);
@@ -93,8 +83,8 @@ void Transpose::lower() {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   Value source = op->getOperand(0), target = op->getOperand(1);
   Type element = cast<MemRefType>(source.getType()).getElementType();
-  Value sourceRows = pair ? collapsePairs(b, source) : source;
-  Value targetRows = pair ? collapsePairs(b, target) : target;
+  Value sourceRows = pair ? collapseInnermost(b, source) : source;
+  Value targetRows = pair ? collapseInnermost(b, target) : target;
   VectorType rowType = b.vectorOf(pair ? 2 * size : size, element);
   // Shuffles move bits; not all processors have them for all types.
   VectorType bitsType = b.vectorOf(
