@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionKernel.h"
+#include "BufferViews.h"
 #include "Ragged.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -26,103 +27,6 @@ static MemRefType typeOf(Value buffer) {
 }
 
 //===----------------------------------------------------------------------===//
-// Views and contractions
-//===----------------------------------------------------------------------===//
-
-/// buffer[offsets ..+ sizes], without the dimensions in `dropped`.
-static Value viewOf(KernelBuilder &b, Value buffer,
-                    ArrayRef<OpFoldResult> offsets,
-                    ArrayRef<OpFoldResult> sizes,
-                    ArrayRef<unsigned> dropped = {}) {
-  SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
-  SmallVector<int64_t> shape;
-  for (auto [dim, size] : llvm::enumerate(sizes))
-    if (!llvm::is_contained(dropped, dim))
-      shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
-  auto type = memref::SubViewOp::inferRankReducedResultType(
-      shape, typeOf(buffer), offsets, sizes, strides);
-  return memref::SubViewOp::create(b, type, buffer, offsets, sizes, strides);
-}
-
-/// buffer[0 .. count - 1, ...].
-static Value firstRows(KernelBuilder &b, Value buffer, Value count) {
-  SmallVector<OpFoldResult> offsets, sizes;
-  for (int64_t extent : typeOf(buffer).getShape()) {
-    offsets.push_back(b.getIndexAttr(0));
-    sizes.push_back(b.getIndexAttr(extent));
-  }
-  sizes[0] = getAsOpFoldResult(count);
-  return viewOf(b, buffer, offsets, sizes);
-}
-
-/// The columns in pairs: [rows][columns] -> [rows][columns / 2][2].
-static Value inPairs(KernelBuilder &b, Value buffer) {
-  ArrayRef<int64_t> shape = typeOf(buffer).getShape();
-  SmallVector<int64_t> paired = {shape[0], shape[1] / 2, 2};
-  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
-  auto type = memref::ExpandShapeOp::computeExpandedType(typeOf(buffer), paired,
-                                                         groups);
-  SmallVector<OpFoldResult> sizes = {getAsOpFoldResult(b.extent(buffer, 0)),
-                                     b.getIndexAttr(paired[1]),
-                                     b.getIndexAttr(paired[2])};
-  return memref::ExpandShapeOp::create(b, *type, buffer, groups, sizes);
-}
-
-/// All but `rank - 1` trailing dimensions merged.
-static Value flatten(KernelBuilder &b, Value buffer, int64_t rank) {
-  int64_t from = typeOf(buffer).getRank();
-  if (from == rank)
-    return buffer;
-  SmallVector<ReassociationIndices> groups(rank);
-  for (int64_t dim = 0; dim < from; ++dim)
-    groups[std::min(dim, rank - 1)].push_back(dim);
-  return memref::CollapseShapeOp::create(b, buffer, groups);
-}
-
-/// A row of a buffer of rank 2 or more, with the inner dimensions merged.
-static Row rowOf(KernelBuilder &b, Value buffer, Value row) {
-  return Row{flatten(b, buffer, 2), {row}};
-}
-
-/// buffer = value, all of it.
-static void fillAll(KernelBuilder &b, Value buffer, double value) {
-  Value flat = flatten(b, buffer, 1);
-  Type element = typeOf(buffer).getElementType();
-  Value scalar = arith::ConstantOp::create(b, b.getFloatAttr(element, value));
-  b.fill(Row{flat, {}}, typeOf(flat).getDimSize(0), scalar);
-}
-
-/// c += sum of lhs * rhs, in f32. Loops are named as in "mk" for [m][k].
-static void contract(KernelBuilder &b, Value lhs, StringRef lhsLoops, Value rhs,
-                     StringRef rhsLoops, Value c, StringRef loops) {
-  auto mapOf = [&](StringRef names) {
-    SmallVector<AffineExpr> results;
-    for (char name : names)
-      results.push_back(b.getAffineDimExpr(loops.find(name)));
-    return AffineMap::get(loops.size(), 0, results, b.getContext());
-  };
-  SmallVector<utils::IteratorType> iterators(loops.size(),
-                                             utils::IteratorType::reduction);
-  StringRef parallel = loops.take_front(typeOf(c).getRank());
-  std::fill_n(iterators.begin(), parallel.size(),
-              utils::IteratorType::parallel);
-  linalg::GenericOp::create(
-      b, ValueRange{lhs, rhs}, ValueRange{c},
-      ArrayRef<AffineMap>{mapOf(lhsLoops), mapOf(rhsLoops), mapOf(parallel)},
-      iterators, [](OpBuilder &nested, Location loc, ValueRange args) {
-        auto widen = [&](Value value) -> Value {
-          if (value.getType().isF32())
-            return value;
-          return arith::ExtFOp::create(nested, loc, nested.getF32Type(), value);
-        };
-        Value product =
-            arith::MulFOp::create(nested, loc, widen(args[0]), widen(args[1]));
-        Value sum = arith::AddFOp::create(nested, loc, args[2], product);
-        linalg::YieldOp::create(nested, loc, sum);
-      });
-}
-
-//===----------------------------------------------------------------------===//
 // Scratch memory and queries
 //===----------------------------------------------------------------------===//
 
@@ -139,6 +43,9 @@ AttentionKernel::AttentionKernel(KernelBuilder &b, mla::OnlineAttentionOp op,
     valueCopy = b.scratch({keys / 2, plan.valueDim, 2}, storage);
   } else {
     queries = b.scratch({plan.dim, rows}, f32);
+    if (!storage.isF32())
+      wideQueries =
+          b.scratch({std::max(plan.itemTokens, plan.itemHeads), plan.dim}, f32);
     probabilities = scores;
     if (plan.stages && op.getV())
       valueCopy = b.scratch({keys, plan.valueDim}, f32);
@@ -161,25 +68,45 @@ void AttentionKernel::start(const AttentionItem &newItem) {
 
 /// Rows without a token or head get zeros.
 void AttentionKernel::packQueries() {
-  fillAll(b, queries, 0.0);
-  bool isWide = typeOf(op.getQ()).getElementType().isF32();
+  bool allUsed = plan.usedRows == plan.rows && plan.itemTokens == 1 &&
+                 plan.heads % plan.itemHeads == 0;
+  if (!allUsed)
+    fillAll(b, queries, 0.0);
+  OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
+               dim = b.getIndexAttr(plan.dim);
+  if (plan.itemHeads == 1)
+    return packRows(viewOf(b, op.getQ(),
+                           {item.firstToken, item.firstHead, zero},
+                           {item.tokens, one, dim}, {1}),
+                    b.index(0), item.tokens);
   b.loop(b.index(0), item.tokens, 1, [&](Value token) {
-    b.loop(b.index(0), item.heads, 1, [&](Value head) {
-      Value row = b.add(b.mul(token, plan.itemHeads), head);
-      b.loop(b.index(0), b.index(plan.dim), 1, [&](Value column) {
-        Value element = memref::LoadOp::create(
-            b, op.getQ(),
-            ValueRange{b.add(item.firstToken, token),
-                       b.add(item.firstHead, head), column});
-        SmallVector<Value> place = {column, row};
-        if (plan.pairs)
-          place = {b.div(column, b.index(2)), row, b.rem(column, b.index(2))};
-        else if (!isWide)
-          element = arith::ExtFOp::create(b, b.getF32Type(), element);
-        memref::StoreOp::create(b, element, queries, place);
+    Value row = viewOf(b, op.getQ(),
+                       {b.add(item.firstToken, token), item.firstHead, zero},
+                       {one, getAsOpFoldResult(item.heads), dim}, {0});
+    packRows(row, b.mul(token, plan.itemHeads), item.heads);
+  });
+}
+
+/// queries[:][first ..] = source transposed, of which there are `count` rows.
+void AttentionKernel::packRows(Value source, Value first, Value count) {
+  if (wideQueries) {
+    b.loop(b.index(0), count, 1, [&](Value row) {
+      b.columns(plan.dim, [&](Value column, int64_t width) {
+        b.store(b.load(Row{source, {row}}, column, width),
+                Row{wideQueries, {row}}, column);
       });
     });
-  });
+    source = firstRows(b, wideQueries, count);
+  }
+  OpFoldResult zero = b.getIndexAttr(0), rows = getAsOpFoldResult(count);
+  SmallVector<OpFoldResult> offsets = {zero, getAsOpFoldResult(first)};
+  SmallVector<OpFoldResult> sizes = {b.getIndexAttr(plan.dim), rows};
+  if (plan.pairs) {
+    source = inPairs(b, source);
+    offsets.push_back(zero);
+    sizes = {b.getIndexAttr(plan.dim / 2), rows, b.getIndexAttr(2)};
+  }
+  transpose(b, source, viewOf(b, queries, offsets, sizes));
 }
 
 //===----------------------------------------------------------------------===//

@@ -72,6 +72,7 @@ public:
 
 private:
   void packQueries();
+  void packRows(mlir::Value source, mlir::Value first, mlir::Value count);
   mlir::Value stageKeys(mlir::Value first, mlir::Value count);
   mlir::Value valuesOf(mlir::Value keys, mlir::Value first, mlir::Value count);
   mlir::Value rowsOf(mlir::Value buffer, mlir::Value first, mlir::Value count);
@@ -95,6 +96,8 @@ private:
   /// Scale of scores in base 2.
   double scale;
   mlir::Value queries, scores, probabilities, factors;
+  /// Queries as rows in f32, where they are stored in 16 bits.
+  mlir::Value wideQueries;
   /// Copies of keys and of values; null where none is made.
   mlir::Value keyCopy, valueCopy;
 };

@@ -251,8 +251,10 @@ void AttentionLowering::whenItem(
     Value end = b.min(b.loadIndex(op.getCuSeqlens(), b.add(sequence, 1)), T);
     item.tokens = b.min(b.sub(end, item.firstToken), b.index(plan.itemTokens));
     item.firstHead = b.mul(group, plan.itemHeads);
-    item.heads = b.min(b.index(plan.itemHeads),
-                       b.sub(b.index(plan.heads), item.firstHead));
+    item.heads = b.index(plan.itemHeads);
+    if (plan.heads % plan.itemHeads != 0)
+      item.heads = b.min(b.index(plan.itemHeads),
+                         b.sub(b.index(plan.heads), item.firstHead));
     item.firstKey = begin;
     Value past = b.index(0);
     Value keys = b.sub(end, begin);
