@@ -45,7 +45,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A model and its calls. `full` cases run with --full only."""
+    """A model and its calls."""
 
     name: str
     config: dict
@@ -55,7 +55,6 @@ class Case:
     edit: Optional[Callable] = None
     shards: int = 0
     exact_indices: bool = False
-    full: bool = False
     dtype_key: str = "torch_dtype"
     compile_options: tuple = ()
 
@@ -147,8 +146,6 @@ PEER = (
          product_key_dim=[3, 4, 5], num_experts_per_tok=6),
     peer("ties_in_one_dimension", query_bias=True, edit=edits.equal_last_keys, exact_indices=True),
     peer("duplicate_experts_across_heads", edit=edits.equal_heads),
-    peer("row_offset_above_2_31", (3,), ("bf16",), hidden_size=2112, full=True,
-         product_key_dim=[1024, 1024], num_experts_per_tok=4, edit=edits.only_last_experts),
 )  # fmt: skip
 
 # --- attention layers -------------------------------------------------------

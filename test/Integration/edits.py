@@ -83,12 +83,6 @@ def sharp_attention(weights):
     weights["q_b_proj.weight"] *= 4
 
 
-def only_last_experts(weights):
-    """The last keys win, whose rows lie beyond 2^31 elements."""
-    for i in (0, 1):
-        weights[f"sub_keys.{i}"][:-4] *= 0.01
-
-
 # --- inputs that a call refuses ----------------------------------------------
 
 

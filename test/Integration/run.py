@@ -262,16 +262,12 @@ def chosen_cases(options):
     """
     turn = 0
     for case in CASES:
-        dtypes = case.dtypes
-        if options.full and not case.full:
-            dtypes = tuple(judge.TOLERANCE)
-        for dtype in dtypes:
+        for dtype in tuple(judge.TOLERANCE) if options.full else case.dtypes:
             turn += 1
             levels = options.level or options.levels
             if not (options.level or options.full or thorough(case)):
                 levels = [levels[turn % len(levels)]]
-            skipped = (case.full and not options.full) or dtype not in options.dtype
-            if not skipped and all(text in case.name for text in options.filter):
+            if dtype in options.dtype and all(text in case.name for text in options.filter):
                 yield case, dtype, levels
 
 
@@ -298,7 +294,7 @@ def parse_arguments():
     parser.add_argument("--level", type=listed(cpu_levels.ALL), help="CPU levels (default: all)")
     parser.add_argument("--compile-option", action="append", default=[], metavar="OPTION")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--full", action="store_true", help="all types, and the large cases")
+    parser.add_argument("--full", action="store_true", help="all cases at all types, on all levels")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what passes, too")

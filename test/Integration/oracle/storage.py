@@ -36,7 +36,7 @@ class Tensor:
         return self.values.astype(np.float64)
 
 
-def _bf16_bits(values):
+def bf16_bits(values):
     """The bits of `values` rounded to nearest even."""
     wide = np.ascontiguousarray(values, dtype=np.float32)
     bits = wide.view(np.uint32)
@@ -46,14 +46,14 @@ def _bf16_bits(values):
     return rounded
 
 
-def _from_bf16_bits(bits):
+def from_bf16_bits(bits):
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def round_to(values, dtype):
     """`values` rounded to `dtype`, as a Tensor."""
     if dtype == "bf16":
-        return Tensor(dtype, _from_bf16_bits(_bf16_bits(values)))
+        return Tensor(dtype, from_bf16_bits(bf16_bits(values)))
     return Tensor(dtype, np.asarray(values).astype(NUMPY[dtype]))
 
 
@@ -64,7 +64,7 @@ def rounder(dtype):
 
 def _to_bytes(tensor):
     if tensor.dtype == "bf16":
-        return _bf16_bits(tensor.values).tobytes()
+        return bf16_bits(tensor.values).tobytes()
     return np.ascontiguousarray(tensor.values, dtype=NUMPY[tensor.dtype]).tobytes()
 
 
@@ -101,7 +101,7 @@ def load(path):
         dtype = by_name[entry["dtype"]]
         begin, end = entry["data_offsets"]
         raw = np.frombuffer(data[begin:end], np.uint16 if dtype == "bf16" else NUMPY[dtype])
-        values = _from_bf16_bits(raw) if dtype == "bf16" else raw
+        values = from_bf16_bits(raw) if dtype == "bf16" else raw
         tensors[name] = Tensor(dtype, values.reshape(entry["shape"]))
     return tensors
 
