@@ -42,7 +42,7 @@ std::optional<Contract> getContract(StringRef stage) {
   if (stage == "model")
     return Contract{{"builtin", "func", "linalg", "tensor", "arith", "math",
                      "ml_program", "peer", "mla", "affine", "scf"},
-                    {"mla.online_attention", "peer.select", "scf.forall"},
+                    {"peer.select", "scf.forall"},
                     {}};
   if (stage == "tiled")
     return Contract{{"builtin", "func", "linalg", "tensor", "arith", "math",
