@@ -72,6 +72,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
   target.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
   addCleanup(target);
+  target.addNestedPass<func::FuncOp>(createFoldNorms());
   target.addNestedPass<func::FuncOp>(createFuseElementwise());
   target.addPass(createPrepareWeights());
   addCleanup(target);

@@ -96,11 +96,34 @@ def DecomposeRetrieve
                            "mlir::tensor::TensorDialect"];
 }
 
+def FoldNorms
+    : InterfacePass<"peermla-fold-norms", "mlir::FunctionOpInterface"> {
+  let summary = "Split what norms compute from columns alone off the rows";
+  let description = [{
+    The body of an elementwise op over rows may compute values that depend on its
+    column vectors only, such as `rsqrt(running_var + eps)` of a batch norm. They
+    become an op of their own over the columns, which preparation then computes once
+    per session. Numerics: unchanged.
+
+    ```mlir
+    %y = linalg.generic ... ins(%x, %var : tensor<?x8xf32>, tensor<8xf32>) { x * rsqrt(var + eps) }
+    ```
+    becomes
+    ```mlir
+    %s = linalg.generic ... ins(%var : tensor<8xf32>) { rsqrt(var + eps) }
+    %y = linalg.generic ... ins(%x, %var, %s) { x * s }
+    ```
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def FuseElementwise
     : InterfacePass<"peermla-fuse-elementwise", "mlir::FunctionOpInterface"> {
   let summary = "Merge chains of elementwise ops";
   let description = [{
-    A producer with one use is merged into its elementwise consumer. Matrix
+    A producer with one use is merged into its elementwise consumer, unless it
+    runs over fewer dimensions and would be computed more often. Matrix
     products and reductions stay ops of their own: what is computed with their tiles
     is for tile-and-fuse to decide. Numerics: a rounding between the two ops is
     kept.

@@ -25,9 +25,10 @@ struct FuseElementwise : peermla::impl::FuseElementwiseBase<FuseElementwise> {
 
   void runOnOperation() override {
     auto isWanted = [](OpOperand *operand) {
-      Operation *producer = operand->get().getDefiningOp();
+      auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
       auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
       return producer && producer->hasOneUse() && consumer &&
+             producer.getNumLoops() == consumer.getNumLoops() &&
              consumer.getNumParallelLoops() == consumer.getNumLoops();
     };
     RewritePatternSet patterns(&getContext());
