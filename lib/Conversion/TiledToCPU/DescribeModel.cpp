@@ -45,6 +45,7 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
   using Base::Base;
 
   void runOnOperation() override {
+    weights.clear();
     json::Array programs, entries;
     SmallVector<ModuleOp> targets(getOperation().getOps<ModuleOp>());
     // A level that gains nothing over the one before runs its code.
@@ -157,11 +158,15 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
         auto kind = function.getArgAttrOfType<StringAttr>(i, "peermla.kind");
         if (!kind)
           continue;
-        auto type = cast<MemRefType>(function.getArgument(i).getType());
+        auto type = dyn_cast<MemRefType>(function.getArgument(i).getType());
+        auto weight =
+            function.getArgAttrOfType<StringAttr>(i, "peermla.weight");
+        if (!type || (kind == "weight" && !weight))
+          return function.emitOpError()
+                 << "expects " << kind << " argument " << i << " to be a memref"
+                 << (type ? " with 'peermla.weight'" : "");
         if (kind == "weight")
-          ids.push_back(getPrepared(
-              function.getArgAttrOfType<StringAttr>(i, "peermla.weight"),
-              type));
+          ids.push_back(getPrepared(weight, type));
         else
           arguments.push_back(describeArgument(function, i, kind, type));
       }

@@ -3,11 +3,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The attributes of arguments and results that people write are checked here;
+// later passes and the runtime rely on them. Memory that an argument is read
+// from is written last: results of their own come first, and an updated value
+// that is not the old one updated in place is computed apart and copied.
+//
+//===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "peermla/Conversion/Passes.h"
 #include "llvm/ADT/StringMap.h"
@@ -26,6 +34,77 @@ namespace {
 MemRefType getMemRefType(Type type) {
   auto tensor = cast<RankedTensorType>(type);
   return MemRefType::get(tensor.getShape(), tensor.getElementType());
+}
+
+constexpr llvm::StringLiteral storedTypes =
+    "f64, f32, f16, bf16, i64, i32, i16 or i8";
+
+/// Whether the runtime and checkpoints know the element type.
+bool isStored(Type element) {
+  return element.isF64() || element.isF32() || element.isF16() ||
+         element.isBF16() || element.isInteger(64) || element.isInteger(32) ||
+         element.isInteger(16) || element.isInteger(8);
+}
+
+/// Emits an error unless an argument or result has a type and attributes that
+/// the runtime can be told.
+LogicalResult verifyInterface(func::FuncOp function, Type type,
+                              DictionaryAttr attributes) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return function.emitOpError()
+           << "expects arguments and results to be ranked tensors, got "
+           << type;
+  if (!isStored(tensor.getElementType()))
+    return function.emitOpError() << "expects arguments and results of "
+                                  << storedTypes << ", got " << type;
+  if (!attributes)
+    return success();
+  for (StringRef name : {"peermla.name", "peermla.inout", "peermla.check"})
+    if (Attribute value = attributes.get(name);
+        value && !isa<StringAttr>(value))
+      return function.emitOpError()
+             << "expects '" << name << "' to be a string, got " << value;
+  Attribute dims = attributes.get("peermla.dims");
+  if (!dims)
+    return success();
+  auto symbols = dyn_cast<ArrayAttr>(dims);
+  if (!symbols || int64_t(symbols.size()) != tensor.getRank() ||
+      !llvm::all_of(symbols, llvm::IsaPred<StringAttr>))
+    return function.emitOpError()
+           << "expects 'peermla.dims' to be one string per dimension, got "
+           << dims << " for " << type;
+  return success();
+}
+
+/// Whether `value` is `tensor` with parts of it written anew.
+bool isUpdateOf(Value value, Value tensor) {
+  while (value != tensor) {
+    auto result = dyn_cast<OpResult>(value);
+    if (!result)
+      return false;
+    if (auto op = dyn_cast<DestinationStyleOpInterface>(result.getOwner()))
+      value = op.getTiedOpOperand(result)->get();
+    else if (auto loop = dyn_cast<scf::ForallOp>(result.getOwner()))
+      value = loop.getTiedOpOperand(result)->get();
+    else
+      return false;
+  }
+  return true;
+}
+
+/// Whether the extents of the source follow from those of the result one by
+/// one.
+bool canExpand(tensor::CollapseShapeOp reshape) {
+  ArrayRef<int64_t> shape = reshape.getSrcType().getShape();
+  return llvm::all_of(reshape.getReassociationIndices(), [&](auto &group) {
+    return llvm::none_of(group,
+                         [&](int64_t dim) {
+                           return ShapedType::isDynamic(shape[dim]);
+                         }) ||
+           llvm::count_if(group,
+                          [&](int64_t dim) { return shape[dim] != 1; }) == 1;
+  });
 }
 
 /// `buffer` with the shape that `reshape` collapses, made at the start of
@@ -74,14 +153,18 @@ struct EntriesToMemrefs
   }
 
   LogicalResult convert(func::FuncOp function) {
-    for (Type type : llvm::concat<const Type>(function.getArgumentTypes(),
-                                              function.getResultTypes()))
-      if (!isa<RankedTensorType>(type))
-        return function.emitOpError()
-               << "expects arguments and results to be ranked tensors, got "
-               << type;
-    if (!function.getBody().hasOneBlock())
-      return function.emitOpError("expects one block");
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+      if (failed(verifyInterface(function, type, function.getArgAttrDict(i))))
+        return failure();
+    for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
+      if (failed(
+              verifyInterface(function, type, function.getResultAttrDict(i))))
+        return failure();
+    if (!function.getBody().hasOneBlock() ||
+        !isa<func::ReturnOp>(function.getBody().front().back()))
+      return function.emitOpError("expects one block that returns");
+    if (failed(verifyWeights(function)))
+      return failure();
     Block &body = function.getBody().front();
     OpBuilder builder = OpBuilder::atBlockBegin(&body);
     Location loc = function.getLoc();
@@ -91,7 +174,10 @@ struct EntriesToMemrefs
     SmallVector<bool> isUpdated(function.getNumArguments(), false);
     for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
       if (auto name = function.getArgAttrOfType<StringAttr>(i, "peermla.name"))
-        argumentOf[name] = i;
+        if (!argumentOf.try_emplace(name, i).second)
+          return function.emitOpError()
+                 << "expects each argument name once, got '" << name.getValue()
+                 << "' twice";
     SmallVector<std::optional<unsigned>> destination(function.getNumResults());
     for (unsigned i = 0, e = function.getNumResults(); i < e; ++i) {
       auto name = function.getResultAttrOfType<StringAttr>(i, "peermla.inout");
@@ -102,12 +188,22 @@ struct EntriesToMemrefs
         return function.emitOpError()
                << "expects 'peermla.inout' to name an argument, got '"
                << name.getValue() << "'";
+      if (isUpdated[found->second])
+        return function.emitOpError() << "expects one updated value of '"
+                                      << name.getValue() << "', got two";
+      Type type = function.getResultTypes()[i];
+      if (type != function.getArgumentTypes()[found->second])
+        return function.emitOpError()
+               << "expects the updated value of '" << name.getValue()
+               << "' to have its type "
+               << function.getArgumentTypes()[found->second] << ", got "
+               << type;
       destination[i] = found->second;
       isUpdated[found->second] = true;
     }
 
     // Inputs.
-    SmallVector<Value> buffers;
+    SmallVector<Value> buffers, tensors;
     for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
       MemRefType type = getMemRefType(argument.getType());
       auto tensor = bufferization::ToTensorOp::create(
@@ -120,6 +216,7 @@ struct EntriesToMemrefs
                                                 : isUpdated[i] ? "inout"
                                                                : "in"));
       buffers.push_back(argument);
+      tensors.push_back(tensor);
     }
     SmallVector<DictionaryAttr> attributes;
     function.getAllArgAttrs(attributes);
@@ -140,20 +237,31 @@ struct EntriesToMemrefs
     // Results.
     Operation *terminator = body.getTerminator();
     builder.setInsertionPoint(terminator);
+    SmallVector<std::pair<Value, Value>> written;
+    for (auto [i, result] : llvm::enumerate(terminator->getOperands())) {
+      if (destination[i])
+        continue;
+      Value buffer = body.addArgument(getMemRefType(result.getType()), loc);
+      NamedAttrList list(function.getResultAttrDict(i));
+      list.set("peermla.kind", builder.getStringAttr("out"));
+      attributes.push_back(list.getDictionary(&getContext()));
+      written.push_back({result, buffer});
+    }
     for (auto [i, operand] : llvm::enumerate(terminator->getOperands())) {
-      Value buffer;
-      if (destination[i]) {
-        buffer = buffers[*destination[i]];
-      } else {
-        MemRefType type = getMemRefType(operand.getType());
-        buffer = body.addArgument(type, loc);
-        NamedAttrList list(function.getResultAttrDict(i));
-        list.set("peermla.kind", builder.getStringAttr("out"));
-        attributes.push_back(list.getDictionary(&getContext()));
-      }
-      // A reshaped result is written through a reshaped destination.
+      if (!destination[i])
+        continue;
       Value result = operand;
+      if (!isUpdateOf(result, tensors[*destination[i]]))
+        result = bufferization::AllocTensorOp::create(
+            builder, loc, cast<RankedTensorType>(result.getType()),
+            ValueRange(), /*copy=*/result);
+      written.push_back({result, buffers[*destination[i]]});
+    }
+    for (auto [result, buffer] : written) {
+      // A reshaped result is written through a reshaped destination.
       while (auto reshape = result.getDefiningOp<tensor::CollapseShapeOp>()) {
+        if (!canExpand(reshape))
+          break;
         buffer = expandLike(builder, reshape, buffer, &body);
         result = reshape.getSrc();
       }
@@ -166,8 +274,10 @@ struct EntriesToMemrefs
     // Weights.
     llvm::StringMap<Value> weights;
     builder.setInsertionPointToStart(&body);
-    for (auto load : llvm::make_early_inc_range(
-             body.getOps<ml_program::GlobalLoadConstOp>())) {
+    SmallVector<ml_program::GlobalLoadConstOp> loads;
+    function.walk(
+        [&](ml_program::GlobalLoadConstOp load) { loads.push_back(load); });
+    for (ml_program::GlobalLoadConstOp load : loads) {
       StringAttr name = load.getGlobal().getLeafReference();
       Value &weight = weights[name];
       if (!weight) {
@@ -190,6 +300,26 @@ struct EntriesToMemrefs
     function->removeAttr(function.getResAttrsAttrName());
     function.setAllArgAttrs(attributes);
     return success();
+  }
+
+  /// Emits an error unless all globals are tensors of a checkpoint.
+  static LogicalResult verifyWeights(func::FuncOp function) {
+    SymbolTableCollection symbols;
+    WalkResult result =
+        function.walk([&](ml_program::GlobalLoadConstOp load) -> WalkResult {
+          auto type = dyn_cast<RankedTensorType>(load.getType());
+          if (!type || !type.hasStaticShape() ||
+              !isStored(type.getElementType()))
+            return load.emitOpError()
+                   << "expects a tensor of static shape and of " << storedTypes
+                   << ", got " << load.getType();
+          ml_program::GlobalOp global = load.getGlobalOp(symbols);
+          if (!isa_and_nonnull<ml_program::ExternAttr>(global.getValueAttr()))
+            return load.emitOpError() << "expects the value of "
+                                      << load.getGlobal() << " to be extern";
+          return WalkResult::advance();
+        });
+    return failure(result.wasInterrupted());
   }
 };
 

@@ -48,6 +48,10 @@ struct LowerLaunches : peermla::impl::LowerLaunchesBase<LowerLaunches> {
   LogicalResult lower(LLVM::LLVMFuncOp launch) {
     auto kernelName =
         launch->getAttrOfType<FlatSymbolRefAttr>("peermla.launch");
+    if (!kernelName)
+      return launch.emitOpError()
+             << "expects 'peermla.launch' to be a symbol, got "
+             << launch->getAttr("peermla.launch");
     auto kernel =
         getOperation().lookupSymbol<LLVM::LLVMFuncOp>(kernelName.getValue());
     if (!kernel)

@@ -50,7 +50,8 @@ struct MergeKernels : peermla::impl::MergeKernelsBase<MergeKernels> {
     llvm::StringMap<StringAttr> replacements;
     SmallVector<func::FuncOp> dead;
     for (func::FuncOp function : functions) {
-      if (!function->hasAttr("peermla.kernel"))
+      if (!function->hasAttr("peermla.kernel") ||
+          !launchOf.contains(function.getName()))
         continue;
       SmallVector<func::FuncOp> &similar = kernels[getHash(function)];
       auto *known = llvm::find_if(similar, [&](func::FuncOp other) {

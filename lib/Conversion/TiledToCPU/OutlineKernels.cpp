@@ -43,9 +43,14 @@ struct OutlineKernels : peermla::impl::OutlineKernelsBase<OutlineKernels> {
         loops.push_back(loop);
         return WalkResult::skip();
       });
-      for (auto [i, loop] : llvm::enumerate(loops))
+      for (auto [i, loop] : llvm::enumerate(loops)) {
+        if (loop.getNumResults() != 0) {
+          loop.emitOpError("expects memrefs in place of results");
+          return signalPassFailure();
+        }
         outline(function, loop,
                 (function.getName() + ".kernel_" + Twine(i)).str());
+      }
     }
   }
 

@@ -25,6 +25,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/Passes.h"
 
 namespace peermla {
@@ -77,8 +78,15 @@ void place(Arena &arena) {
   }
 }
 
-int64_t staticBytes(MemRefType type) {
-  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+/// The product of the element's size and all static extents.
+FailureOr<int64_t> staticBytes(memref::AllocOp alloc) {
+  MemRefType type = alloc.getType();
+  Type element = type.getElementType();
+  if (!element.isIntOrIndexOrFloat())
+    return alloc.emitOpError()
+           << "expects integer or float elements, got " << element;
+  unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+  int64_t bytes = llvm::PowerOf2Ceil(llvm::divideCeil(bits, 8));
   for (int64_t extent : type.getShape())
     if (!ShapedType::isDynamic(extent))
       bytes *= extent;
@@ -115,7 +123,9 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
     SmallVector<int64_t> offsets;
     int64_t bytes = 0;
     for (memref::AllocOp alloc : allocs) {
-      int64_t size = staticBytes(alloc.getType());
+      FailureOr<int64_t> size = staticBytes(alloc);
+      if (failed(size))
+        return failure();
       for (Value extent : alloc.getDynamicSizes()) {
         FailureOr<int64_t> bound =
             ValueBoundsConstraintSet::computeConstantBound(
@@ -123,10 +133,10 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
         if (failed(bound))
           return alloc.emitOpError(
               "has no constant bound, as a buffer inside a kernel must");
-        size *= *bound;
+        *size *= *bound;
       }
       offsets.push_back(bytes);
-      bytes += llvm::alignTo(size, alignment);
+      bytes += llvm::alignTo(*size, alignment);
     }
     scratchBytes[kernel.getName()] = bytes;
     Block &body = kernel.getBody().front();
@@ -158,9 +168,12 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
     for (auto [i, op] : llvm::enumerate(body))
       positions[&op] = i;
     BufferViewFlowAnalysis aliases(entry);
+    llvm::DenseMap<Value, unsigned> order;
     WalkResult result = entry.walk([&](memref::AllocOp alloc) {
-      Buffer buffer{alloc, 0, ~0u, 0};
-      buffer.bytes = llvm::alignTo(staticBytes(alloc.getType()), alignment);
+      FailureOr<int64_t> bytes = staticBytes(alloc);
+      if (failed(bytes))
+        return WalkResult::interrupt();
+      Buffer buffer{alloc, int64_t(llvm::alignTo(*bytes, alignment)), ~0u, 0};
       for (Value alias : aliases.resolve(alloc.getResult()))
         for (Operation *user : alias.getUsers()) {
           unsigned position =
@@ -172,8 +185,10 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
         buffer.first = buffer.last =
             positions[entry.getBody().findAncestorOpInRegion(*alloc)];
       SmallVector<Value> extents(alloc.getDynamicSizes());
-      llvm::sort(extents, [](Value a, Value b) {
-        return a.getAsOpaquePointer() < b.getAsOpaquePointer();
+      for (Value extent : extents)
+        order.try_emplace(extent, order.size());
+      llvm::sort(extents, [&](Value a, Value b) {
+        return order.lookup(a) < order.lookup(b);
       });
       auto arena = llvm::find_if(
           arenas, [&](Arena &arena) { return arena.extents == extents; });
@@ -187,17 +202,31 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
     return success(!result.wasInterrupted());
   }
 
-  /// Clones what `values` are computed from to the insertion point.
-  LogicalResult cloneComputation(ImplicitLocOpBuilder &b, ValueRange values,
+  /// Clones what the extents of `arena` are computed from to the insertion
+  /// point. `mapping` knows the arguments of the entry.
+  LogicalResult cloneComputation(ImplicitLocOpBuilder &b, const Arena &arena,
                                  IRMapping &mapping) {
     SetVector<Operation *> slice;
     BackwardSliceOptions options;
     options.inclusive = true;
     options.omitBlockArguments = true;
-    for (Value value : values)
+    options.omitUsesFromAbove = false;
+    SetVector<Value> read(arena.extents.begin(), arena.extents.end());
+    for (Value value : arena.extents)
       if (value.getDefiningOp() &&
           failed(getBackwardSlice(value, &slice, options)))
         return failure();
+    for (Operation *op : slice) {
+      read.insert(op->operand_begin(), op->operand_end());
+      getUsedValuesDefinedAbove(op->getRegions(), read);
+    }
+    for (Value value : read)
+      if (isa<BlockArgument>(value) && !mapping.contains(value)) {
+        memref::AllocOp alloc = arena.buffers.front().alloc;
+        return alloc.emitOpError("has a size that changes in a loop, which "
+                                 "must follow from the shapes of the "
+                                 "arguments");
+      }
     for (Operation *op : topologicalSort(slice)) {
       if (llvm::all_of(op->getResults(),
                        [&](Value v) { return mapping.contains(v); }))
@@ -212,6 +241,8 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   }
 
   LogicalResult planEntry(func::FuncOp entry) {
+    if (!entry.getBody().hasOneBlock())
+      return entry.emitOpError("expects one block");
     entry.walk([](memref::DeallocOp dealloc) { dealloc.erase(); });
     SmallVector<Arena> arenas;
     if (failed(collect(entry, arenas)))
@@ -299,7 +330,7 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
         b, workers, arith::ConstantIndexOp::create(b, scratch));
     bases.push_back(base);
     for (const Arena &arena : arenas) {
-      if (failed(cloneComputation(b, arena.extents, mapping)))
+      if (failed(cloneComputation(b, arena, mapping)))
         return failure();
       Value bytes = arith::ConstantIndexOp::create(b, arena.bytes);
       for (Value extent : arena.extents)

@@ -74,12 +74,16 @@ struct Rewriter {
         b, types, q, keys, values, op.getCuSeqlens(), op.getPastLens(),
         op.getBlockTable(), /*item=*/ValueRange(), inits, op.getScaleAttr(),
         op.getCausalAttr());
-    if (Attribute id = op->getAttr("peermla.id"))
-      attention->setAttr("peermla.id", id);
+    for (StringRef name : {"peermla.id", "peermla.schedule"})
+      if (Attribute attribute = op->getAttr(name))
+        attention->setAttr(name, attribute);
     return attention;
   }
 
   void replace(Value o, mla::OnlineAttentionOp attention) {
+    // Extents that 'q' leaves open may be known of 'o'.
+    if (o.getType() != op->getResult(0).getType())
+      o = tensor::CastOp::create(b, op->getResult(0).getType(), o);
     SmallVector<Value> results{o};
     if (op.getInits().size() > 1)
       results.push_back(attention.getResult(1));
@@ -149,10 +153,38 @@ struct ChooseAttentionForm
         return signalPassFailure();
   }
 
+  /// Emits an error unless the rewrites know all they need of `op`.
+  static LogicalResult verifyShapes(mla::AttentionOp op) {
+    if (!op.hasPureTensorSemantics())
+      return op.emitOpError("expects tensors, got memrefs");
+    auto isKnown = [](Value value, unsigned first) {
+      auto type = cast<ShapedType>(value.getType());
+      return llvm::none_of(type.getShape().drop_front(first),
+                           ShapedType::isDynamic);
+    };
+    if (!isKnown(op.getQ(), 1))
+      return op.emitOpError()
+             << "expects all extents of 'q' but T to be static, got "
+             << op.getQ().getType();
+    for (auto [name, weight] :
+         {std::pair("w_uk", op.getWUk()), std::pair("w_uv", op.getWUv())})
+      if (!isKnown(weight, 0))
+        return op.emitOpError() << "expects all extents of '" << name
+                                << "' to be static, got " << weight.getType();
+    return success();
+  }
+
   LogicalResult rewrite(mla::AttentionOp op) {
+    if (failed(verifyShapes(op)))
+      return failure();
     std::string wanted = form;
-    if (auto attribute = op->getAttrOfType<StringAttr>("peermla.form"))
-      wanted = attribute.str();
+    if (Attribute attribute = op->getAttr("peermla.form")) {
+      auto text = dyn_cast<StringAttr>(attribute);
+      if (!text)
+        return op.emitOpError()
+               << "expects 'peermla.form' to be a string, got " << attribute;
+      wanted = text.str();
+    }
     if (wanted.empty())
       wanted = op.isPaged() ? "absorb" : "expand";
     else if (wanted != "expand" && wanted != "absorb")
@@ -166,7 +198,7 @@ struct ChooseAttentionForm
     remark::passed(
         op.getLoc(),
         remark::RemarkOpts::name("AttentionForm").category("schedule"))
-        << "chose the form '" << wanted << "'";
+        << ("chose the form '" + wanted + "'");
     if (wanted == "expand")
       Rewriter(op).expand();
     else

@@ -86,8 +86,9 @@ static void decompose(peer::RetrieveOp op) {
   auto select =
       peer::SelectOp::create(b, op->getResultTypes(), scores, op.getInits(),
                              op.getScoreFunction(), numKeys);
-  if (Attribute id = op->getAttr("peermla.id"))
-    select->setAttr("peermla.id", id);
+  for (StringRef name : {"peermla.id", "peermla.schedule"})
+    if (Attribute attribute = op->getAttr(name))
+      select->setAttr(name, attribute);
   op->replaceAllUsesWith(select);
   op->erase();
 }
@@ -101,8 +102,26 @@ struct DecomposeRetrieve
   void runOnOperation() override {
     SmallVector<peer::RetrieveOp> ops;
     getOperation()->walk([&](peer::RetrieveOp op) { ops.push_back(op); });
-    for (peer::RetrieveOp op : ops)
+    for (peer::RetrieveOp op : ops) {
+      if (failed(verifyShapes(op)))
+        return signalPassFailure();
       decompose(op);
+    }
+  }
+
+  /// Emits an error unless `decompose` knows all it needs of `op`.
+  static LogicalResult verifyShapes(peer::RetrieveOp op) {
+    if (!op.hasPureTensorSemantics())
+      return op.emitOpError("expects tensors, got memrefs");
+    if (op.getQueryType().isDynamicDim(2))
+      return op.emitOpError()
+             << "expects dq of 'query' to be static, got " << op.getQueryType();
+    for (Value keys : op.getKeys())
+      if (!cast<ShapedType>(keys.getType()).hasStaticShape())
+        return op.emitOpError()
+               << "expects all extents of keys to be static, got "
+               << keys.getType();
+    return success();
   }
 };
 

@@ -102,7 +102,7 @@ LogicalResult Packer::match(const CpuLevel &level) {
     return failure();
   columns = typeOf(weight).getDimSize(nInWeight);
   int64_t terms = typeOf(weight).getDimSize(kInWeight);
-  if (columns == 0 || terms == 0)
+  if (columns == 0 || terms == 0 || typeOf(2).getShape().back() != columns)
     return failure();
   packing =
       Packing::get(level, columns, terms, typeOf(weight).getElementType());

@@ -69,7 +69,7 @@ private:
     Kind kind = Kind::Constant;
     if (isa<GlobalLoadConstOp>(op)) {
       kind = Kind::Weight;
-    } else if (!isMemoryEffectFree(op)) {
+    } else if (!isMemoryEffectFree(op) || loadsInside(op)) {
       kind = Kind::Other;
     } else {
       SetVector<Value> captured;
@@ -88,6 +88,12 @@ private:
     return kinds[op] = kind;
   }
 
+  /// A preparation takes its weights as arguments, not inside of an op.
+  static bool loadsInside(Operation *op) {
+    return op->walk([](GlobalLoadConstOp) { return WalkResult::interrupt(); })
+        .wasInterrupted();
+  }
+
   llvm::DenseMap<Operation *, Kind> kinds;
 };
 
@@ -102,6 +108,10 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
       if (function->hasAttr("peermla.entry"))
         entries.push_back(function);
     for (func::FuncOp entry : entries) {
+      if (entry.isExternal()) {
+        entry.emitOpError("expects an entry to have a body");
+        return signalPassFailure();
+      }
       if (level && failed(packWeights(entry, *level)))
         return signalPassFailure();
       hoist(entry);
@@ -166,8 +176,9 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
       if (op->getParentOp() != entry || op->getNumResults() != 1)
         return;
       Value value = op->getResult(0);
-      if (!isa<RankedTensorType>(value.getType()) ||
-          !analysis.isWeight(value) || analysis.isView(value))
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      if (!type || !type.hasStaticShape() || !analysis.isWeight(value) ||
+          analysis.isView(value))
         return;
       bool isRead = llvm::any_of(value.getUsers(), [&](Operation *user) {
         Operation *top = entry.getBody().findAncestorOpInRegion(*user);
@@ -250,7 +261,9 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
     ++numHoisted;
     std::string base = "prepared." + cast<StringAttr>(names.front()).str();
     std::string name = base;
-    for (unsigned i = 1; getOperation().lookupSymbol(name); ++i)
+    for (unsigned i = 1; getOperation().lookupSymbol(name) ||
+                         getOperation().lookupSymbol(name + ".prepare");
+         ++i)
       name = base + "." + std::to_string(i);
     function.setName(name + ".prepare");
     builder.setInsertionPointToStart(getOperation().getBody());

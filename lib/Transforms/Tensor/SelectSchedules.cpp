@@ -182,19 +182,21 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
         if (auto dim = dyn_cast<AffineDimExpr>(expr))
           block[dim.getPosition()] = extent;
     } else {
-      for (unsigned dim = 0; dim < std::min<size_t>(rank, block.size()); ++dim)
-        block[dim] = tile[dim];
+      // Reductions are not split.
+      for (auto [dim, iterator] : llvm::enumerate(root.getLoopIteratorTypes()))
+        if (dim < rank && iterator == utils::IteratorType::parallel)
+          block[dim] = tile[dim];
     }
     kernel.root->setAttr(scheduleName,
                          tile::ScheduleAttr::get(&getContext(), block, {}, {}));
-    auto remark = remark::passed(
-        kernel.root->getLoc(),
-        remark::RemarkOpts::name("Schedule").category("schedule"));
-    remark << "chose blocks of [";
+    std::string text = "chose blocks of [";
     for (auto [i, extent] : llvm::enumerate(block))
-      remark << (i ? ", " : "") << std::to_string(extent);
-    remark << "] for " << std::to_string(kernel.members.size())
-           << " ops: " << why;
+      text += (i ? ", " : "") + std::to_string(extent);
+    text +=
+        "] for " + std::to_string(kernel.members.size()) + " ops: " + why.str();
+    remark::passed(kernel.root->getLoc(),
+                   remark::RemarkOpts::name("Schedule").category("schedule"))
+        << text;
   }
 };
 

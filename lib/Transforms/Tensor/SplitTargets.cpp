@@ -32,6 +32,11 @@ struct SplitTargets : peermla::impl::SplitTargetsBase<SplitTargets> {
         diagnostic.attachNote() << "levels are " << levelNames();
         return signalPassFailure();
       }
+      if (llvm::is_contained(targets, level)) {
+        module.emitError() << "expects each CPU level once, got '" << name
+                           << "' twice";
+        return signalPassFailure();
+      }
       targets.push_back(level);
     }
     if (targets.empty()) {

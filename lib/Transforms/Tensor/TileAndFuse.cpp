@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Reads `peermla.schedule`, decides nothing: ops with the attribute are tiled,
-// ops without it are fused where tiles of them are read.
+// Reads `peermla.schedule`, decides nothing: ops with the attribute are tiled
+// by its `block`, ops without it are fused where tiles of them are read.
+// `inner` and `registers` stay with the tile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Transforms/Passes.h"
 
@@ -39,10 +42,21 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
       return;
     SmallVector<TilingInterface> roots;
     for (Operation &op :
-         llvm::reverse(getOperation().getFunctionBody().front()))
-      if (op.hasAttr(scheduleName))
-        if (auto root = dyn_cast<TilingInterface>(op))
-          roots.push_back(root);
+         llvm::reverse(getOperation().getFunctionBody().front())) {
+      // Tiled by their lowering, which knows sequences and groups of experts.
+      if (!op.hasAttr(scheduleName) ||
+          isa<peer::ExpertMlpOp, mla::OnlineAttentionOp>(op))
+        continue;
+      auto root = dyn_cast<TilingInterface>(op);
+      if (!root || op.getNumResults() == 0 ||
+          !llvm::all_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
+        op.emitOpError() << "has '" << scheduleName
+                         << "', which only ops with loops and tensors as "
+                            "results can follow";
+        return signalPassFailure();
+      }
+      roots.push_back(root);
+    }
     for (TilingInterface root : roots)
       if (failed(tile(root)))
         return signalPassFailure();
@@ -59,11 +73,16 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
              << "expects '" << scheduleName << "' to be a #tile.schedule, got "
              << root->getAttr(scheduleName);
     ArrayRef<int64_t> block = schedule.getBlock();
-    size_t loops = root.getLoopIteratorTypes().size();
-    if (block.size() != loops)
+    SmallVector<utils::IteratorType> loops = root.getLoopIteratorTypes();
+    if (block.size() != loops.size())
       return root.emitOpError()
              << "expects one block extent per loop, got " << block.size()
-             << " extents and " << loops << " loops";
+             << " extents and " << loops.size() << " loops";
+    for (auto [i, extent] : llvm::enumerate(block))
+      if (extent != 0 && loops[i] != utils::IteratorType::parallel)
+        return root.emitOpError()
+               << "expects block extents of reductions to be 0, got " << extent
+               << " for loop " << i;
     if (llvm::all_of(block, [](int64_t extent) { return extent == 0; }))
       return success();
 
@@ -95,6 +114,12 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
         loop->setAttr("peermla.id", id);
     for (Operation *op : result->tiledAndFusedOps)
       op->removeAttr(scheduleName);
+    // The rest of the decision is for the lowering of the tile.
+    if (!schedule.getInner().empty() || !schedule.getRegisters().empty())
+      result->tiledAndFusedOps.front()->setAttr(
+          scheduleName,
+          tile::ScheduleAttr::get(&getContext(), {}, schedule.getInner(),
+                                  schedule.getRegisters()));
     rewriter.eraseOp(root);
     ++numTiled;
     return success();

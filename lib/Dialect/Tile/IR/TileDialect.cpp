@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "peermla/Dialect/Tile/IR/Tile.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -27,6 +27,20 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
 
 #define GET_ATTRDEF_CLASSES
 #include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
+
+LogicalResult
+ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                     ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
+                     ArrayRef<int64_t> registers) {
+  for (auto [name, extents] :
+       {std::pair("block", block), std::pair("inner", inner),
+        std::pair("registers", registers)})
+    for (int64_t extent : extents)
+      if (extent < 0)
+        return emitError() << "expects extents of '" << name
+                           << "' to be at least 0, got " << extent;
+  return success();
+}
 
 void TileDialect::initialize() {
   addAttributes<

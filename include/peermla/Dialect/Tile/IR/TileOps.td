@@ -29,7 +29,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     `block`: extent of one work item per loop of the op's iteration domain; 0
     leaves a loop whole. `inner`: extent of one step inside a work item, per loop
     (key block of attention, rows handled together by the experts, k block of a
-    matrix product). `registers`: rows and columns of the register tile.
+    matrix product). `registers`: rows and columns of the register tile. No extent
+    is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
@@ -43,6 +44,7 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
                custom<Extents>($registers)) `>`
   }];
+  let genVerifyDecl = 1;
 }
 
 #endif // PEERMLA_DIALECT_TILE_IR_TILEOPS_TD

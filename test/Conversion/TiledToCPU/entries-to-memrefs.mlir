@@ -1,0 +1,110 @@
+// RUN: peermla-opt %s -split-input-file -peermla-entries-to-memrefs | FileCheck %s
+
+// Arguments are inputs, results, weights, in this order, and say what they are.
+
+// CHECK-LABEL: module @inputs_results_weights
+//   CHECK-NOT:   ml_program
+//       CHECK:   func.func @forward(
+//  CHECK-SAME:     %[[X:[^:]+]]: memref<?x4xf32> {peermla.check = "finite", peermla.dims = ["T", ""], peermla.kind = "in", peermla.name = "x"},
+//  CHECK-SAME:     %[[Y:[^:]+]]: memref<?x4xf32> {peermla.kind = "out", peermla.name = "y"},
+//  CHECK-SAME:     %[[W:[^:]+]]: memref<3x4xf32> {peermla.kind = "weight", peermla.weight = "w"})
+//       CHECK:     bufferization.to_tensor %[[W]] restrict : memref<3x4xf32>
+//   CHECK-NOT:     memref<3x4xf32>
+//       CHECK:     %[[TENSOR:.+]] = bufferization.to_tensor %[[X]] restrict :
+//       CHECK:     bufferization.materialize_in_destination %[[TENSOR]] in restrict writable %[[Y]]
+//       CHECK:     return{{$}}
+module @inputs_results_weights {
+  ml_program.global private @w(#ml_program.extern : tensor<3x4xf32>) : tensor<3x4xf32>
+  func.func @forward(%x: tensor<?x4xf32> {peermla.name = "x", peermla.dims = ["T", ""], peermla.check = "finite"})
+      -> (tensor<?x4xf32> {peermla.name = "y"}) attributes {peermla.entry} {
+    %w = ml_program.global_load_const @w : tensor<3x4xf32>
+    %again = ml_program.global_load_const @w : tensor<3x4xf32>
+    return %x : tensor<?x4xf32>
+  }
+}
+
+// -----
+
+// An in-and-out argument is updated in place and written after all results that
+// may still be read from it.
+
+// CHECK-LABEL: module @updates_in_place
+//       CHECK:   func.func @forward(
+//  CHECK-SAME:     %[[S:[^:]+]]: memref<3x4xf32> {peermla.kind = "inout", peermla.name = "state"}, %{{[^:]+}}: memref<1x4xf32> {{{.+}}},
+//  CHECK-SAME:     %[[OLD:[^:]+]]: memref<3x4xf32> {peermla.kind = "out"})
+//       CHECK:     %[[STATE:.+]] = bufferization.to_tensor %[[S]] restrict writable
+//       CHECK:     %[[NEW:.+]] = tensor.insert_slice %{{.+}} into %[[STATE]]
+//   CHECK-NOT:     alloc_tensor
+//       CHECK:     bufferization.materialize_in_destination %[[STATE]] in restrict writable %[[OLD]]
+//       CHECK:     bufferization.materialize_in_destination %[[NEW]] in restrict writable %[[S]]
+module @updates_in_place {
+  func.func @forward(%s: tensor<3x4xf32> {peermla.name = "state"}, %x: tensor<1x4xf32>)
+      -> (tensor<3x4xf32> {peermla.inout = "state"}, tensor<3x4xf32>) attributes {peermla.entry} {
+    %new = tensor.insert_slice %x into %s[1, 0] [1, 4] [1, 1] : tensor<1x4xf32> into tensor<3x4xf32>
+    return %new, %s : tensor<3x4xf32>, tensor<3x4xf32>
+  }
+}
+
+// -----
+
+// A new value that is no update in place is computed apart: the old one may be
+// read until the end. Here two arguments change places.
+
+// CHECK-LABEL: module @computes_new_values_apart
+//       CHECK:   func.func @swap(%[[A:[^:]+]]: memref<3xf32> {{{.+}}}, %[[B:[^:]+]]: memref<3xf32>
+//   CHECK-DAG:     %[[TA:.+]] = bufferization.to_tensor %[[A]] restrict writable
+//   CHECK-DAG:     %[[TB:.+]] = bufferization.to_tensor %[[B]] restrict writable
+//       CHECK:     %[[NEW_A:.+]] = bufferization.alloc_tensor() copy(%[[TB]])
+//       CHECK:     %[[NEW_B:.+]] = bufferization.alloc_tensor() copy(%[[TA]])
+//       CHECK:     materialize_in_destination %[[NEW_A]] in restrict writable %[[A]]
+//       CHECK:     materialize_in_destination %[[NEW_B]] in restrict writable %[[B]]
+module @computes_new_values_apart {
+  func.func @swap(%a: tensor<3xf32> {peermla.name = "a"}, %b: tensor<3xf32> {peermla.name = "b"})
+      -> (tensor<3xf32> {peermla.inout = "a"}, tensor<3xf32> {peermla.inout = "b"}) attributes {peermla.entry} {
+    return %b, %a : tensor<3xf32>, tensor<3xf32>
+  }
+}
+
+// -----
+
+// A reshaped result is written where the caller wants it; the same value may be
+// two results.
+
+// CHECK-LABEL: module @reshapes_destinations
+//       CHECK:   func.func @forward(%[[X:[^:]+]]: memref<?x3x2xf32> {{{.+}}}, %[[Y:[^:]+]]: memref<?x6xf32> {{{.+}}}, %[[Z:[^:]+]]: memref<?x6xf32>
+//       CHECK:     %[[SPLIT:.+]] = memref.expand_shape %[[Y]] {{\[\[}}0], [1, 2]] output_shape [%{{.+}}, 3, 2]
+//       CHECK:     materialize_in_destination %[[T:.+]] in restrict writable %[[SPLIT]]
+//       CHECK:     materialize_in_destination %[[T]] in restrict writable %{{.+}} : (tensor<?x3x2xf32>
+module @reshapes_destinations {
+  func.func @forward(%x: tensor<?x3x2xf32>) -> (tensor<?x6xf32>, tensor<?x6xf32>) attributes {peermla.entry} {
+    %y = tensor.collapse_shape %x [[0], [1, 2]] : tensor<?x3x2xf32> into tensor<?x6xf32>
+    return %y, %y : tensor<?x6xf32>, tensor<?x6xf32>
+  }
+}
+
+// -----
+
+// But not where an extent of the source is a fraction of the result's.
+
+// CHECK-LABEL: module @copies_merged_rows
+//   CHECK-NOT:   memref.expand_shape
+//       CHECK:   materialize_in_destination %{{.+}} in restrict writable %{{.+}} : (tensor<?x2xf32>, memref<?x2xf32>)
+module @copies_merged_rows {
+  func.func @forward(%x: tensor<?x3x2xf32>) -> tensor<?x2xf32> attributes {peermla.entry} {
+    %y = tensor.collapse_shape %x [[0, 1], [2]] : tensor<?x3x2xf32> into tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  }
+}
+
+// -----
+
+// CHECK-LABEL: module @preparation
+//       CHECK:   func.func @prepare(%{{[^:]+}}: memref<3xf32> {peermla.kind = "weight", peermla.weight = "w"}, %{{[^:]+}}: memref<3xf32> {peermla.kind = "out"})
+//  CHECK-SAME:     attributes {peermla.prepare, peermla.prepares = "prepared.w"}
+module @preparation {
+  ml_program.global private @prepared.w(#ml_program.extern : tensor<3xf32>) : tensor<3xf32> {peermla.prepared_by = @prepare}
+  func.func @prepare(%w: tensor<3xf32> {peermla.weight = "w"}) -> tensor<3xf32> attributes {peermla.prepare} {
+    %y = linalg.exp ins(%w : tensor<3xf32>) outs(%w : tensor<3xf32>) -> tensor<3xf32>
+    return %y : tensor<3xf32>
+  }
+}

@@ -1,0 +1,18 @@
+// RUN: peermla-opt %s | peermla-opt | FileCheck %s
+// RUN: peermla-opt %s --mlir-print-op-generic | peermla-opt | FileCheck %s
+// RUN: peermla-opt %s --emit-bytecode | peermla-opt | FileCheck %s
+
+// Schedules survive printing, the generic form and bytecode.
+
+// CHECK-LABEL: func.func private @all_fields()
+//  CHECK-SAME:   s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
+func.func private @all_fields() attributes {s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>}
+
+// CHECK-LABEL: func.func private @any_order()
+//  CHECK-SAME:   s = #tile.schedule<block = [3, 0, 5], registers = [2]>
+func.func private @any_order() attributes {s = #tile.schedule<registers = [2], block = [3, 0, 5]>}
+
+// CHECK-LABEL: func.func private @inner_alone()
+//  CHECK-SAME:   s = #tile.schedule<inner = [7]>
+func.func private @inner_alone() attributes {s = #tile.schedule<inner = [7]>}
+

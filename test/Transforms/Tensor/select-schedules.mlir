@@ -1,0 +1,126 @@
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-select-schedules))' | FileCheck %s
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-select-schedules))' --remarks-filter=schedule --remark-format=emitRemark 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// Which ops become kernels of their own, and their blocks.
+
+#id = affine_map<(i, j) -> (i, j)>
+#row = affine_map<(i, j) -> (i)>
+#x = affine_map<(t, n, k, c) -> (t, k)>
+#w = affine_map<(t, n, k, c) -> (n, k, c)>
+#y = affine_map<(t, n, k, c) -> (t, n, c)>
+#id3 = affine_map<(i, j, k) -> (i, j, k)>
+
+// The epilogue of a product is the root; the product and its fill join it.
+
+// REMARK: chose blocks of [48, 6, 0] for 2 ops: rows and columns of a matrix product that fit the cache
+
+// CHECK-LABEL: func.func @product_with_epilogue(
+//       CHECK:   linalg.fill
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   linalg.generic {{.+}}"reduction"
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   linalg.generic {{.+}}attrs = {peermla.schedule = #tile.schedule<block = [48, 6, 0]>}
+//       CHECK:     math.exp
+func.func @product_with_epilogue(%x: tensor<?x5xf32>, %w: tensor<6x5x16xf32>, %e: tensor<?x6x16xf32>) -> tensor<?x6x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x6x16xf32>) -> tensor<?x6x16xf32>
+  %p = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
+      ins(%x, %w : tensor<?x5xf32>, tensor<6x5x16xf32>) outs(%z : tensor<?x6x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %out, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x6x16xf32>
+  %y = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%p : tensor<?x6x16xf32>) outs(%e : tensor<?x6x16xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = math.exp %in : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x6x16xf32>
+  return %y : tensor<?x6x16xf32>
+}
+
+// A sum of rows is computed with the rows that read it.
+
+// REMARK: chose blocks of [8, 0] for 2 ops: rows
+
+// CHECK-LABEL: func.func @norm(
+//       CHECK:   linalg.generic {{.+}}"reduction"
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   linalg.generic {{.+}}attrs = {peermla.schedule = #tile.schedule<block = [8, 0]>}
+func.func @norm(%x: tensor<?x5xf32>, %s: tensor<?xf32>, %e: tensor<?x5xf32>) -> tensor<?x5xf32> {
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<?x5xf32>) outs(%s : tensor<?xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = arith.addf %in, %out : f32
+    linalg.yield %0 : f32
+  } -> tensor<?xf32>
+  %y = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum : tensor<?x5xf32>, tensor<?xf32>) outs(%e : tensor<?x5xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x5xf32>
+  return %y : tensor<?x5xf32>
+}
+
+// A value with two users is stored.
+
+// CHECK-LABEL: func.func @two_users(
+//       CHECK:   linalg.generic {{.+}}attrs = {peermla.schedule
+//       CHECK:     math.exp
+//       CHECK:   linalg.generic {{.+}}attrs = {peermla.schedule
+//       CHECK:     math.sqrt
+func.func @two_users(%x: tensor<?x5xf32>, %e: tensor<?x5xf32>) -> (tensor<?x5xf32>, tensor<?x5xf32>) {
+  %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x5xf32>) outs(%e : tensor<?x5xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = math.exp %in : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x5xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a : tensor<?x5xf32>) outs(%e : tensor<?x5xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = math.sqrt %in : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x5xf32>
+  return %a, %b : tensor<?x5xf32>, tensor<?x5xf32>
+}
+
+// REMARK: chose blocks of [8, 1] for 1 ops: scores of one head stay in the cache
+
+// CHECK-LABEL: func.func @selection(
+//       CHECK:   peer.select {{.+}}{peermla.schedule = #tile.schedule<block = [8, 1]>}
+func.func @selection(%s: tensor<?x3x7xf32>, %g: tensor<?x3x2xf32>, %i: tensor<?x3x2xi32>) -> (tensor<?x3x2xf32>, tensor<?x3x2xi32>) {
+  %0:2 = peer.select softmax num_keys([7]) ins(%s : tensor<?x3x7xf32>)
+      outs(%g, %i : tensor<?x3x2xf32>, tensor<?x3x2xi32>) -> tensor<?x3x2xf32>, tensor<?x3x2xi32>
+  return %0#0, %0#1 : tensor<?x3x2xf32>, tensor<?x3x2xi32>
+}
+
+// CHECK-LABEL: func.func @keeps_a_schedule(
+//       CHECK:   linalg.exp {peermla.schedule = #tile.schedule<block = [2, 3]>}
+func.func @keeps_a_schedule(%x: tensor<?x5xf32>, %e: tensor<?x5xf32>) -> tensor<?x5xf32> {
+  %y = linalg.exp {peermla.schedule = #tile.schedule<block = [2, 3]>} ins(%x : tensor<?x5xf32>) outs(%e : tensor<?x5xf32>) -> tensor<?x5xf32>
+  return %y : tensor<?x5xf32>
+}
+
+// Loops that reduce are not cut.
+
+// CHECK-LABEL: func.func @softmax_over_rows(
+//       CHECK:   linalg.softmax {peermla.schedule = #tile.schedule<block = [0, 0]>} dimension(0)
+func.func @softmax_over_rows(%x: tensor<70x50xf32>, %e: tensor<70x50xf32>) -> tensor<70x50xf32> {
+  %y = linalg.softmax dimension(0) ins(%x : tensor<70x50xf32>) outs(%e : tensor<70x50xf32>) -> tensor<70x50xf32>
+  return %y : tensor<70x50xf32>
+}
+
+// CHECK-LABEL: func.func @scalars_and_nothing(
+//       CHECK:   linalg.exp ins(%{{.+}} : tensor<f32>)
+//       CHECK:   linalg.exp {peermla.schedule = #tile.schedule<block = [1, 1]>} ins(%{{.+}} : tensor<0x3xf32>)
+func.func @scalars_and_nothing(%x: tensor<f32>, %n: tensor<0x3xf32>) -> (tensor<f32>, tensor<0x3xf32>) {
+  %y = linalg.exp ins(%x : tensor<f32>) outs(%x : tensor<f32>) -> tensor<f32>
+  %z = linalg.exp ins(%n : tensor<0x3xf32>) outs(%n : tensor<0x3xf32>) -> tensor<0x3xf32>
+  return %y, %z : tensor<f32>, tensor<0x3xf32>
+}
+
+// CHECK-LABEL: func.func private @declaration()
+func.func private @declaration()
