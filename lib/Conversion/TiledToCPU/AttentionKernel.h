@@ -31,8 +31,11 @@ namespace peermla {
 
 /// How an op is cut, and what its operands' shapes say.
 struct AttentionPlan {
-  /// Emits an error if the op cannot be lowered.
-  static mlir::FailureOr<AttentionPlan> make(mla::OnlineAttentionOp op);
+  /// The plan for sequences of few new tokens, or of many, which makes a
+  /// difference where heads share keys. Emits an error if the op cannot be
+  /// lowered.
+  static mlir::FailureOr<AttentionPlan> make(mla::OnlineAttentionOp op,
+                                             bool manyTokens);
 
   int64_t heads, dim, valueDim;
   /// Tokens and heads of a work item, number of such groups of heads; keys of a

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "peermla/Support/TargetInfo.h"
 
 using namespace mlir;
@@ -113,7 +114,22 @@ Value KernelBuilder::extent(Value buffer, unsigned dim) {
   int64_t size = cast<MemRefType>(buffer.getType()).getDimSize(dim);
   if (!ShapedType::isDynamic(size))
     return index(size);
-  return memref::DimOp::create(*this, buffer, dim);
+  // Reshapes are looked through: the sizes of workspaces have to follow from
+  // those of arguments.
+  if (auto expand = buffer.getDefiningOp<memref::ExpandShapeOp>())
+    return getValueOrCreateConstantIndexOp(*this, getLoc(),
+                                           expand.getMixedOutputShape()[dim]);
+  if (auto collapse = buffer.getDefiningOp<memref::CollapseShapeOp>()) {
+    Value product;
+    for (int64_t part : collapse.getReassociationIndices()[dim]) {
+      Value factor = extent(collapse.getSrc(), part);
+      product = product ? mul(product, factor) : factor;
+    }
+    return product;
+  }
+  if (auto cast = buffer.getDefiningOp<memref::CastOp>())
+    return extent(cast.getSource(), dim);
+  return createOrFold<memref::DimOp>(buffer, dim);
 }
 
 Value KernelBuilder::loadIndex(Value buffer, ValueRange indices) {

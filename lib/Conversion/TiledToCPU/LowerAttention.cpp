@@ -10,6 +10,10 @@
 // token) that is computed from `cu_seqlens` when the op runs. Items past the
 // last do nothing.
 //
+// Where heads share keys there are two forms: one for few new tokens per
+// sequence, one for many, whose items have several tokens; host-known shapes
+// decide.
+//
 // With a paged cache and few items, each is split along the keys. The splits of
 // a sequence depend on its length and their number only; they leave maximum,
 // sum and unnormalised values, which further work items merge in order.
@@ -84,7 +88,8 @@ static int64_t chooseBlockKeys(const AttentionPlan &plan, int64_t elementBytes,
   return std::clamp<int64_t>(keys, 64, 256);
 }
 
-FailureOr<AttentionPlan> AttentionPlan::make(mla::OnlineAttentionOp op) {
+FailureOr<AttentionPlan> AttentionPlan::make(mla::OnlineAttentionOp op,
+                                             bool manyTokens) {
   if (failed(verifyOperands(op)))
     return failure();
   const CpuLevel *level = CpuLevel::of(op);
@@ -102,14 +107,17 @@ FailureOr<AttentionPlan> AttentionPlan::make(mla::OnlineAttentionOp op) {
                plan.valueDim % 4 == 0;
   plan.stages = op.isPaged() || (!plan.pairs && !element.isF32());
 
-  // Heads that share their keys are rows of one item.
+  // Heads that share their keys are rows of one item. Few tokens get no more
+  // rows than fill a vector, since rows without a token cost as much as others.
   plan.itemHeads = 1;
-  if (!plan.perHead)
+  plan.itemTokens = wantedRows;
+  if (!plan.perHead) {
     plan.itemHeads =
         llvm::divideCeil(plan.heads, llvm::divideCeil(plan.heads, wantedRows));
-  plan.itemTokens =
-      plan.perHead ? wantedRows : llvm::divideCeil(lanes, plan.itemHeads);
-  plan.blockKeys = 0;
+    plan.itemTokens = manyTokens
+                          ? std::max<int64_t>(1, wantedRows / plan.itemHeads)
+                          : llvm::divideCeil(lanes, plan.itemHeads);
+  }
   auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule");
   if (schedule && !schedule.getBlock().empty()) {
     ArrayRef<int64_t> block = schedule.getBlock();
@@ -146,9 +154,11 @@ namespace {
 
 class AttentionLowering {
 public:
-  AttentionLowering(mla::OnlineAttentionOp op, const AttentionPlan &plan)
-      : op(op), plan(plan), b(op) {}
-  void lower();
+  AttentionLowering(KernelBuilder &b, mla::OnlineAttentionOp op,
+                    const AttentionPlan &plan)
+      : b(b), op(op), plan(plan) {}
+  /// With few items, keys are split if they may be.
+  void lower(bool maySplit);
 
 private:
   void makeItems();
@@ -165,9 +175,9 @@ private:
                  split);
   }
 
+  KernelBuilder &b;
   mla::OnlineAttentionOp op;
   const AttentionPlan &plan;
-  KernelBuilder b;
   /// Bound of the number of items, and the table of them.
   Value bound, items;
   /// Parts of an item's keys, and what they leave; null if there is one part.
@@ -176,9 +186,9 @@ private:
 
 } // namespace
 
-void AttentionLowering::lower() {
+void AttentionLowering::lower(bool maySplit) {
   makeItems();
-  if (!op.isPaged()) {
+  if (!maySplit) {
     b.parallel({bound, b.index(plan.groups)},
                [&](ValueRange item) { runItem(item[0], item[1], b.index(0)); });
     return;
@@ -388,6 +398,30 @@ void AttentionLowering::writeRow(Value token, Value head, Value row,
 // The pass
 //===----------------------------------------------------------------------===//
 
+static LogicalResult lower(mla::OnlineAttentionOp op) {
+  FailureOr<AttentionPlan> few = AttentionPlan::make(op, /*manyTokens=*/false);
+  if (failed(few))
+    return failure();
+  FailureOr<AttentionPlan> many = AttentionPlan::make(op, /*manyTokens=*/true);
+  KernelBuilder b(op);
+  auto lowerFew = [&] {
+    AttentionLowering(b, op, *few).lower(/*maySplit=*/op.isPaged());
+  };
+  if (many->itemTokens <= few->itemTokens) {
+    lowerFew();
+    return success();
+  }
+  // Many tokens per sequence, and enough items for all threads.
+  Value T = b.extent(op.getQ(), 0);
+  Value B = b.sub(b.extent(op.getCuSeqlens(), 0), b.index(1));
+  Value wanted = b.mul(b.max(B, b.index(fewItems)), many->itemTokens);
+  b.when(
+      b.compare(arith::CmpIPredicate::sge, T, wanted),
+      [&] { AttentionLowering(b, op, *many).lower(/*maySplit=*/false); },
+      lowerFew);
+  return success();
+}
+
 namespace {
 
 struct LowerAttention : peermla::impl::LowerAttentionBase<LowerAttention> {
@@ -399,10 +433,8 @@ struct LowerAttention : peermla::impl::LowerAttentionBase<LowerAttention> {
     for (mla::OnlineAttentionOp op : ops) {
       if (!op.hasPureBufferSemantics())
         continue;
-      FailureOr<AttentionPlan> plan = AttentionPlan::make(op);
-      if (failed(plan))
+      if (failed(lower(op)))
         return signalPassFailure();
-      AttentionLowering(op, *plan).lower();
       op.erase();
     }
   }

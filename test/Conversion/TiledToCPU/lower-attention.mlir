@@ -54,3 +54,39 @@ func.func @paged(%q: memref<?x96x24xbf16>, %cache: memref<?x?x24xbf16>, %cu: mem
   return
 }
 }
+
+// -----
+
+// The size of the table of items follows from where a reshape got its size.
+
+// CHECK-LABEL: func.func @reshaped_queries(
+// CHECK-SAME:    %[[T:[a-z0-9]*]]: index
+// CHECK:         arith.addi %[[T]], %c63
+// CHECK:         memref.alloc(%{{.*}}) : memref<?x2xi32>
+module attributes {peermla.level = "x86-64-v4"} {
+func.func @reshaped_queries(%T: index, %flat: memref<?x72xf32>, %k: memref<?x3x24xf32>, %v: memref<?x3x16xf32>, %cu: memref<?xi32>, %o: memref<?x3x16xf32>) {
+  %q = memref.expand_shape %flat [[0], [1, 2]] output_shape [%T, 3, 24] : memref<?x72xf32> into memref<?x3x24xf32>
+  mla.online_attention causal scale(0.25) ins(%q, %k : memref<?x3x24xf32>, memref<?x3x24xf32>)
+      values(%v : memref<?x3x16xf32>) ragged(%cu : memref<?xi32>) outs(%o : memref<?x3x16xf32>)
+  return
+}
+}
+
+// -----
+
+// Where heads share keys and fill no work item, many tokens per sequence get
+// items of several tokens.
+
+// CHECK-LABEL: func.func @two_forms(
+// CHECK:         %[[MANY:.*]] = arith.cmpi sge
+// CHECK:         scf.if %[[MANY]] {
+// CHECK:           memref.alloc() : memref<20x64xf32>
+// CHECK:         } else {
+// CHECK:           memref.alloc() : memref<20x16xf32>
+module attributes {peermla.level = "x86-64-v4"} {
+func.func @two_forms(%q: memref<?x16x20xf32>, %k: memref<?x?x20xf32>, %cu: memref<?xi32>, %past: memref<?xi32>, %blocks: memref<?x?xi32>, %o: memref<?x16x12xf32>) {
+  mla.online_attention causal scale(0.25) ins(%q, %k : memref<?x16x20xf32>, memref<?x?x20xf32>)
+      ragged(%cu : memref<?xi32>) paged(%past, %blocks : memref<?xi32>, memref<?x?xi32>) outs(%o : memref<?x16x12xf32>)
+  return
+}
+}

@@ -30,12 +30,8 @@ def add(
     scale = D**-0.5
     arrays = {"q": narrow(magnitude * random.standard_normal((T, H, D)), element)}
 
-    def rows(*shape):
-        values = random.standard_normal(shape)
-        return values
-
-    keys = [rows(length, H if mode == "heads" else 1, D) for length in lengths]
-    values = [rows(length, H, dv) for length in lengths] if mode == "heads" else None
+    keys = [random.standard_normal((length, H if mode == "heads" else 1, D)) for length in lengths]
+    values = [random.standard_normal((length, H, dv)) for length in lengths] if mode == "heads" else None
     if nan:
         keys[nan[0]][nan[1]] = np.nan
         if values:
@@ -120,6 +116,8 @@ for element in ("f32", "bf16", "f16"):
     add([2, 3], [9, 40], 5, 12, 12, causal=False, schedule=SMALL, element=element)
     add([0], [3], 2, 12, 8, element=element)
     add([], [], 2, 12, 8, element=element)
+    add([99, 3], [50, 0], 6, 20, 16, element=element)  # several tokens per item
+    add([130], [7], 20, 24, 20, page=5, element=element)
     # A NaN reaches the rows that see its key and no other.
     add([20, 20], [3, 30], 2, 12, 8, nan=(0, 10), schedule=SMALL, element=element)
     add([100], [0], 2, 12, 8, nan=(0, 70), mode="heads", element=element)
