@@ -1,0 +1,68 @@
+// RUN: peermla-opt %peermla_src_root/test/Integration/Examples/peer_layer.mlir -pass-pipeline='builtin.module(peermla-to-tiled{cpu-levels=x86-64-v3})' -o %t.tiled.mlir
+// RUN: FileCheck %s --check-prefix=TILED --input-file=%t.tiled.mlir
+// RUN: peermla-opt %t.tiled.mlir -pass-pipeline='builtin.module(peermla-tiled-to-buffers)' -o %t.buffers.mlir
+// RUN: FileCheck %s --check-prefix=BUFFERS --input-file=%t.buffers.mlir
+// RUN: peermla-opt %t.buffers.mlir -pass-pipeline='builtin.module(peermla-buffers-to-cpu)' -o %t.cpu.mlir
+// RUN: FileCheck %s --check-prefix=CPU --input-file=%t.cpu.mlir
+// RUN: peermla-opt %t.cpu.mlir -pass-pipeline='builtin.module(peermla-cpu-to-llvm)' -o %t.llvm.mlir
+// RUN: FileCheck %s --check-prefix=LLVM --input-file=%t.llvm.mlir
+
+// RUN: peermla-opt %peermla_src_root/test/Integration/Examples/mla_layer.mlir -pass-pipeline='builtin.module(peermla-to-tiled{cpu-levels=x86-64-v3})' -o %t.mla.mlir
+// RUN: FileCheck %s --check-prefix=MLA --input-file=%t.mla.mlir
+// RUN: peermla-opt %t.mla.mlir -pass-pipeline='builtin.module(peermla-tiled-to-buffers)' -o %t.mla-buffers.mlir
+// RUN: FileCheck %s --check-prefix=MLA-BUFFERS --input-file=%t.mla-buffers.mlir
+// RUN: peermla-opt %t.mla-buffers.mlir -pass-pipeline='builtin.module(peermla-buffers-to-cpu,peermla-cpu-to-llvm)' | FileCheck %s --check-prefix=MLA-LLVM
+
+// Each stage reads what the one before printed, and what it promises is there.
+
+// One module per target; a kernel for the queries, one for scores and selection
+// together; the experts are one op.
+
+//       TILED: module @PeerLayer {
+//       TILED:   module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"}
+//       TILED:   func.func @forward(
+//       TILED:     scf.forall
+//       TILED:       linalg.generic {{.+}}peermla.id = "query_proj"
+//       TILED:     } {peermla.id = "query_proj"}
+//       TILED:     scf.forall
+//       TILED:       linalg.generic
+//       TILED:       linalg.generic
+//       TILED:       peer.select softmax num_keys([8, 5])
+//       TILED:     } {peermla.id = "retrieve"}
+//       TILED:     peer.expert_mlp gelu
+//       TILED:   func.func @prepared.query_proj.weight.prepare(
+//   TILED-NOT: peer.retrieve
+
+// The experts write the caller's memory; two buffers are left.
+
+//     BUFFERS: func.func @forward(%{{.+}}: memref<?x24xf32> {{{.*}}peermla.kind = "in"{{.*}}}, %[[Y:.+]]: memref<?x24xf32> {{{.*}}peermla.kind = "out"
+//     BUFFERS:   peer.expert_mlp gelu {{.+}} outs(%[[Y]] : memref<?x24xf32>)
+// BUFFERS-NOT: tensor<
+// BUFFERS-NOT: bufferization
+
+//         CPU: module @PeerLayer attributes {peermla.metadata = "{{.+}}\22level\22:\22x86-64-v3\22
+//         CPU:   func.func private @forward.kernel_0.x86_64_v3(
+//         CPU:   func.func @forward.workspace.x86_64_v3(
+//         CPU:   func.func @forward.x86_64_v3(
+//     CPU-NOT:   linalg
+//     CPU-NOT:   peer.
+
+//        LLVM: llvm.func @peermla_rt_parallel_for(i64, !llvm.ptr, !llvm.ptr)
+//        LLVM: llvm.func internal @forward.kernel_0.x86_64_v3(
+//        LLVM: llvm.func @forward.x86_64_v3.packed(%{{.+}}: !llvm.ptr)
+//    LLVM-NOT: func.func
+//    LLVM-NOT: unrealized_conversion_cast
+
+// Attention over a cache is absorbed; the cache is updated in place, without a
+// copy of it.
+
+//         MLA: mla.cache_append
+//         MLA: mla.online_attention causal {{.+}} : tensor<?x3x20xf32>, tensor<?x?x20xf32>)
+//     MLA-NOT: mla.attention
+
+// MLA-BUFFERS: func.func @decode({{.+}}, %[[CACHE:[^:]+]]: memref<?x?x20xf32> {{{.*}}peermla.kind = "inout"
+// MLA-BUFFERS: mla.cache_append {{.+}} outs(%[[CACHE]] : memref<?x?x20xf32>)
+// MLA-BUFFERS-NOT: memref.copy {{.+}}x20xf32
+// MLA-BUFFERS: mla.online_attention {{.+}} ins(%{{.+}}, %[[CACHE]] :
+
+//    MLA-LLVM: llvm.func @decode.x86_64_v3.packed(
