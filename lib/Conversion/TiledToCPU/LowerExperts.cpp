@@ -10,11 +10,12 @@
 // once:
 //
 //   for groups of R retrievals of a token
-//     prefetch rows of a later group
+//     prefetch the starts of the down rows of the next group
 //     for each neuron
-//       for columns of x: R dot products          (down, and gate if there is
-//       one) R activations and gates for columns of y: sum += R up rows (f32,
-//       one row of scratch)
+//       for columns of x: R dot products (down, and gate if there is one), and
+//                         prefetch of the same column of R up rows
+//       R activations and gates
+//       for columns of y: sum += R up rows (f32, one row of scratch)
 //
 // A group with an index outside the table is taken one expert at a time and
 // leaves that one out. The retrievals of a token are cut into `chunks` whose
@@ -41,17 +42,18 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Experts handled together, where no schedule says it: the wider the elements,
-/// the fewer rows keep the memory busy.
-static constexpr int64_t rowsOf16Bits = 8, rowsOf32Bits = 4;
+/// Experts handled together, where no schedule says it.
+static constexpr int64_t defaultRows = 16;
 /// Parts of a token's retrievals that can be work items.
 static constexpr int64_t maxChunks = 8;
 /// With up to so many tokens, chunks are work items.
 static constexpr int64_t fewTokens = 8;
-/// How far ahead of its use a row is asked for, and how many of its lines; the
-/// hardware follows the stream from there.
-static constexpr int64_t prefetchRows = 8;
-static constexpr int64_t prefetchLines = 4;
+/// How many lines of a row of `down` are asked for a group ahead: the hardware
+/// follows the stream from there, and more would only wait in line.
+static constexpr int64_t prefetchLines = 1;
+/// Where rows of `up` go that are asked for while those of `down` are read:
+/// into the second cache, as the first one has no room for two sets of streams.
+static constexpr int32_t secondCache = 2;
 
 /// The activation of SPEC-named function `kind` on an f32 vector.
 static Value activate(KernelBuilder &b, peer::Activation kind, Value x) {
@@ -98,7 +100,7 @@ private:
   void sumChunk(Value token, Row x, Value chunk, Row sum);
   void addRetrievals(Value token, Row x, ArrayRef<Retrieval> retrievals,
                      Row sum);
-  SmallVector<Value> dots(Row x, ArrayRef<Row> rows);
+  SmallVector<Value> dots(Row x, ArrayRef<Row> rows, ArrayRef<Row> later);
   void addUpRows(Row sum, ArrayRef<Row> rows, ValueRange factors);
   void addUpColumns(Row sum, ArrayRef<Retrieval> retrievals, Value factors);
   void prefetchGroup(Value token, Value first);
@@ -149,9 +151,7 @@ void ExpertKernel::setSizes() {
   e = op.getExpertHiddenSize();
   d = cast<MemRefType>(op.getX().getType()).getDimSize(1);
   dOut = cast<MemRefType>(op.getYInit().getType()).getDimSize(1);
-  rows = cast<MemRefType>(op.getDown().getType()).getElementTypeBitWidth() > 16
-             ? rowsOf32Bits
-             : rowsOf16Bits;
+  rows = defaultRows;
   if (auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule"))
     if (!schedule.getInner().empty() && schedule.getInner().back() > 0)
       rows = schedule.getInner().back();
@@ -253,14 +253,12 @@ Value ExpertKernel::isInTable(Value j, Retrieval retrieval) {
 
 void ExpertKernel::prefetchGroup(Value token, Value first) {
   for (int64_t r = 0; r < rows; ++r) {
-    Value j = b.min(b.add(first, llvm::alignTo(prefetchRows, rows) + r),
-                    b.index(J - 1));
+    Value j = b.min(b.add(first, rows + r), b.index(J - 1));
     Value expert = arith::MinUIOp::create(b, retrievalAt(token, j).expert,
                                           b.sub(numExperts, b.index(1)));
     b.prefetch(rowOf(op.getDown(), expert, b.index(0)), e * d, prefetchLines);
     if (op.getGate())
       b.prefetch(rowOf(op.getGate(), expert, b.index(0)), e * d, prefetchLines);
-    b.prefetch(rowOf(op.getUp(), expert, b.index(0)), e * dOut, prefetchLines);
   }
 }
 
@@ -315,21 +313,32 @@ void ExpertKernel::addRetrievals(Value token, Row x,
   bool perNeuron = neuronMajor || e == 1;
   Value allFactors =
       perNeuron ? Value() : b.scratch({count, e}, b.getF32Type());
+  Value up = op.getUp();
+  // One expert with one neuron has its row in both layouts.
+  if (perNeuron && !neuronMajor)
+    up = memref::CollapseShapeOp::create(
+        b, up, SmallVector<ReassociationIndices>{{0}, {1, 2}});
 
   b.loop(b.index(0), b.index(e), 1, [&](Value neuron) {
-    auto project = [&](Value table) -> Value {
+    SmallVector<Row> upRows;
+    if (perNeuron)
+      for (const Retrieval &retrieval : retrievals)
+        upRows.push_back(neuronMajor ? rowOf(up, retrieval.expert, neuron)
+                                     : Row{up, {retrieval.expert}});
+    auto project = [&](Value table, ArrayRef<Row> later) -> Value {
       SmallVector<Row> tableRows;
       for (const Retrieval &retrieval : retrievals)
         tableRows.push_back(rowOf(table, retrieval.expert, neuron));
       return vector::FromElementsOp::create(
-          b, b.vectorOf(count, b.getF32Type()), dots(x, tableRows));
+          b, b.vectorOf(count, b.getF32Type()), dots(x, tableRows, later));
     };
-    Value value = project(op.getDown());
-    value = op.getGate()
-                ? arith::MulFOp::create(
-                      b, activate(b, op.getActivation(), project(op.getGate())),
-                      value)
-                : activate(b, op.getActivation(), value);
+    Value value = project(op.getDown(), upRows);
+    value = op.getGate() ? arith::MulFOp::create(
+                               b,
+                               activate(b, op.getActivation(),
+                                        project(op.getGate(), /*later=*/{})),
+                               value)
+                         : activate(b, op.getActivation(), value);
     if (Value neurons = op.getNeuronsInit())
       for (auto [r, retrieval] : llvm::enumerate(retrievals))
         memref::StoreOp::create(
@@ -337,10 +346,8 @@ void ExpertKernel::addRetrievals(Value token, Row x,
             ValueRange{token, retrieval.head, retrieval.rank, neuron});
     Value factors = arith::MulFOp::create(b, gateVector, value);
     SmallVector<Value> scalars;
-    SmallVector<Row> upRows;
-    for (auto [r, retrieval] : llvm::enumerate(retrievals)) {
-      scalars.push_back(vector::ExtractOp::create(b, factors, int64_t(r)));
-      upRows.push_back(rowOf(op.getUp(), retrieval.expert, neuron));
+    for (int64_t r = 0; r < count; ++r) {
+      scalars.push_back(vector::ExtractOp::create(b, factors, r));
       if (allFactors)
         memref::StoreOp::create(b, scalars.back(), allFactors,
                                 ValueRange{b.index(r), neuron});
@@ -352,33 +359,33 @@ void ExpertKernel::addRetrievals(Value token, Row x,
     addUpColumns(sum, retrievals, allFactors);
 }
 
-/// The products <row, x>, read together.
-SmallVector<Value> ExpertKernel::dots(Row x, ArrayRef<Row> tableRows) {
+/// The products <row, x>, read together. Rows that are read next, if they are
+/// not shorter, are asked for at the same pace: a burst would fill all the
+/// places for lines under way.
+SmallVector<Value> ExpertKernel::dots(Row x, ArrayRef<Row> tableRows,
+                                      ArrayRef<Row> later) {
+  if (dOut < d)
+    later = {};
   return b.sumColumns(
       d, tableRows.size(), [&](Value column, int64_t width, ValueRange sums) {
         Value input = b.load(x, column, width);
         SmallVector<Value> next;
         for (auto [row, sum] : llvm::zip_equal(tableRows, sums))
           next.push_back(b.fma(b.load(row, column, width), input, sum));
+        for (const Row &row : later)
+          memref::PrefetchOp::create(b, row.buffer, row.at(column),
+                                     /*isWrite=*/false, secondCache,
+                                     /*isDataCache=*/true);
         return next;
       });
 }
 
-/// sum += factors * rows. One expert with one neuron has its row in both
-/// layouts.
+/// sum += factors * rows.
 void ExpertKernel::addUpRows(Row sum, ArrayRef<Row> upRows,
                              ValueRange factors) {
-  SmallVector<Row> asRows(upRows);
-  if (!neuronMajor) {
-    SmallVector<ReassociationIndices> merge = {{0}, {1, 2}};
-    Value flat =
-        memref::CollapseShapeOp::create(b, upRows.front().buffer, merge);
-    for (Row &row : asRows)
-      row = Row{flat, {row.prefix.front()}};
-  }
   b.columns(dOut, [&](Value column, int64_t width) {
     Value total = b.load(sum, column, width);
-    for (auto [row, factor] : llvm::zip_equal(asRows, factors))
+    for (auto [row, factor] : llvm::zip_equal(upRows, factors))
       total = b.fma(b.load(row, column, width), b.splat(factor, width), total);
     b.store(total, sum, column);
   });
