@@ -191,6 +191,14 @@ struct ChooseAttentionForm
       return op.emitOpError()
              << "expects the attention form to be 'expand' or 'absorb', got '"
              << wanted << "'";
+    // The option speaks of all ops, the attribute of this one.
+    if (wanted == "expand" && op.isPaged() && !op->hasAttr("peermla.form")) {
+      remark::missed(
+          op.getLoc(),
+          remark::RemarkOpts::name("AttentionForm").category("schedule"))
+          << "a paged cache can only be absorbed";
+      wanted = "absorb";
+    }
     if (wanted == "expand" && op.isPaged())
       return op.emitOpError(
           "cannot be expanded over a paged cache: keys and values per head of "

@@ -36,7 +36,8 @@ static Value normalizeRows(ImplicitLocOpBuilder &b, Value tensor) {
       tensor::getMixedSizes(b, b.getLoc(), tensor);
   AffineMap identity = b.getMultiDimIdentityMap(rank);
   AffineMap rows = identity.getMajorSubMap(rank - 1);
-  SmallVector<OpFoldResult> rowExtents(ArrayRef(extents).drop_back());
+  SmallVector<OpFoldResult> rowExtents(extents.begin(),
+                                       std::prev(extents.end()));
 
   Value squares =
       contraction(b, rowExtents, tensor, tensor, identity, identity, rows);
