@@ -20,9 +20,11 @@ def add(
     schedule=None,
     nan=None,
     magnitude=1.0,
+    growth=0.0,
 ):
     """`mode`: keys in a paged cache, one row for all heads (`shared`) or rows per
-    head (`heads`). `nan`: sequence and position of a key that is NaN."""
+    head (`heads`). `nan`: sequence and position of a key that is NaN. `growth`: how
+    much larger each key is than the one before."""
     B = len(news)
     offsets = np.cumsum([0] + news).astype(np.int32)
     T = int(offsets[-1])
@@ -32,6 +34,8 @@ def add(
 
     keys = [random.standard_normal((length, H if mode == "heads" else 1, D)) for length in lengths]
     values = [random.standard_normal((length, H, dv)) for length in lengths] if mode == "heads" else None
+    for key in keys:
+        key *= 1 + growth * np.arange(len(key))[:, None, None]
     if nan:
         keys[nan[0]][nan[1]] = np.nan
         if values:
@@ -108,6 +112,10 @@ for element in ("f32", "bf16", "f16"):
     add([1, 2], [70, 200], 20, 72, 64, schedule=SMALL, element=element)
     add([70], [33], 3, 12, 8, schedule="block = [16, 3], inner = [32]", element=element)
     add([1], [1000], 16, 36, 32, page=48, magnitude=8.0, element=element)
+    # The running maximum grows from block to block.
+    add([2], [150], 3, 12, 8, growth=0.2, schedule=SMALL, element=element)
+    tall = "block = [16, 1], inner = [8]"
+    add([90], [0], 2, 12, 8, growth=0.2, mode="heads", schedule=tall, element=element)
     add([4] * 20, list(range(20)), 2, 12, 8, element=element)  # too many to split
     add([5, 90, 1], [0] * 3, 2, 24, 20, mode="heads", element=element)
     add([5, 30, 0, 1], [0] * 4, 2, 25, 21, mode="heads", element=element)

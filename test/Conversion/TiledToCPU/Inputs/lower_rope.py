@@ -138,6 +138,7 @@ def add_append(element, page, past, bad_block):
 
 for element in ("f32", "bf16"):
     add_append(element, 1, [0, 55, 40, 7], None)
+    add_append(element, 1, [-2, 55, 40, -9], None)
     add_append(element, 16, [63, 64, 65, 48], None)
     add_append(element, 5, [2**31 - 5, 55, 40, 7], -1)
     add_append(element, 64, [-2, 55, 40, 7], "past the last")
