@@ -10,12 +10,19 @@
 using namespace mlir;
 using namespace peermla;
 
+unsigned peermla::getNumLoops(const OperandLoops &loops) {
+  int last = -1;
+  for (ArrayRef<int> dims : loops)
+    for (int loop : dims)
+      last = std::max(last, loop);
+  return last + 1;
+}
+
 SmallVector<Range>
 peermla::getRowIterationDomain(DestinationStyleOpInterface op,
-                               OpBuilder &builder, const OperandLoops &loops,
-                               unsigned numLoops) {
+                               OpBuilder &builder, const OperandLoops &loops) {
   Location loc = op.getLoc();
-  SmallVector<Range> domain(numLoops);
+  SmallVector<Range> domain(getNumLoops(loops));
   for (OpOperand &init : op.getDpsInitsMutable())
     for (auto [dim, loop] : llvm::enumerate(loops[init.getOperandNumber()]))
       if (loop >= 0)
@@ -91,11 +98,11 @@ LogicalResult peermla::getRowResultTile(
 
 FailureOr<TilingResult>
 peermla::tileRowsOfResult(DestinationStyleOpInterface op, OpBuilder &builder,
-                          const OperandLoops &loops, unsigned numLoops,
-                          unsigned result, ArrayRef<OpFoldResult> offsets,
+                          const OperandLoops &loops, unsigned result,
+                          ArrayRef<OpFoldResult> offsets,
                           ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> tileOffsets, tileSizes;
-  for (Range range : getRowIterationDomain(op, builder, loops, numLoops)) {
+  for (Range range : getRowIterationDomain(op, builder, loops)) {
     tileOffsets.push_back(range.offset);
     tileSizes.push_back(range.size);
   }

@@ -22,12 +22,14 @@ namespace peermla {
 /// Per operand and dimension the loop that indexes it, or -1.
 using OperandLoops = llvm::SmallVector<llvm::SmallVector<int>>;
 
+/// The number of loops: one more than the highest.
+unsigned getNumLoops(const OperandLoops &loops);
+
 /// The iteration domain: extents of the dimensions of the destinations that
 /// loops index.
 llvm::SmallVector<mlir::Range>
 getRowIterationDomain(mlir::DestinationStyleOpInterface op,
-                      mlir::OpBuilder &builder, const OperandLoops &loops,
-                      unsigned numLoops);
+                      mlir::OpBuilder &builder, const OperandLoops &loops);
 
 /// The op on slices of its operands.
 mlir::FailureOr<mlir::TilingResult>
@@ -48,7 +50,7 @@ getRowResultTile(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
 /// on it.
 mlir::FailureOr<mlir::TilingResult>
 tileRowsOfResult(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
-                 const OperandLoops &loops, unsigned numLoops, unsigned result,
+                 const OperandLoops &loops, unsigned result,
                  llvm::ArrayRef<mlir::OpFoldResult> offsets,
                  llvm::ArrayRef<mlir::OpFoldResult> sizes);
 

@@ -35,4 +35,59 @@ class Peermla_FloatOf<list<int> ranks> : Peermla_ShapedOf<Peermla_Storage, ranks
 class Peermla_WideOf<list<int> ranks> : Peermla_ShapedOf<Peermla_Wide, ranks>;
 class Peermla_IndexOf<list<int> ranks> : Peermla_ShapedOf<[I32], ranks>;
 
+/// Effects, speculation and result shapes, which are those of the destinations.
+defvar Peermla_StructuredDefinition = [{
+  void $cppClass::getEffects(
+      ::llvm::SmallVectorImpl<::mlir::SideEffects::EffectInstance<
+          ::mlir::MemoryEffects::Effect>> &effects) {
+    ::peermla::getStructuredOpEffects(*this, effects);
+  }
+  ::mlir::Speculation::Speculatability $cppClass::getSpeculatability() {
+    return ::peermla::getStructuredOpSpeculatability(*this);
+  }
+  ::mlir::LogicalResult $cppClass::reifyResultShapes(
+      ::mlir::OpBuilder &builder, ::mlir::ReifiedRankedShapedTypeDims &shapes) {
+    return ::peermla::reifyStructuredOpShapes(*this, builder, shapes);
+  }
+}];
+
+/// TilingInterface from the table that `getOperandLoops(op)` returns (RowTiling.h).
+defvar Peermla_TileableDefinition = Peermla_StructuredDefinition # [{
+  ::mlir::SmallVector<::mlir::utils::IteratorType>
+  $cppClass::getLoopIteratorTypes() {
+    return ::mlir::SmallVector<::mlir::utils::IteratorType>(
+        ::peermla::getNumLoops(getOperandLoops(*this)),
+        ::mlir::utils::IteratorType::parallel);
+  }
+  ::mlir::SmallVector<::mlir::Range>
+  $cppClass::getIterationDomain(::mlir::OpBuilder &builder) {
+    return ::peermla::getRowIterationDomain(*this, builder,
+                                            getOperandLoops(*this));
+  }
+  ::mlir::FailureOr<::mlir::TilingResult> $cppClass::getTiledImplementation(
+      ::mlir::OpBuilder &builder,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> sizes) {
+    return ::peermla::tileRows(*this, builder, getOperandLoops(*this), offsets,
+                               sizes);
+  }
+  ::mlir::LogicalResult $cppClass::getResultTilePosition(
+      ::mlir::OpBuilder &builder, unsigned result,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> sizes,
+      ::mlir::SmallVector<::mlir::OpFoldResult> &resultOffsets,
+      ::mlir::SmallVector<::mlir::OpFoldResult> &resultSizes) {
+    return ::peermla::getRowResultTile(*this, builder, getOperandLoops(*this),
+                                       result, offsets, sizes, resultOffsets,
+                                       resultSizes);
+  }
+  ::mlir::FailureOr<::mlir::TilingResult> $cppClass::generateResultTileValue(
+      ::mlir::OpBuilder &builder, unsigned result,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
+      ::mlir::ArrayRef<::mlir::OpFoldResult> sizes) {
+    return ::peermla::tileRowsOfResult(*this, builder, getOperandLoops(*this),
+                                       result, offsets, sizes);
+  }
+}];
+
 #endif // PEERMLA_SUPPORT_STRUCTUREDOPS_TD

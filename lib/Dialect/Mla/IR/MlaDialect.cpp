@@ -1,11 +1,12 @@
-//===- MlaDialect.cpp - the mla dialect -------------------------------------===//
+//===- MlaDialect.cpp - the mla dialect
+//-------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "peermla/Dialect/Mla/IR/Mla.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

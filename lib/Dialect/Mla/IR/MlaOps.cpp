@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MlaTiling.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Support/Diagnostics.h"
@@ -76,22 +77,6 @@ static LogicalResult verifyRowsAndHeads(Operation *op, ShapedType q,
 // PositionsOp
 //===----------------------------------------------------------------------===//
 
-void PositionsOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability PositionsOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-PositionsOp::reifyResultShapes(OpBuilder &builder,
-                               ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
-
 LogicalResult PositionsOp::verify() {
   // (C1)
   if (getPastLens() &&
@@ -104,22 +89,6 @@ LogicalResult PositionsOp::verify() {
 //===----------------------------------------------------------------------===//
 // RopeTableOp
 //===----------------------------------------------------------------------===//
-
-void RopeTableOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability RopeTableOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-RopeTableOp::reifyResultShapes(OpBuilder &builder,
-                               ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 LogicalResult RopeTableOp::verify() {
   ShapedType table = typeOf(getInit());
@@ -139,21 +108,6 @@ LogicalResult RopeTableOp::verify() {
 //===----------------------------------------------------------------------===//
 // RopeOp
 //===----------------------------------------------------------------------===//
-
-void RopeOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability RopeOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult RopeOp::reifyResultShapes(OpBuilder &builder,
-                                        ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 LogicalResult RopeOp::verify() {
   ShapedType x = typeOf(getX()), table = typeOf(getTable());
@@ -180,22 +134,6 @@ LogicalResult RopeOp::verify() {
 // CacheAppendOp
 //===----------------------------------------------------------------------===//
 
-void CacheAppendOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability CacheAppendOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-CacheAppendOp::reifyResultShapes(OpBuilder &builder,
-                                 ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
-
 LogicalResult CacheAppendOp::verify() {
   ShapedType rows = typeOf(getRows()), cache = typeOf(getInit());
   // (C1)
@@ -213,22 +151,6 @@ LogicalResult CacheAppendOp::verify() {
 //===----------------------------------------------------------------------===//
 // AttentionOp
 //===----------------------------------------------------------------------===//
-
-void AttentionOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability AttentionOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-AttentionOp::reifyResultShapes(OpBuilder &builder,
-                               ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 /// (C2): `q` and `kv` have equally many columns beyond `dn` and `dc`.
 static LogicalResult verifyRopeColumns(AttentionOp op, ShapedType q,
@@ -288,22 +210,6 @@ LogicalResult AttentionOp::verify() {
 //===----------------------------------------------------------------------===//
 // OnlineAttentionOp
 //===----------------------------------------------------------------------===//
-
-void OnlineAttentionOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability OnlineAttentionOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-OnlineAttentionOp::reifyResultShapes(OpBuilder &builder,
-                                     ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 LogicalResult OnlineAttentionOp::verify() {
   ShapedType q = typeOf(getQ()), k = typeOf(getK());

@@ -1,11 +1,12 @@
-//===- PeerDialect.cpp - the peer dialect -------------------------------------===//
+//===- PeerDialect.cpp - the peer dialect
+//-------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "peermla/Dialect/Peer/IR/Peer.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PeerTiling.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Support/Diagnostics.h"
@@ -44,22 +45,6 @@ static LogicalResult verifySelection(Operation *op, ValueRange inits) {
 //===----------------------------------------------------------------------===//
 // RetrieveOp
 //===----------------------------------------------------------------------===//
-
-void RetrieveOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability RetrieveOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-RetrieveOp::reifyResultShapes(OpBuilder &builder,
-                              ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 LogicalResult RetrieveOp::verify() {
   ShapedType query = getQueryType();
@@ -115,21 +100,6 @@ LogicalResult RetrieveOp::verify() {
 // SelectOp
 //===----------------------------------------------------------------------===//
 
-void SelectOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability SelectOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult SelectOp::reifyResultShapes(OpBuilder &builder,
-                                          ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
-
 LogicalResult SelectOp::verify() {
   // (C1)
   if (getScores().empty())
@@ -170,22 +140,6 @@ LogicalResult SelectOp::verify() {
 //===----------------------------------------------------------------------===//
 // ExpertMlpOp
 //===----------------------------------------------------------------------===//
-
-void ExpertMlpOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
-        &effects) {
-  getStructuredOpEffects(*this, effects);
-}
-
-Speculation::Speculatability ExpertMlpOp::getSpeculatability() {
-  return getStructuredOpSpeculatability(*this);
-}
-
-LogicalResult
-ExpertMlpOp::reifyResultShapes(OpBuilder &builder,
-                               ReifiedRankedShapedTypeDims &shapes) {
-  return reifyStructuredOpShapes(*this, builder, shapes);
-}
 
 LogicalResult ExpertMlpOp::verify() {
   auto typeOf = [](Value value) { return cast<ShapedType>(value.getType()); };

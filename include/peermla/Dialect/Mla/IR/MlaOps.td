@@ -48,6 +48,7 @@ class Mla_StructuredOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<ConditionallySpeculatable>,
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let hasVerifier = 1;
+  let extraClassDefinition = Peermla_StructuredDefinition;
 }
 
 def Mla_PositionsOp : Mla_StructuredOp<"positions"> {
@@ -347,6 +348,7 @@ def Mla_OnlineAttentionOp
     * (C6) on tensors there is one result per destination, of its type; on
       memrefs there are none.
   }];
+  let extraClassDefinition = Peermla_TileableDefinition;
   let arguments = (ins
     Peermla_FloatOf<[3]>:$q,
     Peermla_FloatOf<[2, 3]>:$k,

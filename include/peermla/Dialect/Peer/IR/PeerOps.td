@@ -65,6 +65,7 @@ class Peer_StructuredOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<ConditionallySpeculatable>,
         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let hasVerifier = 1;
+  let extraClassDefinition = Peermla_StructuredDefinition;
 }
 
 /// Ops that tile-and-fuse cuts into kernels.
@@ -73,7 +74,9 @@ class Peer_TileableOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<TilingInterface, [
           "getLoopIteratorTypes", "getIterationDomain",
           "getTiledImplementation", "getResultTilePosition",
-          "generateResultTileValue"]>]>;
+          "generateResultTileValue"]>]> {
+  let extraClassDefinition = Peermla_TileableDefinition;
+}
 
 def Peer_RetrieveOp : Peer_TileableOp<"retrieve", [AttrSizedOperandSegments]> {
   let summary = "exact top-k product-key retrieval of experts";
