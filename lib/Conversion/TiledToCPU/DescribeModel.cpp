@@ -10,7 +10,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/SymbolTable.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "llvm/ADT/MapVector.h"
@@ -105,14 +104,25 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
   /// Appends the level to the name of each function; `peermla.entry` keeps the
   /// name people use.
   void makeNamesUnique(ModuleOp nested, const CpuLevel &level) {
+    llvm::StringMap<StringAttr> names;
     for (auto function : nested.getOps<func::FuncOp>()) {
       if (function->hasAttr("peermla.entry"))
         function->setAttr("peermla.entry", function.getSymNameAttr());
       auto name = StringAttr::get(&getContext(),
                                   function.getName() + "." + level.symbol);
-      (void)SymbolTable::replaceAllSymbolUses(function, name, nested);
+      names[function.getName()] = name;
       function.setSymNameAttr(name);
     }
+    // Functions are referred to by calls and by launches.
+    nested.walk([&](func::CallOp call) {
+      if (StringAttr name = names.lookup(call.getCallee()))
+        call.setCalleeAttr(FlatSymbolRefAttr::get(name));
+    });
+    for (auto function : nested.getOps<func::FuncOp>())
+      if (auto kernel =
+              function->getAttrOfType<FlatSymbolRefAttr>("peermla.launch"))
+        if (StringAttr name = names.lookup(kernel.getValue()))
+          function->setAttr("peermla.launch", FlatSymbolRefAttr::get(name));
   }
 
   FailureOr<json::Object> describeProgram(ModuleOp nested,

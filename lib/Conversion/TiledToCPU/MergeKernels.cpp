@@ -47,6 +47,13 @@ struct MergeKernels : peermla::impl::MergeKernelsBase<MergeKernels> {
               function->getAttrOfType<FlatSymbolRefAttr>("peermla.launch"))
         launchOf[kernel.getValue()] = function.getName();
 
+    // The kernel says which op it came from; ops inside it that repeat this
+    // would tell equal layers apart.
+    for (func::FuncOp function : functions)
+      if (function->hasAttr("peermla.kernel"))
+        function.getBody().walk(
+            [](Operation *op) { op->removeDiscardableAttr("peermla.id"); });
+
     llvm::StringMap<StringAttr> replacements;
     SmallVector<func::FuncOp> dead;
     for (func::FuncOp function : functions) {
