@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "peermla/InitAll.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "peermla/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;

@@ -106,7 +106,7 @@ typedef struct peermla_model peermla_model;
 typedef struct peermla_session peermla_session;
 typedef struct peermla_context peermla_context;
 
-/* ---- What a model is: constant, valid as long as the library is loaded. ---- */
+/* -- What a model is: constant, valid as long as the library is loaded. -- */
 
 typedef enum {
   PEERMLA_IN = 0,    /* read */

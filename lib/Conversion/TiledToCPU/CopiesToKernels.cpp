@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "peermla/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "peermla/Conversion/Passes.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_COPIESTOKERNELS
@@ -56,8 +56,7 @@ static void cut(memref::CopyOp copy) {
 
 namespace {
 
-struct CopiesToKernels
-    : peermla::impl::CopiesToKernelsBase<CopiesToKernels> {
+struct CopiesToKernels : peermla::impl::CopiesToKernelsBase<CopiesToKernels> {
   using Base::Base;
 
   void runOnOperation() override {

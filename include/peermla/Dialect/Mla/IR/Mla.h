@@ -1,4 +1,4 @@
-//===- Mla.h - the mla dialect ----------------------------------------------===//
+//===- Mla.h - the mla dialect -------------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,4 @@
-//===- Peer.h - the peer dialect ----------------------------------------------===//
+//===- Peer.h - the peer dialect -----------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,4 +1,4 @@
-//===- Tile.h - the tile dialect ----------------------------------------------===//
+//===- Tile.h - the tile dialect -----------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
