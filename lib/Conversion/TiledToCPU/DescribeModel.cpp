@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Reads the arguments of entries and preparations as EntriesToMemrefs left
-// them. The text's schema is documented in include/peermla/Runtime/Metadata.h.
+// them. The text's schema is documented in lib/Runtime/Metadata.h.
 //
 //===----------------------------------------------------------------------===//
 

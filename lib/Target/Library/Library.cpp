@@ -82,22 +82,6 @@ compileModel(ModuleOp model, const Metadata &metadata, Report *report) {
   return codes;
 }
 
-/// Writes a new file of its own name; the caller renames it when all is well.
-static LogicalResult writeFile(Location loc, StringRef path, StringRef text) {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (!error) {
-    os << text;
-    os.close();
-    error = os.error();
-    os.clear_error();
-  }
-  if (error)
-    return emitError(loc) << "cannot write '" << path
-                          << "': " << error.message();
-  return success();
-}
-
 LogicalResult peermla::writeObjects(ModuleOp model,
                                     const LibraryOptions &options) {
   FailureOr<Metadata> metadata = readMetadata(model);

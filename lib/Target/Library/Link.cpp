@@ -51,7 +51,7 @@ static bool findLibrary(ArrayRef<std::string> paths, StringRef name) {
   });
 }
 
-static LogicalResult writeFile(Location loc, StringRef path, StringRef text) {
+LogicalResult peermla::writeFile(Location loc, StringRef path, StringRef text) {
   std::error_code error;
   llvm::raw_fd_ostream os(path, error);
   if (!error) {

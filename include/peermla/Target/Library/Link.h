@@ -19,6 +19,10 @@
 
 namespace peermla {
 
+/// Writes a new file of its own name; the caller renames it when all is well.
+mlir::LogicalResult writeFile(mlir::Location loc, llvm::StringRef path,
+                              llvm::StringRef text);
+
 struct LinkJob {
   std::vector<Code> objects;
   /// The exported symbol, and the name other programs load the library by.
