@@ -1,5 +1,4 @@
-//===- ChooseAttentionForm.cpp - expanded or absorbed attention
-//------------===//
+//===- ChooseAttentionForm.cpp - expanded or absorbed attention -----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- DecomposeRetrieve.cpp - retrieval as scores and selection
-//-------------===//
+//===- DecomposeRetrieve.cpp - retrieval as scores and selection ----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

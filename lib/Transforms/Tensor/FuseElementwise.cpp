@@ -1,5 +1,4 @@
-//===- FuseElementwise.cpp - merge chains of elementwise ops
-//---------------===//
+//===- FuseElementwise.cpp - merge chains of elementwise ops --------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

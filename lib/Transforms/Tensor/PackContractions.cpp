@@ -1,5 +1,4 @@
-//===- PackContractions.cpp - weights in panels of register tiles
-//----------===//
+//===- PackContractions.cpp - weights in panels of register tiles ---------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

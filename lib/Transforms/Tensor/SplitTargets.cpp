@@ -1,4 +1,4 @@
-//===- SplitTargets.cpp - one nested module per target ------------------===//
+//===- SplitTargets.cpp - one nested module per target --------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

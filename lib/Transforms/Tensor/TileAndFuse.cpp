@@ -1,4 +1,4 @@
-//===- TileAndFuse.cpp - one scf.forall per kernel --------------------===//
+//===- TileAndFuse.cpp - one scf.forall per kernel ------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Schedules.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -31,8 +32,6 @@ using namespace mlir;
 using namespace peermla;
 
 namespace {
-
-constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
 
 struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   using Base::Base;

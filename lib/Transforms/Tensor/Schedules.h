@@ -1,0 +1,72 @@
+//===- Schedules.h - kernels, and how each kind is cut --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The parts of SelectSchedules: `groupKernels` says which ops are computed
+// together, and one function per kind of kernel, each in the file of its name,
+// chooses how such a kernel is cut on a level. They read IR and change nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_TRANSFORMS_TENSOR_SCHEDULES_H
+#define LIB_TRANSFORMS_TENSOR_SCHEDULES_H
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/TargetInfo.h"
+#include "llvm/ADT/SmallVector.h"
+#include <string>
+
+namespace peermla {
+
+/// The attribute that holds the schedule of a kernel on the kernel's root.
+inline constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+/// The op whose loops are cut, and all ops that are computed with its tiles.
+struct Kernel {
+  mlir::Operation *root;
+  /// The root first, then producers after the ops that read them.
+  llvm::SmallVector<mlir::Operation *> members;
+
+  bool hasContraction() const;
+  /// The type of the root's first result.
+  mlir::RankedTensorType getType() const;
+};
+
+/// The kernels of the ops of `body`, last first. Each op that can be tiled
+/// belongs to one.
+llvm::SmallVector<Kernel> groupKernels(mlir::Block &body);
+
+//===----------------------------------------------------------------------===//
+// Schedules
+//===----------------------------------------------------------------------===//
+
+/// A decision: the attribute, and the remark that explains it.
+struct Schedule {
+  tile::ScheduleAttr attribute;
+  std::string reason;
+};
+
+/// Rows and panels of a kernel with a matrix product.
+Schedule scheduleMatrixProduct(const Kernel &kernel, const CpuLevel *level);
+/// Tokens and heads of a selection of experts, with the scores it reads.
+Schedule scheduleSelection(const Kernel &kernel, const CpuLevel *level);
+/// Rows of a kernel over tokens without a matrix product.
+Schedule scheduleRows(const Kernel &kernel, const CpuLevel *level);
+/// A kernel over weights alone, which runs once per session.
+Schedule scheduleWeights(const Kernel &kernel, const CpuLevel *level);
+
+/// The schedule whose blocks are `tile` along the dimensions of the first
+/// result; no loop of a reduction is cut.
+tile::ScheduleAttr cutResult(const Kernel &kernel,
+                             llvm::ArrayRef<int64_t> tile);
+
+} // namespace peermla
+
+#endif // LIB_TRANSFORMS_TENSOR_SCHEDULES_H
