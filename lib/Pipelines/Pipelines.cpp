@@ -75,6 +75,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createFoldNorms());
   target.addNestedPass<func::FuncOp>(createFuseElementwise());
   target.addPass(createPrepareWeights());
+  target.addPass(createInterleaveExperts());
   addCleanup(target);
   // One value per extent, so that buffers of one size are seen to be.
   target.addPass(memref::createResolveShapedTypeResultDimsPass());

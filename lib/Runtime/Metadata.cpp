@@ -30,6 +30,7 @@ private:
   void readCheck(const std::string &text, size_t argument, Entry &entry);
   void findRoles(Entry &entry);
   void readProgram(const Json &json);
+  void readRows(const Json &json, Prepared &prepared);
   Prepared readPrepared(const Json &json);
 
   void fail(const std::string &text) {
@@ -301,6 +302,31 @@ void MetadataReader::readWeight(const Json &json) {
   metadata.weights.push_back(std::move(weight));
 }
 
+void MetadataReader::readRows(const Json &json, Prepared &prepared) {
+  int64_t numWeights = static_cast<int64_t>(metadata.weights.size());
+  size_t numRows =
+      prepared.shape.empty() ? 0 : static_cast<size_t>(prepared.shape[0]);
+  size_t bytes = 0;
+  for (const Json &source : json) {
+    int32_t index = number(source, numWeights, "a weight");
+    if (!failure.empty())
+      return;
+    const Weight &weight = metadata.weights[index];
+    if (numRows == 0 || weight.bytes % numRows != 0)
+      return fail("expected rows of equal size, got " +
+                  std::to_string(weight.bytes) + " bytes of " +
+                  quote(weight.name) + " in " + std::to_string(numRows) +
+                  " rows");
+    bytes += weight.bytes;
+    prepared.rows.push_back(index);
+  }
+  if (prepared.rows.empty())
+    return fail("expected weights in 'rows'");
+  if (bytes != prepared.bytes)
+    fail("expected the bytes of its rows, " + std::to_string(bytes) + ", got " +
+         std::to_string(prepared.bytes));
+}
+
 Prepared MetadataReader::readPrepared(const Json &json) {
   int64_t numWeights = static_cast<int64_t>(metadata.weights.size());
   Prepared prepared;
@@ -318,10 +344,14 @@ Prepared MetadataReader::readPrepared(const Json &json) {
            std::to_string(prepared.bytes));
     return prepared;
   }
+  if (json.is_object() && json.contains("rows")) {
+    readRows(array(json, "rows"), prepared);
+    return prepared;
+  }
   prepared.function = function(json, "function");
   prepared.workspace = function(json, "workspace");
   if (prepared.function < 0)
-    fail("expected 'source' or 'function'");
+    fail("expected 'source', 'rows' or 'function'");
   for (const Json &source : array(json, "sources"))
     prepared.sources.push_back(number(source, numWeights, "a weight"));
   return prepared;

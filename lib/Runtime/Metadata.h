@@ -13,6 +13,7 @@
 //           "shape": ["T", "B+1", 64], "check": "tokens:32000"}, ...]}, ...],
 //      "programs": [{"level": "x86-64-v3",
 //          "prepared": [{"name", "dtype", "shape", "source": weight} or
+//                       {"name", "dtype", "shape", "rows": [weight, ...]} or
 //                       {"name", "dtype", "shape", "function": index,
 //                        "workspace": index, "sources": [weight, ...]}, ...],
 //          "entries": [{"name", "function": index, "workspace": index,
@@ -20,7 +21,9 @@
 //
 // "check" is one of `tokens:LIMIT` and `index:LIMIT` (values in [0, LIMIT), a
 // number or a dimension), `cu_seqlens:TOTAL`, `lengths`, `block_table`.
-// "workspace" may be missing: no bytes.
+// "workspace" may be missing: no bytes. With "rows", row i of the prepared
+// weight is row i of each of these weights, one after the other; their rows are
+// as many as the prepared weight has, whatever their shapes say.
 //
 //===----------------------------------------------------------------------===//
 
@@ -71,8 +74,10 @@ struct Prepared {
   const Dtype *dtype;
   std::vector<int64_t> shape;
   size_t bytes;
-  /// The weight that it is, or -1 if a function makes it.
+  /// The weight that it is, or -1 if it is made of rows or by a function.
   int32_t source = -1;
+  /// The weights whose rows alternate in it; empty if it is not made so.
+  std::vector<int32_t> rows;
   int32_t function = -1, workspace = -1;
   std::vector<int32_t> sources;
 };

@@ -8,6 +8,7 @@
 #include "Text.h"
 #include "Words.h"
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <unordered_set>
 
@@ -69,21 +70,66 @@ warnAboutSurplus(const Metadata &metadata,
 }
 
 namespace {
-/// Part of a tensor on its way to memory.
+/// Where a tensor goes: rows of `rowBytes`, `stride` apart. One row is a tensor
+/// that stays in one piece.
+struct Place {
+  char *begin;
+  uint64_t rowBytes, stride;
+};
+
+/// Part of a tensor on its way to memory: whole rows, or part of one.
 struct Piece {
   const SafetensorsCheckpoint::Tensor *tensor;
   uint64_t offset, size;
-  char *destination;
+  Place place;
 };
 } // namespace
 
-static void addPieces(const SafetensorsCheckpoint::Tensor &tensor,
-                      char *destination, std::vector<Piece> &pieces) {
+static void addPieces(const SafetensorsCheckpoint::Tensor &tensor, Place place,
+                      std::vector<Piece> &pieces) {
   constexpr uint64_t pieceSize = 8 << 20;
   uint64_t size = tensor.entry->getSizeInBytes();
-  for (uint64_t offset = 0; offset < size; offset += pieceSize)
-    pieces.push_back({&tensor, offset, std::min(pieceSize, size - offset),
-                      destination + offset});
+  uint64_t step = pieceSize;
+  if (place.rowBytes < pieceSize)
+    step -= pieceSize % std::max<uint64_t>(place.rowBytes, 1);
+  else if (place.rowBytes < size)
+    step = place.rowBytes;
+  for (uint64_t offset = 0; offset < size; offset += step) {
+    Place begin = place;
+    // Whole rows, unless the tensor is one.
+    begin.begin +=
+        place.rowBytes < size ? offset / place.rowBytes * place.stride : offset;
+    pieces.push_back({&tensor, offset, std::min(step, size - offset), begin});
+  }
+}
+
+/// Reads a piece to its place. Rows that lie apart there go through a buffer
+/// that stays in the cache, so that a row costs a copy and not a system call.
+static Failure readPiece(const Piece &piece) {
+  constexpr uint64_t bufferSize = 64 << 10;
+  const SafetensorsCheckpoint::Tensor &tensor = *piece.tensor;
+  const Place &place = piece.place;
+  if (piece.size <= place.rowBytes || place.rowBytes == place.stride)
+    return tensor.file->read(*tensor.entry, piece.offset, piece.size,
+                             place.begin);
+  char buffer[bufferSize];
+  uint64_t rowsAtOnce = std::max<uint64_t>(bufferSize / place.rowBytes, 1);
+  char *destination = place.begin;
+  for (uint64_t done = 0; done < piece.size;) {
+    uint64_t size = std::min(rowsAtOnce * place.rowBytes, piece.size - done);
+    // A row larger than the buffer needs none.
+    char *target = size > bufferSize ? destination : buffer;
+    if (Failure failure =
+            tensor.file->read(*tensor.entry, piece.offset + done, size, target))
+      return failure;
+    for (uint64_t row = 0; row < size; row += place.rowBytes) {
+      if (target == buffer)
+        std::memcpy(destination, buffer + row, place.rowBytes);
+      destination += place.stride;
+    }
+    done += size;
+  }
+  return Failure();
 }
 
 /// Reads the pieces with all workers.
@@ -94,10 +140,7 @@ static Status readPieces(const Workers &workers,
   parallelFor(workers, static_cast<int64_t>(pieces.size()),
               [&](int64_t begin, int64_t end, int64_t) {
                 for (int64_t i = begin; i < end; ++i) {
-                  const Piece &piece = pieces[i];
-                  Failure failure = piece.tensor->file->read(
-                      *piece.tensor->entry, piece.offset, piece.size,
-                      piece.destination);
+                  Failure failure = readPiece(pieces[i]);
                   if (!failure)
                     continue;
                   std::lock_guard<std::mutex> lock(mutex);
@@ -187,7 +230,8 @@ Status Preparation::loadSources(const std::vector<int32_t> &weights) {
       return Status(PEERMLA_OUT_OF_MEMORY,
                     "out of memory for tensor " + quote(weight.name) + " of " +
                         std::to_string(weight.bytes) + " bytes");
-    addPieces(*checkpoint.find(weight.name), source.memory.data(), pieces);
+    addPieces(*checkpoint.find(weight.name),
+              {source.memory.data(), weight.bytes, weight.bytes}, pieces);
   }
   return readPieces(session.workers, pieces);
 }
@@ -256,14 +300,23 @@ runtime::loadWeights(peermla_session &session, const char *path,
     const Prepared &prepared = session.program->prepared[i];
     if (prepared.source >= 0)
       addPieces(*checkpoint.find(metadata.weights[prepared.source].name),
-                session.prepared[i], pieces);
+                {session.prepared[i], prepared.bytes, prepared.bytes}, pieces);
+    char *place = session.prepared[i];
+    for (int32_t index : prepared.rows) {
+      const Weight &weight = metadata.weights[index];
+      uint64_t numRows = prepared.shape[0];
+      addPieces(*checkpoint.find(weight.name),
+                {place, weight.bytes / numRows, prepared.bytes / numRows},
+                pieces);
+      place += weight.bytes / numRows;
+    }
   }
   if (Status status = readPieces(session.workers, pieces))
     return status;
   Preparation preparation(session, checkpoint);
   for (size_t i = 0; i < session.prepared.size(); ++i) {
     const Prepared &prepared = session.program->prepared[i];
-    if (prepared.source >= 0)
+    if (prepared.function < 0)
       continue;
     if (Status status = preparation.run(prepared, session.prepared[i]))
       return status;

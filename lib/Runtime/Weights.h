@@ -6,9 +6,10 @@
 //
 // Checks a checkpoint against the weights of a model, and fills the session's
 // weight memory. A weight that is used as it is stored is read straight to its
-// place; one that a function prepares has its sources in memory only while that
-// function runs. So the peak is the prepared weights plus the sources and the
-// workspace of one of them; files are read, never mapped.
+// place, as are the rows of weights that alternate in one; one that a function
+// prepares has its sources in memory only while that function runs. So the peak
+// is the prepared weights plus the sources and the workspace of one of them;
+// files are read, never mapped.
 //
 //===----------------------------------------------------------------------===//
 

@@ -165,6 +165,41 @@ def PrepareWeights : Pass<"peermla-prepare-weights", "mlir::ModuleOp"> {
                            "mlir::tensor::TensorDialect"];
 }
 
+def InterleaveExperts : Pass<"peermla-interleave-experts", "mlir::ModuleOp"> {
+  let summary = "Store the rows of an expert's tables side by side";
+  let description = [{
+    The layer is bound by the start of each row: reading one row of
+    `down | gate | up` starts once where tables of their own start two or three
+    times. The tables of all `peer.expert_mlp` that read them whole become views
+    of one prepared weight, whose rows are made of rows of the tables while these
+    are read from their files: nothing is ever there twice. A row is a neuron, or
+    an expert where `up` is stored per output. Tables that anything else reads
+    stay as they are, as do tables that two ops pair differently; a remark says
+    so. Numerics: unchanged.
+
+    ```mlir
+    %down = ml_program.global_load_const @down : tensor<100x32xbf16>
+    %up = ml_program.global_load_const @up : tensor<100x48xbf16>
+    %d = tensor.expand_shape %down [[0], [1, 2]] output_shape [100, 1, 32] : ...
+    %u = tensor.expand_shape %up [[0], [1, 2]] output_shape [100, 1, 48] : ...
+    %y = peer.expert_mlp gelu ins(%x, %i, %g, %d, %u : ...) outs(%init : ...)
+    ```
+    becomes
+    ```mlir
+    ml_program.global private @prepared.down(#ml_program.extern : tensor<100x80xbf16>) : tensor<100x80xbf16>
+        {peermla.rows_of = [@down, @up]}
+    %rows = ml_program.global_load_const @prepared.down : tensor<100x80xbf16>
+    %down = tensor.extract_slice %rows[0, 0] [100, 32] [1, 1] : ...
+    %up = tensor.extract_slice %rows[0, 32] [100, 48] [1, 1] : ...
+    ```
+  }];
+  let statistics = [
+    Statistic<"numInterleaved", "num-interleaved", "Sets of tables interleaved">
+  ];
+  let dependentDialects = ["mlir::ml_program::MLProgramDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def SelectSchedules
     : InterfacePass<"peermla-select-schedules", "mlir::FunctionOpInterface"> {
   let summary = "Decide what becomes a kernel and how it is cut";

@@ -134,14 +134,25 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
         prepareOf[name] = function;
     llvm::MapVector<StringRef, unsigned> preparedIds;
     json::Array prepared, entries;
-    auto getPrepared = [&](StringAttr name, MemRefType type) -> unsigned {
+    auto getPrepared = [&](StringAttr name, MemRefType type,
+                           ArrayAttr rows) -> unsigned {
       auto [known, isNew] = preparedIds.insert({name, preparedIds.size()});
       if (!isNew)
         return known->second;
       json::Object object{{"name", name.getValue()},
                           {"dtype", dtypeName(type.getElementType())},
                           {"shape", staticShape(type)}};
-      if (func::FuncOp function = prepareOf.lookup(name)) {
+      if (rows) {
+        json::Array sources;
+        for (auto source : rows.getAsRange<DictionaryAttr>()) {
+          auto stored =
+              cast<TensorType>(source.getAs<TypeAttr>("type").getValue());
+          sources.push_back(getSource(
+              source.getAs<StringAttr>("name"),
+              MemRefType::get(stored.getShape(), stored.getElementType())));
+        }
+        object["rows"] = std::move(sources);
+      } else if (func::FuncOp function = prepareOf.lookup(name)) {
         json::Array sources;
         for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
           if (auto source =
@@ -175,8 +186,13 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
           return function.emitOpError()
                  << "expects " << kind << " argument " << i << " to be a memref"
                  << (type ? " with 'peermla.weight'" : "");
+        auto rows = function.getArgAttrOfType<ArrayAttr>(i, "peermla.rows_of");
+        if (rows && !llvm::all_of(rows, isSource))
+          return function.emitOpError()
+                 << "expects 'peermla.rows_of' of argument " << i
+                 << " to hold names and types of tensors, got " << rows;
         if (kind == "weight")
-          ids.push_back(getPrepared(weight, type));
+          ids.push_back(getPrepared(weight, type, rows));
         else
           arguments.push_back(describeArgument(function, i, kind, type));
       }
@@ -192,6 +208,14 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
     return json::Object{{"level", level.name},
                         {"prepared", std::move(prepared)},
                         {"entries", std::move(entries)}};
+  }
+
+  /// Whether `attribute` is the name and the type of a weight.
+  static bool isSource(Attribute attribute) {
+    auto source = dyn_cast<DictionaryAttr>(attribute);
+    auto type = source ? source.getAs<TypeAttr>("type") : TypeAttr();
+    return type && isa<RankedTensorType>(type.getValue()) &&
+           source.getAs<StringAttr>("name");
   }
 
   static std::string workspaceOf(func::FuncOp function, const CpuLevel &level) {

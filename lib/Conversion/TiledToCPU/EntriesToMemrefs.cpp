@@ -273,6 +273,7 @@ struct EntriesToMemrefs
 
     // Weights.
     llvm::StringMap<Value> weights;
+    SymbolTableCollection symbols;
     builder.setInsertionPointToStart(&body);
     SmallVector<ml_program::GlobalLoadConstOp> loads;
     function.walk(
@@ -286,10 +287,11 @@ struct EntriesToMemrefs
         weight = bufferization::ToTensorOp::create(
             builder, load.getLoc(), load.getType(), argument,
             /*restrict=*/true, /*writable=*/false);
-        attributes.push_back(builder.getDictionaryAttr(
-            {builder.getNamedAttr("peermla.kind",
-                                  builder.getStringAttr("weight")),
-             builder.getNamedAttr("peermla.weight", name)}));
+        FailureOr<DictionaryAttr> description =
+            describeWeight(load.getGlobalOp(symbols));
+        if (failed(description))
+          return failure();
+        attributes.push_back(*description);
       }
       load.replaceAllUsesWith(weight);
       load.erase();
@@ -300,6 +302,37 @@ struct EntriesToMemrefs
     function->removeAttr(function.getResAttrsAttrName());
     function.setAllArgAttrs(attributes);
     return success();
+  }
+
+  /// What an argument that holds a global says.
+  static FailureOr<DictionaryAttr> describeWeight(ml_program::GlobalOp global) {
+    OpBuilder builder(global.getContext());
+    NamedAttrList list;
+    list.set("peermla.kind", builder.getStringAttr("weight"));
+    list.set("peermla.weight", global.getSymNameAttr());
+    Attribute rows = global->getAttr("peermla.rows_of");
+    if (!rows)
+      return list.getDictionary(global.getContext());
+    // The sources are gone when the model is described.
+    auto names = dyn_cast<ArrayAttr>(rows);
+    SmallVector<Attribute> sources;
+    for (Attribute name : names ? names.getValue() : ArrayRef<Attribute>()) {
+      auto symbol = dyn_cast<FlatSymbolRefAttr>(name);
+      auto source =
+          symbol ? SymbolTable::lookupNearestSymbolFrom<ml_program::GlobalOp>(
+                       global, symbol)
+                 : ml_program::GlobalOp();
+      if (!source)
+        break;
+      sources.push_back(builder.getDictionaryAttr(
+          {builder.getNamedAttr("name", source.getSymNameAttr()),
+           builder.getNamedAttr("type", source.getTypeAttr())}));
+    }
+    if (!names || sources.empty() || sources.size() != names.size())
+      return global.emitOpError()
+             << "expects 'peermla.rows_of' to name globals, got " << rows;
+    list.set("peermla.rows_of", builder.getArrayAttr(sources));
+    return list.getDictionary(global.getContext());
   }
 
   /// Emits an error unless all globals are tensors of a checkpoint.

@@ -42,15 +42,16 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Experts handled together, where no schedule says it.
-static constexpr int64_t defaultRows = 16;
+/// Experts handled together, where no schedule says it: fewer where their rows
+/// lie side by side and a stream goes on from one to the next.
+static constexpr int64_t defaultRows = 16, defaultRowsSideBySide = 8;
 /// Parts of a token's retrievals that can be work items.
 static constexpr int64_t maxChunks = 8;
 /// With up to so many tokens, chunks are work items.
 static constexpr int64_t fewTokens = 8;
 /// How many lines of a row of `down` are asked for a group ahead: the hardware
 /// follows the stream from there, and more would only wait in line.
-static constexpr int64_t prefetchLines = 1;
+static constexpr int64_t prefetchLines = 1, prefetchLinesSideBySide = 4;
 /// Where rows of `up` go that are asked for while those of `down` are read:
 /// into the second cache, as the first one has no room for two sets of streams.
 static constexpr int32_t secondCache = 2;
@@ -76,6 +77,17 @@ static Value activate(KernelBuilder &b, peer::Activation kind, Value x) {
   }
   }
   llvm_unreachable("all activations are listed");
+}
+
+/// Whether something lies between one row of `table` and the next: rows of the
+/// other tables.
+static bool isInterleaved(Value table) {
+  auto type = cast<MemRefType>(table.getType());
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  return succeeded(type.getStridesAndOffset(strides, offset)) &&
+         (strides[1] > type.getDimSize(2) ||
+          strides[0] > type.getDimSize(1) * type.getDimSize(2));
 }
 
 namespace {
@@ -114,7 +126,7 @@ private:
   peer::ExpertMlpOp op;
   KernelBuilder b;
   int64_t k, J, e, d, dOut, rows, chunkSize, chunks;
-  bool neuronMajor;
+  bool neuronMajor, sideBySide;
   Value numExperts;
 };
 
@@ -151,7 +163,8 @@ void ExpertKernel::setSizes() {
   e = op.getExpertHiddenSize();
   d = cast<MemRefType>(op.getX().getType()).getDimSize(1);
   dOut = cast<MemRefType>(op.getYInit().getType()).getDimSize(1);
-  rows = defaultRows;
+  sideBySide = isInterleaved(op.getDown());
+  rows = sideBySide ? defaultRowsSideBySide : defaultRows;
   if (auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule"))
     if (!schedule.getInner().empty() && schedule.getInner().back() > 0)
       rows = schedule.getInner().back();
@@ -256,9 +269,10 @@ void ExpertKernel::prefetchGroup(Value token, Value first) {
     Value j = b.min(b.add(first, rows + r), b.index(J - 1));
     Value expert = arith::MinUIOp::create(b, retrievalAt(token, j).expert,
                                           b.sub(numExperts, b.index(1)));
-    b.prefetch(rowOf(op.getDown(), expert, b.index(0)), e * d, prefetchLines);
-    if (op.getGate())
-      b.prefetch(rowOf(op.getGate(), expert, b.index(0)), e * d, prefetchLines);
+    int64_t lines = sideBySide ? prefetchLinesSideBySide : prefetchLines;
+    b.prefetch(rowOf(op.getDown(), expert, b.index(0)), e * d, lines);
+    if (op.getGate() && !sideBySide)
+      b.prefetch(rowOf(op.getGate(), expert, b.index(0)), e * d, lines);
   }
 }
 
@@ -364,7 +378,7 @@ void ExpertKernel::addRetrievals(Value token, Row x,
 /// places for lines under way.
 SmallVector<Value> ExpertKernel::dots(Row x, ArrayRef<Row> tableRows,
                                       ArrayRef<Row> later) {
-  if (dOut < d)
+  if (dOut < d || sideBySide)
     later = {};
   return b.sumColumns(
       d, tableRows.size(), [&](Value column, int64_t width, ValueRange sums) {

@@ -29,3 +29,14 @@ module {
     }
   }
 }
+
+// -----
+
+module @m {
+  module attributes {peermla.level = "x86-64-v3"} {
+    // expected-error @+1 {{expects 'peermla.rows_of' of argument 0 to hold names and types of tensors, got [{name = "b"}]}}
+    func.func @f(%w: memref<3x9xf32> {peermla.kind = "weight", peermla.weight = "ba", peermla.rows_of = [{name = "b"}]}) attributes {peermla.entry} {
+      return
+    }
+  }
+}

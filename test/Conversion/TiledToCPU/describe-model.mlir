@@ -53,3 +53,19 @@ module @Same {
     }
   }
 }
+
+// -----
+
+// Rows of two weights alternate in a third.
+
+// CHECK-LABEL: module @Rows attributes {peermla.metadata = "
+//  CHECK-SAME:   \22prepared\22:[{\22dtype\22:\22f32\22,\22name\22:\22ba\22,\22rows\22:[0,1],\22shape\22:[3,9]}]
+//  CHECK-SAME:   \22weights\22:[{\22dtype\22:\22f32\22,\22name\22:\22b\22,\22shape\22:[3,5]},{\22dtype\22:\22f32\22,\22name\22:\22a\22,\22shape\22:[12]}]
+module @Rows {
+  module attributes {peermla.level = "x86-64-v3"} {
+    func.func @f(%w: memref<3x9xf32> {peermla.kind = "weight", peermla.weight = "ba", peermla.rows_of = [{name = "b", type = tensor<3x5xf32>}, {name = "a", type = tensor<12xf32>}]},
+                 %workspace: memref<?xi8>, %workers: index) attributes {peermla.entry} {
+      return
+    }
+  }
+}

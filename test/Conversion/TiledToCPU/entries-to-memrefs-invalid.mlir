@@ -89,3 +89,12 @@ func.func @weight_with_value() -> tensor<2xf32> attributes {peermla.entry} {
   %w = ml_program.global_load_const @w : tensor<2xf32>
   return %w : tensor<2xf32>
 }
+
+// -----
+
+// expected-error @+1 {{expects 'peermla.rows_of' to name globals, got [@none]}}
+ml_program.global private @w(#ml_program.extern : tensor<3xf32>) : tensor<3xf32> {peermla.rows_of = [@none]}
+func.func @forward() -> tensor<3xf32> attributes {peermla.entry} {
+  %w = ml_program.global_load_const @w : tensor<3xf32>
+  return %w : tensor<3xf32>
+}

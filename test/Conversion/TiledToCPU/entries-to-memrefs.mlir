@@ -108,3 +108,20 @@ module @preparation {
     return %y : tensor<3xf32>
   }
 }
+
+// -----
+
+// A weight made of rows of others says which, as their globals go away.
+
+// CHECK-LABEL: module @names_sources_of_rows
+//       CHECK:   func.func @forward(
+//  CHECK-SAME:     memref<3x9xf32> {peermla.kind = "weight", peermla.rows_of = [{name = "b", type = tensor<3x5xf32>}, {name = "a", type = tensor<12xf32>}], peermla.weight = "ba"})
+module @names_sources_of_rows {
+  ml_program.global private @a(#ml_program.extern : tensor<12xf32>) : tensor<12xf32>
+  ml_program.global private @b(#ml_program.extern : tensor<3x5xf32>) : tensor<3x5xf32>
+  ml_program.global private @ba(#ml_program.extern : tensor<3x9xf32>) : tensor<3x9xf32> {peermla.rows_of = [@b, @a]}
+  func.func @forward() -> tensor<3x9xf32> attributes {peermla.entry} {
+    %w = ml_program.global_load_const @ba : tensor<3x9xf32>
+    return %w : tensor<3x9xf32>
+  }
+}

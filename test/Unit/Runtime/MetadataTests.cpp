@@ -81,6 +81,19 @@ TEST(Metadata, NamesWhatIsWrong) {
   EXPECT_EQ(parseWith("\"source\": 0", "\"source\": 1"),
             "metadata: level 'x86-64-v3' prepared weight 'w': expected the "
             "bytes of its source, 12, got 48");
+  EXPECT_EQ(parseWith("\"source\": 0", "\"rows\": [0, 2]"),
+            "metadata: level 'x86-64-v3' prepared weight 'w': expected a "
+            "weight below 2, got 2");
+  EXPECT_EQ(parseWith("\"source\": 0", "\"rows\": []"),
+            "metadata: level 'x86-64-v3' prepared weight 'w': expected weights "
+            "in 'rows'");
+  EXPECT_EQ(parseWith("\"source\": 0", "\"rows\": [0, 1]"),
+            "metadata: level 'x86-64-v3' prepared weight 'w': expected the "
+            "bytes of its rows, 60, got 48");
+  EXPECT_EQ(parseWith("\"shape\": [3, 4], \"source\": 0",
+                      "\"shape\": [5, 3], \"rows\": [0, 1]"),
+            "metadata: level 'x86-64-v3' prepared weight 'w': expected rows of "
+            "equal size, got 48 bytes of 'w' in 5 rows");
   EXPECT_EQ(parseWith("\"prepared\": [0, 1]", "\"prepared\": [0, 2]"),
             "metadata: level 'x86-64-v3' entry 'forward': expected a prepared "
             "weight below 2, got 2");

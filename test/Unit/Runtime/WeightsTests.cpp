@@ -150,3 +150,72 @@ TEST_F(Weights, LargerThanOnePieceArriveWhole) {
   EXPECT_EQ(api.context_destroy(context), PEERMLA_OK);
   EXPECT_EQ(api.session_destroy(session), PEERMLA_OK);
 }
+
+/// rows() -> y [N, 103]: the rows of `a` and `b`, and then those of `large` and
+/// `one`.
+static const char rowsMetadata[] = R"json({
+ "schema": 1, "model": "Rows", "compiler": "by hand",
+ "weights": [{"name": "a", "dtype": "i32", "shape": [40961, 100]},
+             {"name": "b", "dtype": "i32", "shape": [40961, 3]},
+             {"name": "large", "dtype": "i32", "shape": [3, 2, 20000]},
+             {"name": "one", "dtype": "i32", "shape": [6]}],
+ "entries": [{"name": "sum", "arguments": [
+    {"name": "y", "kind": "out", "dtype": "i64", "shape": [2]}]}],
+ "programs": [
+)json"
+#define ROWS_PROGRAM(LEVEL)                                                    \
+  R"json({"level": ")json" LEVEL R"json(", "prepared": [
+     {"name": "ab", "dtype": "i32", "shape": [40961, 103], "rows": [0, 1]},
+     {"name": "lo", "dtype": "i32", "shape": [6, 20001], "rows": [3, 2]}],
+    "entries": [{"name": "sum", "function": 0, "prepared": [0, 1]}]})json"
+    ROWS_PROGRAM("x86-64-v3") "," ROWS_PROGRAM("aarch64") "]}";
+
+/// Counts the elements that are where they should be.
+static void countRows(const int64_t *words) {
+  auto *y = reinterpret_cast<int64_t *>(words[1]);
+  auto *ab = reinterpret_cast<const int32_t *>(words[5 + 1]);
+  auto *lo = reinterpret_cast<const int32_t *>(words[12 + 1]);
+  EXPECT_EQ(words[5 + 3], 40961);
+  EXPECT_EQ(words[12 + 4], 20001);
+  y[0] = y[1] = 0;
+  for (int32_t n = 0; n < 40961; ++n)
+    for (int32_t i = 0; i < 103; ++i)
+      y[0] += *ab++ == (i < 100 ? 100 * n + i : -(3 * n + i - 100));
+  for (int32_t n = 0; n < 6; ++n)
+    for (int32_t i = 0; i < 20001; ++i)
+      y[1] += *lo++ == (i < 1 ? -n : 20000 * n + i - 1);
+}
+
+TEST_F(Weights, AlternateRowByRow) {
+  static void *const functions[] = {reinterpret_cast<void *>(countRows)};
+  auto &api = *static_cast<const peermla_api *>(peermla_rt_api(
+      PEERMLA_API_VERSION, rowsMetadata, std::strlen(rowsMetadata), functions));
+  std::vector<int32_t> a(4096100), b(122883), large(120000), one(6);
+  std::iota(a.begin(), a.end(), 0);
+  std::iota(large.begin(), large.end(), 0);
+  for (std::vector<int32_t> *values : {&b, &one})
+    for (size_t i = 0; i < values->size(); ++i)
+      (*values)[i] = -static_cast<int32_t>(i);
+  std::string path = folder.file("rows");
+  ASSERT_FALSE(writeSafetensors(
+      path, {{"a", SafetensorsDtype::I32, {40961, 100}, a.data()},
+             {"b", SafetensorsDtype::I32, {40961, 3}, b.data()},
+             {"large", SafetensorsDtype::I32, {3, 2, 20000}, large.data()},
+             {"one", SafetensorsDtype::I32, {6}, one.data()}}));
+  peermla_session_options options = {};
+  options.struct_size = sizeof(options);
+  options.weights = path.c_str();
+  options.threads = 3;
+  peermla_session *session = nullptr;
+  ASSERT_EQ(api.session_create(api.model, &options, &session), PEERMLA_OK)
+      << api.last_message();
+  peermla_context *context = nullptr;
+  ASSERT_EQ(api.context_create(session, nullptr, &context), PEERMLA_OK);
+  Tensor<int64_t> y({2});
+  DLTensor *tensors[] = {y};
+  EXPECT_EQ(api.call(context, 0, tensors, 1), PEERMLA_OK);
+  EXPECT_EQ(y.values[0], 40961 * 103);
+  EXPECT_EQ(y.values[1], 6 * 20001);
+  EXPECT_EQ(api.context_destroy(context), PEERMLA_OK);
+  EXPECT_EQ(api.session_destroy(session), PEERMLA_OK);
+}
