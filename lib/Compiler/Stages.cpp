@@ -46,6 +46,7 @@ peermla::runStages(ModuleOp model, Stage first, Stage last,
   if (!options.cpuLevels.empty())
     pipeline.cpuLevels = ArrayRef<std::string>(options.cpuLevels);
   pipeline.attentionForm = options.attentionForm;
+  pipeline.schedules = options.schedules;
   PassManager pm(model.getContext());
   if (configure && failed(configure(pm)))
     return failure();

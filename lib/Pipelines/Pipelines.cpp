@@ -62,6 +62,9 @@ static std::unique_ptr<Pass> createContract(StringRef stage) {
 void peermla::buildTiledPipeline(OpPassManager &pm,
                                  const PipelineOptions &options) {
   pm.addPass(createContract("model"));
+  OverrideSchedulesOptions overrides;
+  overrides.schedules = options.schedules;
+  pm.addPass(createOverrideSchedules(overrides));
   SplitTargetsOptions targets;
   targets.cpuLevels = getLevels(options);
   pm.addPass(createSplitTargets(targets));

@@ -11,17 +11,32 @@
 using namespace mlir;
 using namespace peermla;
 
+// Rates of one core: products as measured on Zen and Sapphire Rapids cores,
+// exponentials from the length of their polynomial, bytes as measured with one
+// and two cores; servers have more channels than two cores can use.
+static constexpr UnitRates v3Rates = {105e9, 105e9, 4e9,    40e9,
+                                      20e9,  200e9, 1.0e-6, 20e-9};
+// One rate of f32 for both: their f32 code is the same, so are its schedules.
+static constexpr UnitRates v4Rates = {210e9, 210e9, 8e9,    40e9,
+                                      20e9,  200e9, 1.0e-6, 20e-9};
+static constexpr UnitRates v4Bf16Rates = {210e9, 410e9, 8e9,    40e9,
+                                          20e9,  200e9, 1.0e-6, 20e-9};
+static constexpr UnitRates amxRates = {210e9, 1900e9, 8e9,    40e9,
+                                       20e9,  200e9,  1.0e-6, 20e-9};
+static constexpr UnitRates aarch64Rates = {48e9, 48e9,  2e9,    40e9,
+                                           20e9, 200e9, 1.0e-6, 20e-9};
+
 static const CpuLevel levels[] = {
     {"x86-64-v3", "x86_64_v3", "x86-64-v3", "", "x86_64", 8, 16, false, false,
-     32 << 10, 256 << 10},
+     32 << 10, 256 << 10, 16 << 20, v3Rates},
     {"x86-64-v4", "x86_64_v4", "x86-64-v4", "", "x86_64", 16, 32, false, false,
-     32 << 10, 1 << 20},
+     32 << 10, 1 << 20, 32 << 20, v4Rates},
     {"x86-64-v4-bf16", "x86_64_v4_bf16", "x86-64-v4", "+avx512bf16", "x86_64",
-     16, 32, true, false, 32 << 10, 1 << 20},
+     16, 32, true, false, 32 << 10, 1 << 20, 32 << 20, v4Bf16Rates},
     {"amx", "amx", "sapphirerapids", "", "x86_64", 16, 32, true, true, 48 << 10,
-     2 << 20},
+     2 << 20, 32 << 20, amxRates},
     {"aarch64", "aarch64", "generic", "", "aarch64", 4, 32, false, false,
-     32 << 10, 512 << 10},
+     32 << 10, 512 << 10, 16 << 20, aarch64Rates},
 };
 
 ArrayRef<CpuLevel> CpuLevel::all() { return levels; }
@@ -31,6 +46,12 @@ const CpuLevel *CpuLevel::get(StringRef name) {
     if (level.name == name)
       return &level;
   return nullptr;
+}
+
+const CpuLevel &CpuLevel::getDefault() { return levels[0]; }
+
+std::string CpuLevel::getSymbol(StringRef function) const {
+  return (function + "." + symbol).str();
 }
 
 const CpuLevel *CpuLevel::of(Operation *op) {

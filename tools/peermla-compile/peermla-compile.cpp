@@ -54,6 +54,11 @@ static cl::opt<std::string>
     attentionForm("attention-form",
                   cl::desc("expand or absorb (default: by cost)"),
                   cl::value_desc("form"), cl::cat(category));
+static cl::list<std::string> schedules(
+    "schedule",
+    cl::desc("schedule of the ops with an id, such as "
+             "'lm_head = block = [96, 128, 0]'; '*' matches any text"),
+    cl::value_desc("id = schedule"), cl::cat(category));
 static cl::opt<std::string>
     reportFile("report", cl::desc("write decisions and facts about the code"),
                cl::value_desc("file.json"), cl::cat(category));
@@ -100,7 +105,9 @@ static std::optional<Artifact> getArtifact() {
 }
 
 static CompilerOptions getOptions() {
-  return {{cpuLevels.begin(), cpuLevels.end()}, attentionForm};
+  return {{cpuLevels.begin(), cpuLevels.end()},
+          attentionForm,
+          llvm::join(schedules, ";")};
 }
 
 static LogicalResult checkOptions() {
@@ -125,6 +132,9 @@ static LogicalResult checkOptions() {
                  emitStage + "'");
   if (!cpuLevels.empty() && *getStage(inputStage) > Stage::Model)
     return error("'--cpu-levels' expects input of the stage 'model', got '" +
+                 inputStage + "'");
+  if (!schedules.empty() && *getStage(inputStage) > Stage::Model)
+    return error("'--schedule' expects input of the stage 'model', got '" +
                  inputStage + "'");
   if (output == "-" && artifact >= Artifact::Objects)
     return error("expects '-o' with the name of the output");

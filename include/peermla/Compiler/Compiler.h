@@ -40,6 +40,9 @@ struct CompilerOptions {
   std::vector<std::string> cpuLevels;
   /// `expand` or `absorb` for all attention ops; by cost if empty.
   std::string attentionForm;
+  /// Schedules of ops by their ids: `ID = SCHEDULE; ...`, see the pass
+  /// peermla-override-schedules.
+  std::string schedules = {};
 };
 
 /// The names of all CPU levels, in the order of preference.

@@ -49,6 +49,10 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "attention-form",
       llvm::cl::desc("`expand` or `absorb`; default: by cost"),
       llvm::cl::init("")};
+  Option<std::string> schedules{
+      *this, "schedules",
+      llvm::cl::desc("schedules of ops by their ids: `ID = SCHEDULE; ...`"),
+      llvm::cl::init("")};
 };
 
 /// Model IR -> one module per target, kernels cut and fused.

@@ -14,12 +14,31 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <string>
 
 namespace mlir {
 class Operation;
 } // namespace mlir
 
 namespace peermla {
+
+/// How fast one unit of a machine is: a core, later a multiprocessor.
+/// Operations and bytes per second, of the machines that such code usually runs
+/// on; code runs on others too, only its schedule is made for these.
+struct UnitRates {
+  /// Matrix products of f32, and of bf16 by the level's best instruction.
+  double flop, narrowFlop;
+  /// Exponentials, roots, quotients.
+  double special;
+  /// Bytes that are not in the unit's own caches but in one all units share,
+  /// and bytes from memory.
+  double sharedBytes, memoryBytes;
+  /// Bytes from memory to all units together.
+  double allMemoryBytes;
+  /// Seconds until all units have begun to work on a kernel, and between two
+  /// work items of one unit.
+  double launchSeconds, itemSeconds;
+};
 
 /// An instruction-set level of CPUs. One library holds code for several; the
 /// runtime takes the best that the machine has.
@@ -37,14 +56,21 @@ struct CpuLevel {
   bool hasBf16Dot, hasAmx;
   /// Bytes of the caches one core can count on.
   int64_t l1Bytes, l2Bytes;
+  /// Bytes of the cache that all cores share.
+  int64_t sharedCacheBytes;
+  UnitRates rates;
 
   /// All levels, in the order of preference within an architecture.
   static llvm::ArrayRef<CpuLevel> all();
   /// The level of that name, or null.
   static const CpuLevel *get(llvm::StringRef name);
+  /// The level for which code without a target is made.
+  static const CpuLevel &getDefault();
   /// The level of the nested module that encloses `op` (its attribute
   /// `peermla.level`), or null.
   static const CpuLevel *of(mlir::Operation *op);
+  /// The name that a function has once the levels are in one library.
+  std::string getSymbol(llvm::StringRef function) const;
 };
 
 } // namespace peermla

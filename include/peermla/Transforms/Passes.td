@@ -9,6 +9,32 @@
 
 include "mlir/Pass/PassBase.td"
 
+def OverrideSchedules : Pass<"peermla-override-schedules", "mlir::ModuleOp"> {
+  let summary = "Give ops schedules by their names";
+  let description = [{
+    `schedules` is a list `ID = SCHEDULE; ID = SCHEDULE ...`: every op whose
+    `peermla.id` matches ID (which may have the wildcards of a shell) gets the
+    attribute, as if it were written in the model. Blocks are counted along the
+    loops of the op as the model has it; what later passes make of the op takes
+    the schedule along. An id that no op has is an error. Numerics: as the
+    schedule has it; sums are never split between work items.
+
+    ```mlir
+    %y = linalg.matmul {peermla.id = "lm_head"} ...
+    ```
+    becomes, with `lm_head = block = [96, 128, 0]`,
+    ```mlir
+    %y = linalg.matmul {peermla.id = "lm_head",
+                        peermla.schedule = #tile.schedule<block = [96, 128, 0]>} ...
+    ```
+  }];
+  let options = [
+    Option<"schedules", "schedules", "std::string", /*default=*/"",
+           "`ID = SCHEDULE; ...`">
+  ];
+  let dependentDialects = ["peermla::tile::TileDialect"];
+}
+
 def SplitTargets : Pass<"peermla-split-targets", "mlir::ModuleOp"> {
   let summary = "Make one nested module per target";
   let description = [{
@@ -209,8 +235,11 @@ def SelectSchedules
     consumes it. A producer joins its consumer when each of its tiles is used once
     or recomputing it is cheaper than storing it: epilogues of matrix products,
     sums of rows under the elementwise op that reads them, scores under selection.
-    Each decision is a remark. An op that has the attribute keeps it. Numerics:
-    unchanged.
+    Blocks are those that the cost model (Support/CostModel.h) predicts to be
+    fastest on the function's level over the usual numbers of rows and cores.
+    Each decision is a remark. An op that has the attribute keeps it; a matrix
+    product takes it along to the elementwise op that is computed with its tiles.
+    Numerics: unchanged.
   }];
   let dependentDialects = ["peermla::tile::TileDialect"];
 }

@@ -5,8 +5,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Every tileable op either joins the kernel of the one op that consumes it, or
-// is the root of a kernel. Elementwise producers of a matrix product's inputs
-// do not join it: each block of columns would compute them again.
+// is the root of a kernel. An op with a schedule is a root, except that a
+// matrix product takes its schedule along into the kernel of its epilogue.
+// Elementwise producers of a matrix product's inputs do not join it: each block
+// of columns would compute them again.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,7 +26,7 @@ static bool isElementwise(Operation *op) {
   return linalgOp && linalgOp.getNumParallelLoops() == linalgOp.getNumLoops();
 }
 
-static bool isContraction(Operation *op) {
+bool peermla::isContraction(Operation *op) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   return linalgOp && linalg::isaContractionOpInterface(linalgOp) &&
          succeeded(linalg::inferContractionDims(linalgOp));
@@ -34,8 +36,9 @@ static bool isReduction(Operation *op) {
   return isa<linalg::LinalgOp>(op) && !isElementwise(op) && !isContraction(op);
 }
 
-bool Kernel::hasContraction() const {
-  return llvm::any_of(members, isContraction);
+linalg::LinalgOp Kernel::getContraction() const {
+  const auto *found = llvm::find_if(members, isContraction);
+  return found == members.end() ? nullptr : cast<linalg::LinalgOp>(*found);
 }
 
 RankedTensorType Kernel::getType() const {
@@ -49,14 +52,14 @@ static bool joins(Operation *producer, Operation *consumer,
     // Scores are consumed where they are computed.
     if (isa<peer::SelectOp>(consumer))
       return true;
-    return isElementwise(consumer) && !kernel.hasContraction();
+    return isElementwise(consumer) && !kernel.getContraction();
   }
   if (isElementwise(producer))
-    return (isElementwise(consumer) && !kernel.hasContraction()) ||
+    return (isElementwise(consumer) && !kernel.getContraction()) ||
            isReduction(consumer);
   // A sum over a row is computed with the rows that read it.
   return isReduction(producer) && isElementwise(consumer) &&
-         !kernel.hasContraction();
+         !kernel.getContraction();
 }
 
 /// The op that is the only user of `op`'s results, or null.
@@ -68,6 +71,29 @@ static Operation *onlyConsumer(Operation *op) {
     consumer = user;
   }
   return consumer;
+}
+
+/// Whether the schedule that `producer` was given, if any, can be followed
+/// through `consumer`, the root of `kernel`.
+static bool canKeepSchedule(Operation *producer, Operation *consumer,
+                            const Kernel &kernel) {
+  Attribute given = producer->getAttr(scheduleName);
+  if (!given)
+    return true;
+  // TileAndFuse says what is wrong with a schedule that stays.
+  auto schedule = dyn_cast<tile::ScheduleAttr>(given);
+  auto product = dyn_cast<linalg::LinalgOp>(producer);
+  if (!schedule || !isContraction(producer) || consumer != kernel.root ||
+      consumer->hasAttr(scheduleName) || !isElementwise(consumer))
+    return false;
+  ArrayRef<int64_t> block = schedule.getBlock();
+  SmallVector<utils::IteratorType> loops = product.getIteratorTypesArray();
+  if (!block.empty() && block.size() != loops.size())
+    return false;
+  for (auto [extent, loop] : llvm::zip(block, loops))
+    if (extent != 0 && loop != utils::IteratorType::parallel)
+      return false;
+  return true;
 }
 
 /// Whether `op` can be a kernel or part of one.
@@ -90,13 +116,14 @@ SmallVector<Kernel> peermla::groupKernels(Block &body) {
         llvm::all_of(op.getUsers(),
                      [&](Operation *user) { return kernelOf.contains(user); }))
       continue;
-    if (Operation *consumer = onlyConsumer(&op);
-        consumer && !op.hasAttr(scheduleName)) {
-      auto found = kernelOf.find(consumer);
-      if (found != kernelOf.end() &&
-          joins(&op, consumer, kernels[found->second])) {
-        kernelOf[&op] = found->second;
-        kernels[found->second].members.push_back(&op);
+    Operation *consumer = onlyConsumer(&op);
+    auto found = kernelOf.find(consumer);
+    if (consumer && found != kernelOf.end()) {
+      unsigned number = found->second;
+      if (joins(&op, consumer, kernels[number]) &&
+          canKeepSchedule(&op, consumer, kernels[number])) {
+        kernelOf[&op] = number;
+        kernels[number].members.push_back(&op);
         continue;
       }
     }

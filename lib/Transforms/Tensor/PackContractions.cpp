@@ -12,11 +12,13 @@
 //   y [m, n]  ->  [m, n/NR, NR]          a view
 //
 // Columns that do not fill a panel are padded with zeros; the result is then a
-// slice of a wider one.
+// slice of a wider one. A schedule counts columns and terms before, panels and
+// pairs after.
 //
 //===----------------------------------------------------------------------===//
 
 #include "PackContractions.h"
+#include "Schedules.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -64,6 +66,9 @@ struct Packer {
   }
 
   LogicalResult match(const CpuLevel &level);
+  /// Maps the schedule of the op, if it has one, to the packed loops; an error
+  /// where it cuts panels or pairs.
+  LogicalResult mapSchedule(const CpuLevel &level);
   Value packWeight();
   Value splitInput();
   Value makeInit();
@@ -78,6 +83,8 @@ struct Packer {
   /// Their positions in the weight.
   unsigned nInWeight, kInWeight;
   int64_t columns;
+  /// The schedule of the packed op; null if none is given.
+  tile::ScheduleAttr schedule;
 };
 
 LogicalResult Packer::match(const CpuLevel &level) {
@@ -112,6 +119,38 @@ LogicalResult Packer::match(const CpuLevel &level) {
   // A padded result needs an accumulator that may be made anew.
   return success(packing.paddedColumns == columns ||
                  op.getDpsInits()[0].getDefiningOp<linalg::FillOp>());
+}
+
+LogicalResult Packer::mapSchedule(const CpuLevel &level) {
+  auto given = op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
+  if (!given)
+    return success();
+  SmallVector<int64_t> block(given.getBlock()), inner(given.getInner());
+  if (!block.empty()) {
+    if (block.size() != op.getNumLoops())
+      return op.emitOpError()
+             << "expects one block extent per loop, got " << block.size()
+             << " extents and " << op.getNumLoops() << " loops";
+    int64_t &width = block[n];
+    if (width % packing.panel != 0 && width < columns)
+      return op.emitOpError()
+             << "expects blocks of columns to be whole panels of "
+             << packing.panel << " on level '" << level.name << "', got "
+             << given;
+    width = llvm::divideCeil(width, packing.panel);
+    block.append(packing.pair == 1 ? 1 : 2, 0);
+  }
+  if (inner.size() == 1) {
+    if (inner[0] % packing.pair != 0)
+      return op.emitOpError()
+             << "expects 'inner' of its schedule to be whole pairs of terms on "
+                "level '"
+             << level.name << "', got " << given;
+    inner[0] /= packing.pair;
+  }
+  schedule = tile::ScheduleAttr::get(op.getContext(), block, inner,
+                                     given.getRegisters());
+  return success();
 }
 
 /// The extents of `shape` with one dimension split, and the reassociation.
@@ -243,6 +282,8 @@ Value Packer::run() {
   op->getRegion(0).cloneInto(&product.getRegion(), mapping);
   if (Attribute id = op->getAttr("peermla.id"))
     product->setAttr("peermla.id", id);
+  if (schedule)
+    product->setAttr(scheduleName, schedule);
 
   // Back to the shape the users know.
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
@@ -266,12 +307,14 @@ Value Packer::run() {
 
 } // namespace
 
-LogicalResult peermla::packContraction(RewriterBase &rewriter,
-                                       linalg::LinalgOp op, unsigned weight,
-                                       const CpuLevel &level) {
+FailureOr<bool> peermla::packContraction(RewriterBase &rewriter,
+                                         linalg::LinalgOp op, unsigned weight,
+                                         const CpuLevel &level) {
   Packer packer(rewriter, op, weight);
   if (failed(packer.match(level)))
+    return false;
+  if (failed(packer.mapSchedule(level)))
     return failure();
   rewriter.replaceOp(op, packer.run());
-  return success();
+  return true;
 }

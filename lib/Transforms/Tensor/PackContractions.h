@@ -26,12 +26,13 @@ struct Packing {
 };
 
 /// Rewrites `op`, whose operand `weight` depends on weights alone, to read that
-/// operand packed. The packing itself becomes ops in front of `op`. Fails
-/// without a change where the innermost dimension of the result does not index
-/// the weight, or extents of the weight are dynamic.
-llvm::LogicalResult packContraction(mlir::RewriterBase &rewriter,
-                                    mlir::linalg::LinalgOp op, unsigned weight,
-                                    const CpuLevel &level);
+/// operand packed. The packing itself becomes ops in front of `op`. Returns
+/// whether it did: not where the innermost dimension of the result does not
+/// index the weight, or extents of the weight are dynamic. A schedule of `op`
+/// goes with it; fails with a diagnostic where it cuts a panel or a pair.
+llvm::FailureOr<bool> packContraction(mlir::RewriterBase &rewriter,
+                                      mlir::linalg::LinalgOp op,
+                                      unsigned weight, const CpuLevel &level);
 
 } // namespace peermla
 

@@ -134,9 +134,12 @@ struct PrepareWeights : peermla::impl::PrepareWeightsBase<PrepareWeights> {
         }
     });
     IRRewriter rewriter(&getContext());
-    for (auto [op, operand] : products)
-      if (succeeded(packContraction(rewriter, op, operand, level)))
-        ++numPacked;
+    for (auto [op, operand] : products) {
+      FailureOr<bool> packed = packContraction(rewriter, op, operand, level);
+      if (failed(packed))
+        return failure();
+      numPacked += *packed;
+    }
 
     entry.walk([&](peer::SelectOp op) { readPanels(op); });
     auto isEpilogue = [](OpOperand *operand) {

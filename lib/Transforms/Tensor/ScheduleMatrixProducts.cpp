@@ -4,36 +4,105 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A work item of a kernel with a matrix product is a block of rows and panels
-// that fits the caches.
+// A work item of a kernel with a matrix product is a block of rows and whole
+// panels of columns. Many rows read the weight less often, few blocks of
+// columns read the rows less often, many items share out evenly: all pairs of a
+// few numbers of rows and all numbers of panels are judged by the cost model.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace peermla;
 
-/// The largest divisor of `extent` that is at most `limit`, at least 1.
-static int64_t largestDivisor(int64_t extent, int64_t limit) {
-  for (int64_t divisor = std::min(extent, limit); divisor > 1; --divisor)
-    if (extent % divisor == 0)
-      return divisor;
-  return 1;
+namespace {
+
+/// Where rows and columns lie in the result of a kernel.
+struct ResultDims {
+  /// The outermost dimension that is no batch; -1 if there is none.
+  int rows = -1;
+  /// The dimension that counts panels, or columns; -1 if they are not cut.
+  int panels = -1;
+  /// Columns of one step of `panels`.
+  int64_t step = 1;
+  /// How many steps there are; dynamic if not known.
+  int64_t count = ShapedType::kDynamic;
+};
+
+} // namespace
+
+/// The widest block of columns that is worth a look.
+static constexpr int64_t maxColumns = 1024;
+
+static ResultDims getResultDims(RankedTensorType type) {
+  ResultDims dims;
+  unsigned rank = type.getRank();
+  dims.rows = 0;
+  if (rank > 2) {
+    dims.panels = rank - 2;
+    dims.step = type.getDimSize(rank - 1);
+    dims.count = type.getDimSize(rank - 2);
+  }
+  return dims;
+}
+
+/// The numbers of panels of a block: divisors, so that all blocks are equal.
+static SmallVector<int64_t> getPanelCounts(const ResultDims &dims) {
+  if (dims.panels < 0 || ShapedType::isDynamic(dims.count) ||
+      ShapedType::isDynamic(dims.step))
+    return {1};
+  SmallVector<int64_t> counts;
+  for (int64_t count = 1; count <= dims.count; ++count)
+    if (dims.count % count == 0 &&
+        (count == 1 || count * dims.step <= maxColumns))
+      counts.push_back(count);
+  return counts;
 }
 
 Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
-                                        const CpuLevel *level) {
+                                        const CpuLevel &level) {
   RankedTensorType type = kernel.getType();
-  unsigned rank = type.getRank();
-  SmallVector<int64_t> tile(rank, 0);
-  tile[0] = 48;
-  for (unsigned dim = 1; dim + 2 < rank; ++dim)
+  ResultDims dims = getResultDims(type);
+  double bytesC = type.getElementTypeBitWidth() / 8.0;
+  auto getProduct = [&](double rows) {
+    return getMatrixProduct(kernel.getContraction(), rows, bytesC, level);
+  };
+
+  MatrixBlocks best{48, 0};
+  double bestScore = 0;
+  for (int64_t panels : getPanelCounts(dims))
+    for (int64_t rows : {24, 48, 96, 192}) {
+      MatrixBlocks blocks{double(rows), dims.panels < 0
+                                            ? std::numeric_limits<double>::max()
+                                            : double(panels * dims.step)};
+      double score =
+          judge(type.getDimSize(dims.rows), level,
+                [&](double rows, const Machine &machine) {
+                  MatrixProduct product = getProduct(rows);
+                  return machine.predict(blocks.getItems(product),
+                                         blocks.getItem(product, level));
+                });
+      if (best.columns == 0 || score < bestScore) {
+        best = blocks;
+        bestScore = score;
+      }
+    }
+
+  SmallVector<int64_t> tile(type.getRank(), 0);
+  for (unsigned dim = 1; dim + 2 < tile.size(); ++dim)
     tile[dim] = 1;
-  if (rank > 2 && type.getDimSize(rank - 1) > 0)
-    tile[rank - 2] =
-        largestDivisor(type.getDimSize(rank - 2),
-                       std::max<int64_t>(1, 192 / type.getDimSize(rank - 1)));
-  return {cutResult(kernel, tile),
-          "rows and columns of a matrix product that fit the cache"};
+  tile[dims.rows] = best.rows;
+  if (dims.panels >= 0 && !ShapedType::isDynamic(dims.step))
+    tile[dims.panels] = best.columns / dims.step;
+
+  MatrixProduct product =
+      getProduct(type.isDynamicDim(0) ? best.rows : type.getDimSize(0));
+  Machine machine(level.rates, 2);
+  std::string reason = llvm::formatv(
+      "{0} per block, {1} of {2}",
+      formatSeconds(machine.getItemTime(best.getItem(product, level))),
+      formatBytes(best.getCacheBytes(product)), formatBytes(level.l2Bytes));
+  return {cutResult(kernel, tile), reason};
 }

@@ -13,7 +13,7 @@
 using namespace mlir;
 using namespace peermla;
 
-Schedule peermla::scheduleRows(const Kernel &kernel, const CpuLevel *level) {
+Schedule peermla::scheduleRows(const Kernel &kernel, const CpuLevel &level) {
   SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
   tile[0] = tile.size() == 1 ? 1024 : 8;
   return {cutResult(kernel, tile), "rows"};

@@ -15,7 +15,7 @@ using namespace mlir;
 using namespace peermla;
 
 Schedule peermla::scheduleSelection(const Kernel &kernel,
-                                    const CpuLevel *level) {
+                                    const CpuLevel &level) {
   SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
   tile[0] = 8;
   tile[1] = 1;

@@ -15,7 +15,7 @@
 using namespace mlir;
 using namespace peermla;
 
-Schedule peermla::scheduleWeights(const Kernel &kernel, const CpuLevel *level) {
+Schedule peermla::scheduleWeights(const Kernel &kernel, const CpuLevel &level) {
   RankedTensorType type = kernel.getType();
   unsigned rank = type.getRank();
   SmallVector<int64_t> tile(rank, 0);

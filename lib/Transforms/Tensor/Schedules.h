@@ -13,9 +13,9 @@
 #ifndef LIB_TRANSFORMS_TENSOR_SCHEDULES_H
 #define LIB_TRANSFORMS_TENSOR_SCHEDULES_H
 
-#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
-#include "peermla/Support/TargetInfo.h"
+#include "peermla/Support/CostModel.h"
 #include "llvm/ADT/SmallVector.h"
 #include <string>
 
@@ -34,10 +34,14 @@ struct Kernel {
   /// The root first, then producers after the ops that read them.
   llvm::SmallVector<mlir::Operation *> members;
 
-  bool hasContraction() const;
+  /// The first matrix product among the members, or null.
+  mlir::linalg::LinalgOp getContraction() const;
   /// The type of the root's first result.
   mlir::RankedTensorType getType() const;
 };
+
+/// Whether `op` is a sum of products that can be cut like a matrix product.
+bool isContraction(mlir::Operation *op);
 
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
 /// belongs to one.
@@ -54,18 +58,36 @@ struct Schedule {
 };
 
 /// Rows and panels of a kernel with a matrix product.
-Schedule scheduleMatrixProduct(const Kernel &kernel, const CpuLevel *level);
+Schedule scheduleMatrixProduct(const Kernel &kernel, const CpuLevel &level);
 /// Tokens and heads of a selection of experts, with the scores it reads.
-Schedule scheduleSelection(const Kernel &kernel, const CpuLevel *level);
+Schedule scheduleSelection(const Kernel &kernel, const CpuLevel &level);
 /// Rows of a kernel over tokens without a matrix product.
-Schedule scheduleRows(const Kernel &kernel, const CpuLevel *level);
+Schedule scheduleRows(const Kernel &kernel, const CpuLevel &level);
 /// A kernel over weights alone, which runs once per session.
-Schedule scheduleWeights(const Kernel &kernel, const CpuLevel *level);
+Schedule scheduleWeights(const Kernel &kernel, const CpuLevel &level);
 
 /// The schedule whose blocks are `tile` along the dimensions of the first
 /// result; no loop of a reduction is cut.
 tile::ScheduleAttr cutResult(const Kernel &kernel,
                              llvm::ArrayRef<int64_t> tile);
+
+//===----------------------------------------------------------------------===//
+// Costs
+//===----------------------------------------------------------------------===//
+
+/// The matrix product that `contraction` is for `rows` rows, which stand for
+/// its dynamic extents. `bytesC` is what moves per element of its result.
+MatrixProduct getMatrixProduct(mlir::linalg::LinalgOp contraction, double rows,
+                               double bytesC, const CpuLevel &level);
+
+/// How slow a schedule is: the mean logarithm of `predict`'s seconds over the
+/// usual numbers of units and, where `extent` is dynamic, of rows.
+double judge(int64_t extent, const CpuLevel &level,
+             llvm::function_ref<double(double rows, const Machine &)> predict);
+
+/// "1.2 us", "96 KB": a number of three digits with its unit.
+std::string formatSeconds(double seconds);
+std::string formatBytes(double bytes);
 
 } // namespace peermla
 

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Groups ops into kernels, asks the file of the kernel's kind for a schedule,
-// writes it on the kernel's root and says so in a remark.
+// Groups ops into kernels, asks the file of the kernel's kind for a schedule
+// unless one is given, writes it on the kernel's root and says so in a remark.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,15 +42,68 @@ tile::ScheduleAttr peermla::cutResult(const Kernel &kernel,
   return tile::ScheduleAttr::get(kernel.root->getContext(), block, {}, {});
 }
 
+/// Moves the schedule that a matrix product was given to the root, its
+/// epilogue.
+static void moveGivenSchedule(const Kernel &kernel) {
+  linalg::LinalgOp contraction = kernel.getContraction();
+  if (!contraction || contraction == kernel.root)
+    return;
+  auto given = contraction->getAttrOfType<tile::ScheduleAttr>(scheduleName);
+  if (!given)
+    return;
+  // Loop of the product -> dimension of its result -> loop of the root.
+  auto root = cast<linalg::LinalgOp>(kernel.root);
+  AffineMap results = contraction.getIndexingMapsArray().back();
+  OpOperand *read = nullptr;
+  for (OpOperand &operand : root->getOpOperands())
+    if (operand.get() == contraction->getResult(0))
+      read = &operand;
+  AffineMap reads = root.getMatchingIndexingMap(read);
+  SmallVector<int64_t> block;
+  if (!given.getBlock().empty()) {
+    block.assign(root.getNumLoops(), 0);
+    for (auto [loop, of] :
+         llvm::zip_equal(results.getResults(), reads.getResults()))
+      block[cast<AffineDimExpr>(of).getPosition()] =
+          given.getBlock()[cast<AffineDimExpr>(loop).getPosition()];
+  }
+  contraction->removeAttr(scheduleName);
+  root->setAttr(scheduleName, tile::ScheduleAttr::get(root.getContext(), block,
+                                                      given.getInner(),
+                                                      given.getRegisters()));
+}
+
 /// Asks the file of the kernel's kind.
-static Schedule chooseSchedule(const Kernel &kernel, const CpuLevel *level) {
+static Schedule chooseSchedule(const Kernel &kernel, const CpuLevel &level) {
   if (isa<peer::SelectOp>(kernel.root))
     return scheduleSelection(kernel, level);
-  if (kernel.hasContraction())
+  if (kernel.getContraction())
     return scheduleMatrixProduct(kernel, level);
   if (kernel.getType().isDynamicDim(0))
     return scheduleRows(kernel, level);
   return scheduleWeights(kernel, level);
+}
+
+/// A kernel is called by the id of its root, or else of the next member.
+static void identify(const Kernel &kernel) {
+  for (Operation *member : kernel.members)
+    if (Attribute id = member->getAttr("peermla.id")) {
+      kernel.root->setAttr("peermla.id", id);
+      return;
+    }
+}
+
+static std::string format(ArrayRef<int64_t> block) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::interleaveComma(block, stream);
+  return "[" + text + "]";
+}
+
+static void explain(const Kernel &kernel, const Twine &text) {
+  remark::passed(kernel.root->getLoc(),
+                 remark::RemarkOpts::name("Schedule").category("schedule"))
+      << text.str();
 }
 
 namespace {
@@ -61,29 +114,39 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
   void runOnOperation() override {
     if (getOperation().isExternal())
       return;
-    const CpuLevel *level = CpuLevel::of(getOperation());
+    const CpuLevel *target = CpuLevel::of(getOperation());
+    const CpuLevel &level = target ? *target : CpuLevel::getDefault();
     for (const Kernel &kernel :
          groupKernels(getOperation().getFunctionBody().front())) {
-      if (kernel.root->hasAttr(scheduleName) || kernel.getType().getRank() == 0)
-        continue;
-      Schedule schedule = chooseSchedule(kernel, level);
-      kernel.root->setAttr(scheduleName, schedule.attribute);
-      explain(kernel, schedule);
+      identify(kernel);
+      moveGivenSchedule(kernel);
+      if (kernel.getType().getRank() != 0)
+        schedule(kernel, level);
     }
   }
 
-  static void explain(const Kernel &kernel, const Schedule &schedule) {
-    std::string text =
-        "chose blocks of [" +
-        llvm::join(llvm::map_range(
-                       schedule.attribute.getBlock(),
-                       [](int64_t extent) { return std::to_string(extent); }),
-                   ", ") +
-        "] for " + std::to_string(kernel.members.size()) +
-        " ops: " + schedule.reason;
-    remark::passed(kernel.root->getLoc(),
-                   remark::RemarkOpts::name("Schedule").category("schedule"))
-        << text;
+  /// Completes the schedule that the root was given, if any.
+  static void schedule(const Kernel &kernel, const CpuLevel &level) {
+    Attribute given = kernel.root->getAttr(scheduleName);
+    auto known = dyn_cast_or_null<tile::ScheduleAttr>(given);
+    // TileAndFuse says what a schedule must be.
+    if (given && !known)
+      return;
+    Schedule chosen = chooseSchedule(kernel, level);
+    ArrayRef<int64_t> block = chosen.attribute.getBlock();
+    std::string ops = std::to_string(kernel.members.size()) + " ops: ";
+    if (known && !known.getBlock().empty()) {
+      explain(kernel, "was given blocks of " + format(known.getBlock()) +
+                          " for " + ops + "would have chosen " + format(block));
+      return;
+    }
+    explain(kernel,
+            "chose blocks of " + format(block) + " for " + ops + chosen.reason);
+    if (known)
+      chosen.attribute =
+          tile::ScheduleAttr::get(kernel.root->getContext(), block,
+                                  known.getInner(), known.getRegisters());
+    kernel.root->setAttr(scheduleName, chosen.attribute);
   }
 };
 

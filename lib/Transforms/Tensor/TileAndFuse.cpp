@@ -113,12 +113,16 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
         loop->setAttr("peermla.id", id);
     for (Operation *op : result->tiledAndFusedOps)
       op->removeAttr(scheduleName);
-    // The rest of the decision is for the lowering of the tile.
+    // The rest of the decision is for the lowering of the tile, of the matrix
+    // product if there is one.
+    Operation *tile = result->tiledAndFusedOps.front();
+    for (Operation *op : result->tiledAndFusedOps)
+      if (isContraction(op))
+        tile = op;
     if (!schedule.getInner().empty() || !schedule.getRegisters().empty())
-      result->tiledAndFusedOps.front()->setAttr(
-          scheduleName,
-          tile::ScheduleAttr::get(&getContext(), {}, schedule.getInner(),
-                                  schedule.getRegisters()));
+      tile->setAttr(scheduleName, tile::ScheduleAttr::get(
+                                      &getContext(), {}, schedule.getInner(),
+                                      schedule.getRegisters()));
     rewriter.eraseOp(root);
     ++numTiled;
     return success();

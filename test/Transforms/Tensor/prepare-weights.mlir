@@ -162,3 +162,25 @@ module @leaves_no_terms {
     }
   }
 }
+
+// -----
+
+// A schedule follows its op: 192 columns are four panels of 48, ten terms five
+// pairs.
+
+// CHECK-LABEL: module @maps_schedules_to_panels
+//       CHECK:     linalg.generic {{.+}} attrs = {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 4, 0, 0, 0], inner = [5], registers = [3, 32]>}
+#x = affine_map<(t, n, k) -> (t, k)>
+#w = affine_map<(t, n, k) -> (n, k)>
+#y = affine_map<(t, n, k) -> (t, n)>
+module @maps_schedules_to_panels {
+  module attributes {peermla.level = "x86-64-v4-bf16"} {
+    ml_program.global private @w(#ml_program.extern : tensor<288x20xbf16>) : tensor<288x20xbf16>
+    func.func @forward(%x: tensor<?x20xbf16>, %e: tensor<?x288xf32>) -> tensor<?x288xf32> attributes {peermla.entry} {
+      %weight = ml_program.global_load_const @w : tensor<288x20xbf16>
+      %y = linalg.matmul indexing_maps = [#x, #w, #y] {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 192, 0], inner = [10], registers = [3, 32]>}
+          ins(%x, %weight : tensor<?x20xbf16>, tensor<288x20xbf16>) outs(%e : tensor<?x288xf32>) -> tensor<?x288xf32>
+      return %y : tensor<?x288xf32>
+    }
+  }
+}
