@@ -84,6 +84,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addPass(memref::createResolveShapedTypeResultDimsPass());
   addCleanup(target);
   target.addNestedPass<func::FuncOp>(createSelectSchedules());
+  target.addNestedPass<func::FuncOp>(createSplitReductions());
   target.addNestedPass<func::FuncOp>(createTileAndFuse());
   addCleanup(target);
   pm.addPass(createContract("tiled"));

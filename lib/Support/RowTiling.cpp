@@ -18,18 +18,34 @@ unsigned peermla::getNumLoops(const OperandLoops &loops) {
   return last + 1;
 }
 
+SmallVector<utils::IteratorType>
+peermla::getRowIteratorTypes(DestinationStyleOpInterface op,
+                             const OperandLoops &loops) {
+  SmallVector<utils::IteratorType> types(getNumLoops(loops),
+                                         utils::IteratorType::reduction);
+  for (int loop : loops[op.getDpsInitOperand(0)->getOperandNumber()])
+    if (loop >= 0)
+      types[loop] = utils::IteratorType::parallel;
+  return types;
+}
+
 SmallVector<Range>
 peermla::getRowIterationDomain(DestinationStyleOpInterface op,
                                OpBuilder &builder, const OperandLoops &loops) {
   Location loc = op.getLoc();
   SmallVector<Range> domain(getNumLoops(loops));
-  for (OpOperand &init : op.getDpsInitsMutable())
-    for (auto [dim, loop] : llvm::enumerate(loops[init.getOperandNumber()]))
-      if (loop >= 0)
+  auto addExtents = [&](OpOperand &operand) {
+    for (auto [dim, loop] : llvm::enumerate(loops[operand.getOperandNumber()]))
+      if (loop >= 0 && !domain[loop].size)
         domain[loop] =
             Range{builder.getIndexAttr(0),
-                  tensor::getMixedSize(builder, loc, init.get(), dim),
+                  tensor::getMixedSize(builder, loc, operand.get(), dim),
                   builder.getIndexAttr(1)};
+  };
+  for (OpOperand &init : op.getDpsInitsMutable())
+    addExtents(init);
+  for (OpOperand *input : op.getDpsInputOperands())
+    addExtents(*input);
   return domain;
 }
 

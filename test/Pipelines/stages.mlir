@@ -16,7 +16,7 @@
 // Each stage reads what the one before printed, and what it promises is there.
 
 // One module per target; a kernel for the queries, one for scores and selection
-// together; the experts are one op.
+// together; for the experts two, parts and their sums, or one.
 
 //       TILED: module @PeerLayer {
 //       TILED:   module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"}
@@ -29,14 +29,27 @@
 //       TILED:       linalg.generic
 //       TILED:       peer.select softmax num_keys([8, 5])
 //       TILED:     } {peermla.id = "retrieve"}
-//       TILED:     peer.expert_mlp gelu
+//       TILED:     scf.if
+//       TILED:       scf.forall
+//       TILED:         peer.expert_mlp gelu
+//       TILED:       scf.forall
+//       TILED:         linalg.generic
+//       TILED:     } else {
+//       TILED:       scf.forall
+//       TILED:         peer.expert_mlp gelu
 //       TILED:   func.func @prepared.query_proj.weight.prepare(
 //   TILED-NOT: peer.retrieve
 
-// The experts write the caller's memory; two buffers are left.
+// The experts write the caller's memory, with few tokens and with many.
 
 //     BUFFERS: func.func @forward(%{{.+}}: memref<?x24xf32> {{{.*}}peermla.kind = "in"{{.*}}}, %[[Y:.+]]: memref<?x24xf32> {{{.*}}peermla.kind = "out"
-//     BUFFERS:   peer.expert_mlp gelu {{.+}} outs(%[[Y]] : memref<?x24xf32>)
+//     BUFFERS:   scf.if
+//     BUFFERS:     memref.subview %[[Y]][
+//     BUFFERS:   } else {
+//     BUFFERS:     %[[ROW:.+]] = memref.subview %[[Y]][
+//     BUFFERS:     peer.expert_mlp gelu {{.+}} outs(%[[ROW]] : memref<1x24xf32
+// BUFFERS-NOT: memref.copy
+//     BUFFERS:   return
 // BUFFERS-NOT: tensor<
 // BUFFERS-NOT: bufferization
 

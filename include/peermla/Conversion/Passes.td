@@ -129,21 +129,29 @@ def LowerSelect : InterfacePass<"peermla-lower-select", "mlir::FunctionOpInterfa
 }
 
 def LowerExperts : InterfacePass<"peermla-lower-experts", "mlir::FunctionOpInterface"> {
-  let summary = "Lower peer.expert_mlp to loops over rows of the tables";
+  let summary = "Lower a tile of peer.expert_mlp to loops over rows of the tables";
   let description = [{
     ```mlir
-    peer.expert_mlp gelu
-        ins(%x, %i, %g, %down, %up : memref<?x64xf32>, memref<?x8x16xi32>,
-            memref<?x8x16xf32>, memref<4096x1x64xf32>, memref<4096x1x64xf32>)
-        outs(%y : memref<?x64xf32>)
+    peer.expert_mlp gelu {peermla.schedule = #tile.schedule<inner = [0, 1, 16], registers = [8, 4]>}
+        ins(%x, %i, %g, %down, %up : memref<1x64xf32>, memref<1x8x16xi32>,
+            memref<1x8x16xf32>, memref<4096x1x64xf32>, memref<4096x1x64xf32>)
+        outs(%y : memref<1x64xf32>)
     ```
-    becomes an `scf.forall` over tokens (a loop, inside a work item) of groups of
-    experts whose rows are read together; with few tokens, work items are parts
-    of a token's experts and a second `scf.forall` adds them up. `inner` of the
-    op's schedule is the number of rows read together.
+    becomes
+    ```mlir
+    scf.for %head = %c0 to %c8 step %c1 {             // parts, by `inner`
+      scf.for %first = %begin to %end step %c8 {      // groups, by `registers`
+        memref.prefetch %down[%later, %c0, %c0] ...   // 4 lines of 8 rows
+        %dots:8 = scf.for %column = ... {             // 8 rows of down, read together
+        ...
+        scf.for %column = ... {                       // part += 8 rows of up
+      }
+      scf.for %column = ...                           // y += part
+    ```
+    Without a schedule all experts are one part, read one by one.
 
-    Numerics: the order of the f32 additions is fixed; it depends on neither the
-    number of tokens nor the number of threads.
+    Numerics: the order of the f32 additions is fixed by `inner`; it depends on
+    neither the number of tokens nor the number of threads.
   }];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::math::MathDialect",

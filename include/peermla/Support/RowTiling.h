@@ -25,8 +25,13 @@ using OperandLoops = llvm::SmallVector<llvm::SmallVector<int>>;
 /// The number of loops: one more than the highest.
 unsigned getNumLoops(const OperandLoops &loops);
 
-/// The iteration domain: extents of the dimensions of the destinations that
-/// loops index.
+/// A loop that the first destination lacks is a reduction.
+llvm::SmallVector<mlir::utils::IteratorType>
+getRowIteratorTypes(mlir::DestinationStyleOpInterface op,
+                    const OperandLoops &loops);
+
+/// The iteration domain: extents of the dimensions that loops index, those of
+/// destinations before those of inputs.
 llvm::SmallVector<mlir::Range>
 getRowIterationDomain(mlir::DestinationStyleOpInterface op,
                       mlir::OpBuilder &builder, const OperandLoops &loops);

@@ -55,9 +55,7 @@ defvar Peermla_StructuredDefinition = [{
 defvar Peermla_TileableDefinition = Peermla_StructuredDefinition # [{
   ::mlir::SmallVector<::mlir::utils::IteratorType>
   $cppClass::getLoopIteratorTypes() {
-    return ::mlir::SmallVector<::mlir::utils::IteratorType>(
-        ::peermla::getNumLoops(getOperandLoops(*this)),
-        ::mlir::utils::IteratorType::parallel);
+    return ::peermla::getRowIteratorTypes(*this, getOperandLoops(*this));
   }
   ::mlir::SmallVector<::mlir::Range>
   $cppClass::getIterationDomain(::mlir::OpBuilder &builder) {

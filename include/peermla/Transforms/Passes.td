@@ -244,6 +244,44 @@ def SelectSchedules
   let dependentDialects = ["peermla::tile::TileDialect"];
 }
 
+def SplitReductions
+    : InterfacePass<"peermla-split-reductions", "mlir::FunctionOpInterface"> {
+  let summary = "Make parts of a reduction work items while there are few others";
+  let description = [{
+    An op whose schedule has `split` is there twice: for up to so many iterations
+    of its first loop the steps of `inner` along its reductions become work items,
+    by the partial-reduction tiling of the op, and an op after them adds their
+    results in their order. Else it is cut by `block` alone. The choice is made on
+    the host, from the extent of a tensor. Numerics: unchanged if the op itself adds
+    up its parts in this order, as the lowering of `peer.expert_mlp` does.
+
+    ```mlir
+    %y = peer.expert_mlp {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], split = 8>} ...
+    ```
+    becomes
+    ```mlir
+    %few = arith.cmpi ule, %T, %c8
+    %y = scf.if %few {
+      %parts = scf.forall (%t, %p) ... {
+        %part = peer.expert_mlp {peermla.schedule = #tile.schedule<inner = [0, 1, 16]>} ... -> tensor<1x1024xf32>
+        ...
+      %sum = linalg.generic ... ins(%parts) outs(%zero) {peermla.schedule = #tile.schedule<block = [1, 0, 0]>}
+      scf.yield %sum
+    } else {
+      %all = peer.expert_mlp {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16]>} ...
+      scf.yield %all
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "Reductions that may be split">
+  ];
+  let dependentDialects = [
+    "mlir::affine::AffineDialect", "mlir::arith::ArithDialect",
+    "mlir::linalg::LinalgDialect", "mlir::scf::SCFDialect",
+    "mlir::tensor::TensorDialect"];
+}
+
 def TileAndFuse
     : InterfacePass<"peermla-tile-and-fuse", "mlir::FunctionOpInterface"> {
   let summary = "Cut every scheduled op into one scf.forall and fuse producers";

@@ -93,6 +93,31 @@ bool isUpdateOf(Value value, Value tensor) {
   return true;
 }
 
+/// The empty tensor that `value` is, with parts of it written; on both sides
+/// where there is a choice. Null if there is none.
+tensor::EmptyOp getDestination(Value value) {
+  while (auto result = dyn_cast<OpResult>(value)) {
+    Operation *op = result.getOwner();
+    if (auto empty = dyn_cast<tensor::EmptyOp>(op))
+      return empty;
+    if (auto choice = dyn_cast<scf::IfOp>(op)) {
+      unsigned i = result.getResultNumber();
+      tensor::EmptyOp then = getDestination(choice.thenYield().getOperand(i));
+      if (choice.getElseRegion().empty() ||
+          getDestination(choice.elseYield().getOperand(i)) != then)
+        return nullptr;
+      return then;
+    }
+    if (auto update = dyn_cast<DestinationStyleOpInterface>(op))
+      value = update.getTiedOpOperand(result)->get();
+    else if (auto loop = dyn_cast<scf::ForallOp>(op))
+      value = loop.getTiedOpOperand(result)->get();
+    else
+      return nullptr;
+  }
+  return nullptr;
+}
+
 /// Whether the extents of the source follow from those of the result one by
 /// one.
 bool canExpand(tensor::CollapseShapeOp reshape) {
@@ -222,15 +247,22 @@ struct EntriesToMemrefs
     function.getAllArgAttrs(attributes);
 
     // A destination of its own for each op, so that each can be placed where
-    // its result goes.
+    // its result goes. Both sides of a choice have one result.
     for (auto empty :
          llvm::make_early_inc_range(body.getOps<tensor::EmptyOp>())) {
       SmallVector<OpOperand *> uses;
       for (OpOperand &use : empty->getUses())
         uses.push_back(&use);
-      for (OpOperand *use : ArrayRef(uses).drop_front(!uses.empty())) {
-        builder.setInsertionPoint(body.findAncestorOpInBlock(*use->getOwner()));
-        use->set(builder.clone(*empty)->getResult(0));
+      llvm::DenseMap<Operation *, Value> ofChoice;
+      for (auto [i, use] : llvm::enumerate(uses)) {
+        Operation *user = body.findAncestorOpInBlock(*use->getOwner());
+        Value &known = ofChoice[user];
+        bool isInChoice = isa<scf::IfOp>(user) && user != use->getOwner();
+        if (!isInChoice || !known) {
+          builder.setInsertionPoint(user);
+          known = i == 0 ? Value(empty) : builder.clone(*empty)->getResult(0);
+        }
+        use->set(known);
       }
     }
 
@@ -265,6 +297,21 @@ struct EntriesToMemrefs
         buffer = expandLike(builder, reshape, buffer, &body);
         result = reshape.getSrc();
       }
+      // Upstream places what one op writes; both sides of a choice write here.
+      if (auto choice = result.getDefiningOp<scf::IfOp>())
+        if (tensor::EmptyOp empty = getDestination(result);
+            empty && llvm::all_of(empty->getUsers(), [&](Operation *user) {
+              return choice->isProperAncestor(user);
+            })) {
+          OpBuilder::InsertionGuard guard(builder);
+          builder.setInsertionPoint(choice);
+          empty.replaceAllUsesWith(
+              bufferization::ToTensorOp::create(builder, loc, empty.getType(),
+                                                buffer, /*restrict=*/true,
+                                                /*writable=*/true)
+                  .getResult());
+          empty.erase();
+        }
       bufferization::MaterializeInDestinationOp::create(
           builder, loc, TypeRange(), result, buffer, /*restrict=*/true,
           /*writable=*/true);

@@ -4,24 +4,26 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The layer is bound by reading rows of the expert tables, so that the loop
-// order serves the memory system: R experts of one token are read together, as
-// R streams, the input row stays in the nearest cache, and each row is read
-// once:
+// One tile: a token, or part of the retrievals of one. The layer is bound by
+// reading rows of the expert tables, so that the loop order serves the memory
+// system: R experts of one token are read together, as R streams, the input row
+// stays in the nearest cache, and each row is read once:
 //
-//   for groups of R retrievals of a token
-//     prefetch the starts of the down rows of the next group
-//     for each neuron
-//       for columns of x: R dot products (down, and gate if there is one), and
-//                         prefetch of the same column of R up rows
-//       R activations and gates
-//       for columns of y: sum += R up rows (f32, one row of scratch)
+//   for parts of the retrievals of a token            `inner` of the schedule
+//     for groups of R retrievals of the part          `registers[0]`
+//       prefetch the starts of the down rows of the next group, `registers[1]`
+//       lines for each neuron
+//         for columns of x: R dot products (down, and gate if there is one),
+//         and
+//                           prefetch of the same column of R up rows, unless
+//                           these follow the down rows in memory
+//         R activations and gates
+//         for columns of y: part += R up rows (f32, one row of scratch)
+//     sum += part
 //
 // A group with an index outside the table is taken one expert at a time and
-// leaves that one out. The retrievals of a token are cut into `chunks` whose
-// sums are added in order. When there are few tokens the chunks are work items
-// of their own; the order of additions, and so each bit of the result, is the
-// same.
+// leaves that one out. The sum begins with zero and takes the parts in order:
+// the same additions whether the tile is a token or the parts are tiles.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,16 +44,6 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Experts handled together, where no schedule says it: fewer where their rows
-/// lie side by side and a stream goes on from one to the next.
-static constexpr int64_t defaultRows = 16, defaultRowsSideBySide = 8;
-/// Parts of a token's retrievals that can be work items.
-static constexpr int64_t maxChunks = 8;
-/// With up to so many tokens, chunks are work items.
-static constexpr int64_t fewTokens = 8;
-/// How many lines of a row of `down` are asked for a group ahead: the hardware
-/// follows the stream from there, and more would only wait in line.
-static constexpr int64_t prefetchLines = 1, prefetchLinesSideBySide = 4;
 /// Where rows of `up` go that are asked for while those of `down` are read:
 /// into the second cache, as the first one has no room for two sets of streams.
 static constexpr int32_t secondCache = 2;
@@ -106,10 +98,9 @@ private:
   };
 
   void setSizes();
-  void lowerAtOnce();
-  void lowerInChunks(Value parts);
-  Row widen(Value token);
-  void sumChunk(Value token, Row x, Value chunk, Row sum);
+  LogicalResult verifySchedule();
+  void sumToken(Value token, Row x, Row sum, Row part);
+  void sumPart(Value token, Row x, Value begin, Value end, Row sum);
   void addRetrievals(Value token, Row x, ArrayRef<Retrieval> retrievals,
                      Row sum);
   SmallVector<Value> dots(Row x, ArrayRef<Row> rows, ArrayRef<Row> later);
@@ -117,17 +108,24 @@ private:
   void addUpColumns(Row sum, ArrayRef<Retrieval> retrievals, Value factors);
   void prefetchGroup(Value token, Value first);
   Retrieval retrievalAt(Value token, Value j);
-  Value isInTable(Value j, Retrieval retrieval);
-  void writeRow(Row sum, Value token);
+  Value isInTable(Value j, Value end, Retrieval retrieval);
   Row rowOf(Value table, Value expert, Value neuron) {
     return Row{table, {expert, neuron}};
+  }
+  bool isF32(Value buffer) {
+    return cast<MemRefType>(buffer.getType()).getElementType().isF32();
   }
 
   peer::ExpertMlpOp op;
   KernelBuilder b;
-  int64_t k, J, e, d, dOut, rows, chunkSize, chunks;
+  int64_t e, d, dOut;
+  /// Heads and ranks of a part, rows read together, lines asked for ahead.
+  int64_t partHeads, partRanks, rows, lines;
+  /// Whether a part has all ranks of its heads, whether the tile is one part,
+  /// and whether all parts are groups of as many rows.
+  bool hasAllRanks, isOnePart, groupsAreWhole;
   bool neuronMajor, sideBySide;
-  Value numExperts;
+  Value h, k, J, numExperts;
 };
 
 } // namespace
@@ -144,143 +142,176 @@ LogicalResult ExpertKernel::verify() {
       return failure();
     if (name != "indices" && failed(verifyStorage(op, name, operand)))
       return failure();
+    // The last part of a token may be smaller than the others.
+    if (name == "indices" || name == "gates")
+      continue;
     auto type = cast<MemRefType>(operand.getType());
     for (int64_t size : type.getShape().drop_front())
       if (ShapedType::isDynamic(size))
         return op->emitOpError() << "expects '" << name
                                  << "' to be dynamic in T only, got " << type;
   }
-  if (!cast<MemRefType>(op.getGates().getType()).getElementType().isF32())
+  if (!isF32(op.getGates()))
     return op->emitOpError()
            << "expects 'gates' to be f32, got " << op.getGates().getType();
-  return success();
+  setSizes();
+  return verifySchedule();
 }
 
+/// Without a schedule all retrievals are one part, read one by one.
 void ExpertKernel::setSizes() {
   auto indices = cast<MemRefType>(op.getIndices().getType());
-  k = indices.getDimSize(2);
-  J = indices.getDimSize(1) * k;
+  int64_t heads = indices.getDimSize(1), ranks = indices.getDimSize(2);
+  bool isStatic = ShapedType::isStatic(heads) && ShapedType::isStatic(ranks);
   e = op.getExpertHiddenSize();
   d = cast<MemRefType>(op.getX().getType()).getDimSize(1);
   dOut = cast<MemRefType>(op.getYInit().getType()).getDimSize(1);
-  sideBySide = isInterleaved(op.getDown());
-  rows = sideBySide ? defaultRowsSideBySide : defaultRows;
-  if (auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule"))
-    if (!schedule.getInner().empty() && schedule.getInner().back() > 0)
-      rows = schedule.getInner().back();
-  rows = std::min(rows, J);
-  chunkSize = llvm::alignTo(llvm::divideCeil(J, maxChunks), rows);
-  chunks = llvm::divideCeil(J, chunkSize);
   neuronMajor = op.getUpLayout() == peer::UpLayout::neuron_major;
+  sideBySide = isInterleaved(op.getDown());
+
+  partHeads = partRanks = 0;
+  rows = 1;
+  lines = 0;
+  if (auto schedule =
+          op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule")) {
+    ArrayRef<int64_t> inner = schedule.getInner();
+    ArrayRef<int64_t> registers = schedule.getRegisters();
+    if (inner.size() == 3) {
+      partHeads = inner[1];
+      partRanks = inner[2];
+    }
+    if (registers.size() == 2) {
+      rows = registers[0];
+      lines = registers[1];
+    }
+  }
+  // A tile may be smaller than a part.
+  bool hasAllHeads =
+      partHeads == 0 || (ShapedType::isStatic(heads) && heads <= partHeads);
+  hasAllRanks =
+      partRanks == 0 || (ShapedType::isStatic(ranks) && ranks <= partRanks);
+  isOnePart = hasAllHeads && hasAllRanks;
+  groupsAreWhole = false;
+  if (isStatic && heads * ranks > 0) {
+    int64_t partOfHeads = hasAllHeads ? heads : partHeads;
+    int64_t partOfRanks = hasAllRanks ? ranks : partRanks;
+    int64_t size = partOfHeads * partOfRanks;
+    rows = std::min(rows, size);
+    groupsAreWhole = heads % partOfHeads == 0 && ranks % partOfRanks == 0 &&
+                     size % rows == 0;
+  }
+  rows = std::max<int64_t>(rows, 1);
+}
+
+LogicalResult ExpertKernel::verifySchedule() {
+  auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule");
+  if (!schedule)
+    return success();
+  ArrayRef<int64_t> inner = schedule.getInner();
+  ArrayRef<int64_t> registers = schedule.getRegisters();
+  if (!inner.empty() && inner.size() != 3)
+    return op->emitOpError()
+           << "expects 'inner' to have one extent per loop, got "
+           << inner.size() << " extents and 3 loops";
+  if (!registers.empty() && registers.size() != 2)
+    return op->emitOpError() << "expects 'registers' to be rows read together "
+                                "and lines asked for ahead, got "
+                             << registers.size() << " numbers";
+  if (partHeads != 1 && !hasAllRanks)
+    return op->emitOpError()
+           << "expects parts of whole heads or of ranks of one head, got "
+           << schedule << " for " << op.getIndices().getType();
+  return success();
 }
 
 void ExpertKernel::lower() {
-  setSizes();
+  h = b.extent(op.getIndices(), 1);
+  k = b.extent(op.getIndices(), 2);
+  J = b.mul(h, k);
   numExperts = b.extent(op.getDown(), 0);
-  if (b.isInWorkItem() || chunks == 1)
-    return lowerAtOnce();
-  Value parts = b.scratch({fewTokens, chunks, dOut}, b.getF32Type());
-  Value few = b.compare(arith::CmpIPredicate::ule, b.extent(op.getX(), 0),
-                        b.index(fewTokens));
-  b.when(few, [&] { lowerInChunks(parts); }, [&] { lowerAtOnce(); });
-}
-
-/// One work item per token.
-void ExpertKernel::lowerAtOnce() {
-  b.parallel({b.extent(op.getX(), 0)}, [&](ValueRange item) {
-    Value token = item[0];
-    Row x = widen(token);
-    Row part{b.scratch({dOut}, b.getF32Type()), {}};
-    Row sum = part;
-    if (chunks > 1) {
-      sum.buffer = b.scratch({dOut}, b.getF32Type());
-      b.fill(sum, dOut, b.f32(0.0));
-    }
-    b.loop(b.index(0), b.index(chunks), 1, [&](Value chunk) {
-      sumChunk(token, x, chunk, part);
-      if (chunks > 1)
-        b.columns(dOut, [&](Value column, int64_t width) {
-          Value total = arith::AddFOp::create(b, b.load(sum, column, width),
-                                              b.load(part, column, width));
-          b.store(total, sum, column);
-        });
-    });
-    writeRow(sum, token);
+  Row x{op.getX(), {}}, sum{op.getYInit(), {}}, part;
+  if (!isF32(op.getX()))
+    x.buffer = b.scratch({d}, b.getF32Type());
+  if (!isF32(op.getYInit()))
+    sum.buffer = b.scratch({dOut}, b.getF32Type());
+  if (!isOnePart)
+    part.buffer = b.scratch({dOut}, b.getF32Type());
+  b.loop(b.index(0), b.extent(op.getX(), 0), 1, [&](Value token) {
+    // Rows of scratch, or of the operands where these are f32.
+    Row input{op.getX(), {token}}, output{op.getYInit(), {token}};
+    Row wide = isF32(op.getX()) ? input : x;
+    Row total = isF32(op.getYInit()) ? output : sum;
+    if (!isF32(op.getX()))
+      b.columns(d, [&](Value column, int64_t width) {
+        b.store(b.load(input, column, width), wide, column);
+      });
+    sumToken(token, wide, total, part);
+    if (!isF32(op.getYInit()))
+      b.columns(dOut, [&](Value column, int64_t width) {
+        b.store(b.load(total, column, width), output, column);
+      });
   });
 }
 
-/// One work item per token and chunk, then one per token. `parts` holds the
-/// sums of the chunks.
-void ExpertKernel::lowerInChunks(Value parts) {
-  Value T = b.extent(op.getX(), 0);
-  b.parallel({T, b.index(chunks)}, [&](ValueRange item) {
-    sumChunk(item[0], widen(item[0]), item[1], Row{parts, {item[0], item[1]}});
-  });
-  b.parallel({T}, [&](ValueRange item) {
-    Row sum{b.scratch({dOut}, b.getF32Type()), {}};
+/// sum = contributions of all retrievals. `part` is scratch, if there are
+/// several parts.
+void ExpertKernel::sumToken(Value token, Row x, Row sum, Row part) {
+  if (!part.buffer)
+    return sumPart(token, x, b.index(0), J, sum);
+  b.fill(sum, dOut, b.f32(0.0));
+  auto addPart = [&](Value begin, Value end) {
+    sumPart(token, x, begin, end, part);
     b.columns(dOut, [&](Value column, int64_t width) {
-      Value total = b.zero(width);
-      for (int64_t chunk = 0; chunk < chunks; ++chunk)
-        total = arith::AddFOp::create(
-            b, total,
-            b.load(Row{parts, {item[0], b.index(chunk)}}, column, width));
+      Value total = arith::AddFOp::create(b, b.load(sum, column, width),
+                                          b.load(part, column, width));
       b.store(total, sum, column);
     });
-    writeRow(sum, item[0]);
-  });
-}
-
-/// The token's input row in f32: itself or a copy.
-Row ExpertKernel::widen(Value token) {
-  Row row{op.getX(), {token}};
-  if (cast<MemRefType>(op.getX().getType()).getElementType().isF32())
-    return row;
-  Row wide{b.scratch({d}, b.getF32Type()), {}};
-  b.columns(d, [&](Value column, int64_t width) {
-    b.store(b.load(row, column, width), wide, column);
-  });
-  return wide;
-}
-
-void ExpertKernel::writeRow(Row sum, Value token) {
-  b.columns(dOut, [&](Value column, int64_t width) {
-    b.store(b.load(sum, column, width), Row{op.getYInit(), {token}}, column);
+  };
+  b.loop(b.index(0), h, hasAllRanks ? partHeads : 1, [&](Value head) {
+    Value begin = b.mul(head, k);
+    if (hasAllRanks)
+      return addPart(begin, b.mul(b.min(b.add(head, partHeads), h), k));
+    b.loop(b.index(0), k, partRanks, [&](Value rank) {
+      Value end = b.min(b.add(rank, partRanks), k);
+      addPart(b.add(begin, rank), b.add(begin, end));
+    });
   });
 }
 
 ExpertKernel::Retrieval ExpertKernel::retrievalAt(Value token, Value j) {
-  Value head = b.div(j, b.index(k)), rank = b.rem(j, b.index(k));
+  Value head = b.div(j, k), rank = b.rem(j, k);
   return {head, rank, b.loadIndex(op.getIndices(), {token, head, rank})};
 }
 
-/// Whether `j` counts a retrieval and its index lies in the table. A negative
-/// index is a large unsigned one.
-Value ExpertKernel::isInTable(Value j, Retrieval retrieval) {
+/// Whether `j` counts a retrieval before `end` and its index lies in the table.
+/// A negative index is a large unsigned one.
+Value ExpertKernel::isInTable(Value j, Value end, Retrieval retrieval) {
   Value valid =
       b.compare(arith::CmpIPredicate::ult, retrieval.expert, numExperts);
-  if (J % rows == 0)
+  if (groupsAreWhole)
     return valid;
-  Value counts = b.compare(arith::CmpIPredicate::ult, j, b.index(J));
+  Value counts = b.compare(arith::CmpIPredicate::ult, j, end);
   return arith::AndIOp::create(b, counts, valid);
 }
 
+/// Asks for the rows that are read after those of the group at `first`.
 void ExpertKernel::prefetchGroup(Value token, Value first) {
+  if (lines == 0)
+    return;
   for (int64_t r = 0; r < rows; ++r) {
-    Value j = b.min(b.add(first, rows + r), b.index(J - 1));
+    Value j = b.min(b.add(first, rows + r), b.sub(J, b.index(1)));
     Value expert = arith::MinUIOp::create(b, retrievalAt(token, j).expert,
                                           b.sub(numExperts, b.index(1)));
-    int64_t lines = sideBySide ? prefetchLinesSideBySide : prefetchLines;
     b.prefetch(rowOf(op.getDown(), expert, b.index(0)), e * d, lines);
     if (op.getGate() && !sideBySide)
       b.prefetch(rowOf(op.getGate(), expert, b.index(0)), e * d, lines);
   }
 }
 
-/// sum = contributions of the chunk's retrievals.
-void ExpertKernel::sumChunk(Value token, Row x, Value chunk, Row sum) {
+/// sum = contributions of the retrievals `begin` .. `end` - 1.
+void ExpertKernel::sumPart(Value token, Row x, Value begin, Value end,
+                           Row sum) {
   b.fill(sum, dOut, b.f32(0.0));
-  Value begin = b.mul(chunk, chunkSize);
-  Value end = b.min(b.add(begin, chunkSize), b.index(J));
   b.loop(begin, end, rows, [&](Value first) {
     prefetchGroup(token, first);
     SmallVector<Retrieval> group;
@@ -288,19 +319,19 @@ void ExpertKernel::sumChunk(Value token, Row x, Value chunk, Row sum) {
     for (int64_t r = 0; r < rows; ++r) {
       Value j = b.add(first, r);
       // Past the last retrieval the last one is looked at, but not counted.
-      group.push_back(
-          retrievalAt(token, J % rows == 0 ? j : b.min(j, b.index(J - 1))));
-      Value valid = isInTable(j, group.back());
+      group.push_back(retrievalAt(
+          token, groupsAreWhole ? j : b.min(j, b.sub(J, b.index(1)))));
+      Value valid = isInTable(j, end, group.back());
       allValid = allValid ? arith::AndIOp::create(b, allValid, valid) : valid;
     }
     b.when(
         allValid, [&] { addRetrievals(token, x, group, sum); },
         [&] {
-          Value groupEnd = b.min(b.add(first, rows), b.index(J));
+          Value groupEnd = b.min(b.add(first, rows), end);
           b.loop(first, groupEnd, 1, [&](Value j) {
             Retrieval retrieval = retrievalAt(token, j);
             b.when(
-                isInTable(j, retrieval),
+                isInTable(j, end, retrieval),
                 [&] { addRetrievals(token, x, {retrieval}, sum); },
                 [&] {
                   if (Value neurons = op.getNeuronsInit())

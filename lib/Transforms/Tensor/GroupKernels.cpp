@@ -98,11 +98,10 @@ static bool canKeepSchedule(Operation *producer, Operation *consumer,
 
 /// Whether `op` can be a kernel or part of one.
 static bool isKernelOp(Operation *op) {
-  // The others are tiled by their lowering, which knows sequences and groups
-  // of experts.
+  // Attention is tiled by its lowering, which knows sequences.
   return isa<TilingInterface>(op) && op->getNumResults() != 0 &&
          isa<RankedTensorType>(op->getResult(0).getType()) &&
-         !isa<peer::ExpertMlpOp, mla::OnlineAttentionOp>(op);
+         !isa<mla::OnlineAttentionOp>(op);
 }
 
 SmallVector<Kernel> peermla::groupKernels(Block &body) {

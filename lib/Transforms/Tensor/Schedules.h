@@ -61,6 +61,8 @@ struct Schedule {
 Schedule scheduleMatrixProduct(const Kernel &kernel, const CpuLevel &level);
 /// Tokens and heads of a selection of experts, with the scores it reads.
 Schedule scheduleSelection(const Kernel &kernel, const CpuLevel &level);
+/// Tokens, and parts of their retrievals, of experts; rows read together.
+Schedule scheduleExperts(const Kernel &kernel, const CpuLevel &level);
 /// Rows of a kernel over tokens without a matrix product.
 Schedule scheduleRows(const Kernel &kernel, const CpuLevel &level);
 /// A kernel over weights alone, which runs once per session.

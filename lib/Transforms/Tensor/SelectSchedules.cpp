@@ -77,6 +77,8 @@ static void moveGivenSchedule(const Kernel &kernel) {
 static Schedule chooseSchedule(const Kernel &kernel, const CpuLevel &level) {
   if (isa<peer::SelectOp>(kernel.root))
     return scheduleSelection(kernel, level);
+  if (isa<peer::ExpertMlpOp>(kernel.root))
+    return scheduleExperts(kernel, level);
   if (kernel.getContraction())
     return scheduleMatrixProduct(kernel, level);
   if (kernel.getType().isDynamicDim(0))

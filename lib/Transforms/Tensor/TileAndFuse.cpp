@@ -39,30 +39,48 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   void runOnOperation() override {
     if (getOperation().isExternal())
       return;
+    Block &body = getOperation().getFunctionBody().front();
     SmallVector<TilingInterface> roots;
-    for (Operation &op :
-         llvm::reverse(getOperation().getFunctionBody().front())) {
-      // Tiled by their lowering, which knows sequences and groups of experts.
-      if (!op.hasAttr(scheduleName) ||
-          isa<peer::ExpertMlpOp, mla::OnlineAttentionOp>(op))
-        continue;
-      auto root = dyn_cast<TilingInterface>(op);
-      if (!root || op.getNumResults() == 0 ||
-          !llvm::all_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
-        op.emitOpError() << "has '" << scheduleName
-                         << "', which only ops with loops and tensors as "
-                            "results can follow";
-        return signalPassFailure();
-      }
-      roots.push_back(root);
-    }
+    if (failed(collectRoots(body, roots)))
+      return signalPassFailure();
     for (TilingInterface root : roots)
       if (failed(tile(root)))
         return signalPassFailure();
-    for (Operation &op : llvm::make_early_inc_range(
-             llvm::reverse(getOperation().getFunctionBody().front())))
+    eraseDeadOps(body);
+  }
+
+  /// Appends the ops of `block` that have a schedule, last first, with those of
+  /// both sides of a choice between kernels.
+  LogicalResult collectRoots(Block &block,
+                             SmallVectorImpl<TilingInterface> &roots) {
+    for (Operation &op : llvm::reverse(block)) {
+      if (auto choice = dyn_cast<scf::IfOp>(op))
+        for (Region &region : choice->getRegions())
+          if (!region.empty() && failed(collectRoots(region.front(), roots)))
+            return failure();
+      // Attention is tiled by its lowering, which knows sequences.
+      if (!op.hasAttr(scheduleName) || isa<mla::OnlineAttentionOp>(op))
+        continue;
+      auto root = dyn_cast<TilingInterface>(op);
+      if (!root || op.getNumResults() == 0 ||
+          !llvm::all_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+        return op.emitOpError() << "has '" << scheduleName
+                                << "', which only ops with loops and tensors "
+                                   "as results can follow";
+      roots.push_back(root);
+    }
+    return success();
+  }
+
+  static void eraseDeadOps(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+      if (auto choice = dyn_cast<scf::IfOp>(op))
+        for (Region &region : choice->getRegions())
+          if (!region.empty())
+            eraseDeadOps(region.front());
       if (isOpTriviallyDead(&op))
         op.erase();
+    }
   }
 
   LogicalResult tile(TilingInterface root) {
@@ -95,7 +113,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
     options.setFusionControlFn(
         [](tensor::ExtractSliceOp, OpResult producer,
            bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-          // Model ops without a schedule are cut by their lowering.
+          // A model op without a schedule is whole: attention, or experts.
           if (producer.getOwner()->hasAttr(scheduleName) ||
               !isa<linalg::LinalgOp>(producer.getOwner()))
             return std::nullopt;

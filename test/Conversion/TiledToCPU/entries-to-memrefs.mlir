@@ -125,3 +125,33 @@ module @names_sources_of_rows {
     return %w : tensor<3x9xf32>
   }
 }
+
+// -----
+
+// Both sides of a choice write the result's memory.
+
+// CHECK-LABEL: module @choice_in_place
+//       CHECK:   func.func @forward(%{{[^:]+}}: memref<?xf32> {{{.+}}}, %[[Y:[^:]+]]: memref<?xf32>
+//   CHECK-NOT:     tensor.empty
+//       CHECK:     %[[TO:.+]] = bufferization.to_tensor %[[Y]] restrict writable
+//       CHECK:     %[[RESULT:.+]] = scf.if
+//       CHECK:       linalg.exp {{.+}} outs(%[[TO]] :
+//       CHECK:       linalg.sqrt {{.+}} outs(%[[TO]] :
+//       CHECK:     bufferization.materialize_in_destination %[[RESULT]] in restrict writable %[[Y]]
+module @choice_in_place {
+  func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> attributes {peermla.entry} {
+    %c0 = arith.constant 0 : index
+    %c8 = arith.constant 8 : index
+    %T = tensor.dim %x, %c0 : tensor<?xf32>
+    %e = tensor.empty(%T) : tensor<?xf32>
+    %few = arith.cmpi ule, %T, %c8 : index
+    %y = scf.if %few -> tensor<?xf32> {
+      %a = linalg.exp ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      scf.yield %a : tensor<?xf32>
+    } else {
+      %a = linalg.sqrt ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      scf.yield %a : tensor<?xf32>
+    }
+    return %y : tensor<?xf32>
+  }
+}

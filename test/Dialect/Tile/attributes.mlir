@@ -5,8 +5,8 @@
 // Schedules survive printing, the generic form and bytecode.
 
 // CHECK-LABEL: func.func private @all_fields()
-//  CHECK-SAME:   s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
-func.func private @all_fields() attributes {s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>}
+//  CHECK-SAME:   s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48], split = 8>
+func.func private @all_fields() attributes {s = #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48], split = 8>}
 
 // CHECK-LABEL: func.func private @any_order()
 //  CHECK-SAME:   s = #tile.schedule<block = [3, 0, 5], registers = [2]>

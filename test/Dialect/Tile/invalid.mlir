@@ -14,3 +14,8 @@ func.func private @inner() attributes {s = #tile.schedule<inner = [-7]>}
 
 // expected-error @below {{expects extents of 'registers' to be at least 0, got -1}}
 func.func private @registers() attributes {s = #tile.schedule<registers = [4, -1]>}
+
+// -----
+
+// expected-error @below {{expects extents of 'split' to be at least 0, got -2}}
+func.func private @split() attributes {s = #tile.schedule<split = -2>}

@@ -169,3 +169,43 @@ func.func @scalars_and_nothing(%x: tensor<f32>, %n: tensor<0x3xf32>) -> (tensor<
 
 // CHECK-LABEL: func.func private @declaration()
 func.func private @declaration()
+
+// Eight parts at most: heads where there are many, shares of their ranks where
+// there are few. Rows of tables that lie apart are read together sixteen by
+// sixteen, of a part that has as many.
+
+// REMARK: chose blocks of [1, 0, 0] for 1 ops: 6 rows together, 1 lines ahead, as tables lie apart; parts of [2, 3] retrievals are work items up to 8 tokens
+
+// CHECK-LABEL: func.func @experts_of_many_heads(
+//       CHECK:   peer.expert_mlp gelu {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 2, 3], registers = [6, 1], split = 8>}
+func.func @experts_of_many_heads(%x: tensor<?x5xf32>, %i: tensor<?x9x3xi32>, %g: tensor<?x9x3xf32>, %d: tensor<7x1x5xf32>, %u: tensor<7x1x6xf32>, %y: tensor<?x6xf32>) -> tensor<?x6xf32> {
+  %0 = peer.expert_mlp gelu ins(%x, %i, %g, %d, %u : tensor<?x5xf32>, tensor<?x9x3xi32>, tensor<?x9x3xf32>, tensor<7x1x5xf32>, tensor<7x1x6xf32>)
+      outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+
+// Side by side: eight rows, whose starts are asked for.
+
+// REMARK: 8 rows together, 4 lines ahead, as tables lie side by side; parts of [1, 16] retrievals are work items up to 8 tokens
+
+// CHECK-LABEL: func.func @experts_side_by_side(
+//       CHECK:   peer.expert_mlp gelu {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], registers = [8, 4], split = 8>}
+func.func @experts_side_by_side(%x: tensor<?x5xf32>, %i: tensor<?x3x32xi32>, %g: tensor<?x3x32xf32>, %rows: tensor<7x11xf32>, %y: tensor<?x6xf32>) -> tensor<?x6xf32> {
+  %down = tensor.extract_slice %rows[0, 0] [7, 5] [1, 1] : tensor<7x11xf32> to tensor<7x5xf32>
+  %up = tensor.extract_slice %rows[0, 5] [7, 6] [1, 1] : tensor<7x11xf32> to tensor<7x6xf32>
+  %d = tensor.expand_shape %down [[0], [1, 2]] output_shape [7, 1, 5] : tensor<7x5xf32> into tensor<7x1x5xf32>
+  %u = tensor.expand_shape %up [[0], [1, 2]] output_shape [7, 1, 6] : tensor<7x6xf32> into tensor<7x1x6xf32>
+  %0 = peer.expert_mlp gelu ins(%x, %i, %g, %d, %u : tensor<?x5xf32>, tensor<?x3x32xi32>, tensor<?x3x32xf32>, tensor<7x1x5xf32>, tensor<7x1x6xf32>)
+      outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}
+
+// One retrieval is one part.
+
+// CHECK-LABEL: func.func @one_retrieval(
+//       CHECK:   peer.expert_mlp gelu {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 1, 1], registers = [1, 1]>}
+func.func @one_retrieval(%x: tensor<?x5xf32>, %i: tensor<?x1x1xi32>, %g: tensor<?x1x1xf32>, %d: tensor<7x1x5xf32>, %u: tensor<7x1x6xf32>, %y: tensor<?x6xf32>) -> tensor<?x6xf32> {
+  %0 = peer.expert_mlp gelu ins(%x, %i, %g, %d, %u : tensor<?x5xf32>, tensor<?x1x1xi32>, tensor<?x1x1xf32>, tensor<7x1x5xf32>, tensor<7x1x6xf32>)
+      outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+  return %0 : tensor<?x6xf32>
+}

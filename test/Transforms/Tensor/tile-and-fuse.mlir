@@ -57,6 +57,29 @@ func.func @zero_blocks_are_no_loop(%x: tensor<?x5xf32>, %e: tensor<?x5xf32>) -> 
   return %a : tensor<?x5xf32>
 }
 
+// Both sides of a choice between kernels are cut.
+
+// CHECK-LABEL: func.func @both_sides_of_a_choice(
+//       CHECK:   scf.if
+//       CHECK:     scf.forall {{.+}} step (2)
+//       CHECK:       linalg.exp
+//       CHECK:   } else {
+//       CHECK:     scf.forall {{.+}} step (3)
+//       CHECK:       linalg.fill
+//       CHECK:       linalg.exp
+func.func @both_sides_of_a_choice(%few: i1, %x: tensor<?x5xf32>, %e: tensor<?x5xf32>) -> tensor<?x5xf32> {
+  %y = scf.if %few -> tensor<?x5xf32> {
+    %a = linalg.exp {peermla.schedule = #tile.schedule<block = [2, 0]>} ins(%x : tensor<?x5xf32>) outs(%e : tensor<?x5xf32>) -> tensor<?x5xf32>
+    scf.yield %a : tensor<?x5xf32>
+  } else {
+    %zero = arith.constant 0.0 : f32
+    %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x5xf32>) -> tensor<?x5xf32>
+    %a = linalg.exp {peermla.schedule = #tile.schedule<block = [3, 0]>} ins(%z : tensor<?x5xf32>) outs(%e : tensor<?x5xf32>) -> tensor<?x5xf32>
+    scf.yield %a : tensor<?x5xf32>
+  }
+  return %y : tensor<?x5xf32>
+}
+
 // Tokens of attention belong to sequences, which only its lowering knows.
 
 // CHECK-LABEL: func.func @leaves_attention(

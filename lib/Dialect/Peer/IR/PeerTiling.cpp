@@ -37,12 +37,11 @@ OperandLoops peermla::peer::getOperandLoops(SelectOp op) {
 }
 
 OperandLoops peermla::peer::getOperandLoops(ExpertMlpOp op) {
-  OperandLoops loops{
-      {0, -1}, {0, -1, -1}, {0, -1, -1}, {-1, -1, -1}, {-1, -1, -1}};
+  OperandLoops loops{{0, -1}, {0, 1, 2}, {0, 1, 2}, {-1, -1, -1}, {-1, -1, -1}};
   if (op.getGate())
     loops.push_back({-1, -1, -1});
   loops.push_back({0, -1});
   if (op.getNeuronsInit())
-    loops.push_back({0, -1, -1, -1});
+    loops.push_back({0, 1, 2, -1});
   return loops;
 }

@@ -1,5 +1,4 @@
-//===- PeerTiling.h - loops of the peer ops
-//---------------------------------===//
+//===- PeerTiling.h - loops of the peer ops -------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -21,7 +20,7 @@ namespace peermla::peer {
 OperandLoops getOperandLoops(RetrieveOp op);
 /// Loops: token, head.
 OperandLoops getOperandLoops(SelectOp op);
-/// Loops: token.
+/// Loops: token; head and rank of a retrieval, over which `y` is a sum.
 OperandLoops getOperandLoops(ExpertMlpOp op);
 
 } // namespace peermla::peer

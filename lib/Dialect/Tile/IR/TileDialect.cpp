@@ -31,10 +31,10 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
 LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
-                     ArrayRef<int64_t> registers) {
+                     ArrayRef<int64_t> registers, int64_t split) {
   for (auto [name, extents] :
        {std::pair("block", block), std::pair("inner", inner),
-        std::pair("registers", registers)})
+        std::pair("registers", registers), std::pair("split", ArrayRef(split))})
     for (int64_t extent : extents)
       if (extent < 0)
         return emitError() << "expects extents of '" << name

@@ -30,7 +30,7 @@ def add(
     neurons=False,
     out_of_range=False,
     nan=False,
-    rows=None,
+    schedule=None,
     tile=False,
 ):
     def table(shape):
@@ -58,8 +58,8 @@ def add(
     text = f"peer.expert_mlp {activation} "
     if layout != "neuron_major":
         text += f"up_layout({layout}) "
-    if rows:
-        text += f"{{{{peermla.schedule = #tile.schedule<inner = [{rows}]>}}}} "
+    if schedule:
+        text += f"{{{{peermla.schedule = #tile.schedule<{schedule}>}}}} "
     text += "ins({x}, {i}, {g}, {down}, {up} : {x.type}, {i.type}, {g.type}, "
     text += "{down.type}, {up.type}) "
     if gated:
@@ -104,50 +104,17 @@ VARIANTS = [
     dict(activation="silu", gated=True, element="bf16"),
     dict(gated=True, out_of_range=True, neurons=True),
     dict(out_of_range=True, nan=True),
-    dict(rows=3, tile=True),
+    dict(schedule="registers = [3, 2]", tile=True, neurons=True),
+    dict(schedule="inner = [0, 1, 3], registers = [2, 1]", element="bf16"),
+    dict(schedule="inner = [1, 1, 0], registers = [16, 4]", out_of_range=True),
+    dict(schedule="inner = [1, 2, 0], registers = [3, 0]", neurons=True),
     dict(layout="output_major", neurons=True),
     dict(layout="output_major", element="bf16", out_of_range=True),
 ]
 for variant in VARIANTS:
     add(5, 2, 8, 50, 1, 32, 48, **variant)
     add(1, 3, 5, 50, 1, 37, 29, **variant)  # tails of columns, of retrievals
-    add(20, 2, 4, 60, 4, 20, 12, **variant)  # more tokens than are split
+    add(20, 2, 4, 60, 4, 20, 12, **variant)
     add(9, 1, 1, 7, 3, 5, 3, **variant)
 add(0, 2, 8, 50, 1, 32, 48)
-
-
-def add_same_sums():
-    """A token has the same bits alone, where its experts are split over work
-    items, and among many."""
-    T, h, k, N, d = 12, 2, 16, 40, 24
-    x = np.float32(random.standard_normal((T, d)))
-    indices = random.integers(0, N, (T, h, k)).astype(np.int32)
-    gates = np.float32(random.standard_normal((T, h, k)))
-    tables = [np.float32(random.standard_normal((N, 1, d))) for _ in range(2)]
-    results = []
-    for tokens in (T, 1):
-        arrays = {
-            "x": np.ascontiguousarray(x[:tokens]),
-            "i": np.ascontiguousarray(indices[:tokens]),
-            "g": np.ascontiguousarray(gates[:tokens]),
-            "down": tables[0],
-            "up": tables[1],
-            "y": np.zeros((tokens, d), np.float32),
-        }
-        results.append(arrays["y"])
-
-        def check_bits():
-            assert results[0][0].any(), "nothing was computed"
-            assert np.array_equal(results[0][0], results[1][0]), "other bits"
-            return 0.0
-
-        suite.add(
-            "peer.expert_mlp gelu ins({x}, {i}, {g}, {down}, {up} : {x.type}, "
-            "{i.type}, {g.type}, {down.type}, {up.type}) outs({y} : {y.type})",
-            arrays,
-            check_bits if tokens == 1 else lambda: 0.0,
-        )
-
-
-add_same_sums()
 suite.finish()

@@ -233,7 +233,8 @@ def Peer_SelectOp : Peer_TileableOp<"select", [AttrSizedOperandSegments]> {
 }
 
 def Peer_ExpertMlpOp
-    : Peer_TileableOp<"expert_mlp", [AttrSizedOperandSegments]> {
+    : Peer_TileableOp<"expert_mlp", [
+        AttrSizedOperandSegments, PartialReductionOpInterface]> {
   let summary = "weighted sum of the chosen experts' outputs";
   let description = [{
     Applies the experts that `peer.retrieve` chose to each token:
@@ -248,6 +249,10 @@ def Peer_ExpertMlpOp
     with `index = indices[t, h, k]`. All sums are in f32; `y` is rounded once. The
     same expert chosen by several heads adds up. `y` is overwritten, not
     accumulated into. An index outside [0, N) contributes nothing.
+
+    The sum may be cut over heads and ranks: an op on part of the retrievals whose
+    `y` is f32 gives a partial sum that is not rounded, and partial sums are added
+    in the order of their retrievals.
 
     Properties: `activation` is `gelu` (the erf form), `relu` or `silu`;
     `up_layout` says whether an expert's row of `up` is stored `e x d_out`
@@ -269,7 +274,7 @@ def Peer_ExpertMlpOp
     * (C3) `down`, `gate` and `up` agree in `N` and `e`; `gate` has the type of
       `down`.
     * (C4) `up` and `y` agree in `d_out`; `x`, `down`, `up` and `y` have one
-      element type.
+      element type, except that `y` may be f32.
     * (C5) the destinations are `y` and, if asked for, `neurons`, which holds `u`.
     * (C6) on tensors there is one result per destination, of its type; on
       memrefs there are none.
@@ -313,6 +318,34 @@ def Peer_ExpertMlpOp
     int64_t getExpertHiddenSize() {
       return ::mlir::cast<::mlir::ShapedType>(getDown().getType()).getDimSize(1);
     }
+
+    // PartialReductionOpInterface. Declared here, as the declarations that the
+    // interface generates name types of mlir without their namespace.
+    ::mlir::FailureOr<::mlir::SmallVector<::mlir::Value>>
+    generateInitialTensorForPartialReduction(
+        ::mlir::OpBuilder &builder, ::mlir::Location loc,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> sizes,
+        const ::mlir::SetVector<unsigned> &reductionDims);
+    ::mlir::FailureOr<::mlir::TilingResult> tileToPartialReduction(
+        ::mlir::OpBuilder &builder, ::mlir::Location loc,
+        ::mlir::ReductionTilingStrategy strategy, ::mlir::ValueRange initial,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> sizes,
+        const ::mlir::SetVector<unsigned> &reductionDims,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> parts);
+    ::mlir::FailureOr<::mlir::MergeResult> mergeReductions(
+        ::mlir::OpBuilder &builder, ::mlir::Location loc,
+        ::mlir::ValueRange partial,
+        const ::mlir::SetVector<unsigned> &reductionDims);
+    ::llvm::LogicalResult getPartialResultTilePosition(
+        ::mlir::OpBuilder &builder, unsigned result,
+        ::mlir::ReductionTilingStrategy strategy,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> sizes,
+        const ::mlir::SetVector<unsigned> &reductionDims,
+        ::mlir::ArrayRef<::mlir::OpFoldResult> parts,
+        ::mlir::SmallVector<::mlir::OpFoldResult> &resultOffsets,
+        ::mlir::SmallVector<::mlir::OpFoldResult> &resultSizes);
   }];
 }
 

@@ -28,21 +28,30 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
   let description = [{
     `block`: extent of one work item per loop of the op's iteration domain; 0
     leaves a loop whole. `inner`: extent of one step inside a work item, per loop
-    (key block of attention, rows handled together by the experts, k block of a
-    matrix product). `registers`: rows and columns of the register tile. No extent
-    is negative.
+    (key block of attention, part of a token's experts, k block of a matrix
+    product). `registers`: rows and columns of the register tile; for experts, rows
+    read together and lines of each row that are asked for ahead. `split`: while the
+    first loop has at most so many iterations, the steps of `inner` are work items
+    of their own; 0, the default: never. No extent is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
+    #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], registers = [8, 4], split = 8>
     ```
   }];
   let parameters = (ins
     OptionalArrayRefParameter<"int64_t">:$block,
     OptionalArrayRefParameter<"int64_t">:$inner,
-    OptionalArrayRefParameter<"int64_t">:$registers);
+    OptionalArrayRefParameter<"int64_t">:$registers,
+    DefaultValuedParameter<"int64_t", "0">:$split);
+  let builders = [AttrBuilder<(ins
+    "::llvm::ArrayRef<int64_t>":$block, "::llvm::ArrayRef<int64_t>":$inner,
+    "::llvm::ArrayRef<int64_t>":$registers), [{
+    return $_get($_ctxt, block, inner, registers, /*split=*/0);
+  }]>];
   let assemblyFormat = [{
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
-               custom<Extents>($registers)) `>`
+               custom<Extents>($registers), $split) `>`
   }];
   let genVerifyDecl = 1;
 }
