@@ -106,7 +106,8 @@ def LowerSelect : InterfacePass<"peermla-lower-select", "mlir::FunctionOpInterfa
   let summary = "Lower peer.select to a scan with a sorted list";
   let description = [{
     Per token and head, each dimension's scores are scanned a vector at a time;
-    what beats the last entry of a sorted list is inserted into it. The lists are
+    what beats the last entry of a sorted list is inserted into it, unless it lies
+    below a bound that k scores reach, which a pass before the scan finds. The lists are
     folded from the left, where only pairs with (rank_a + 1)(rank_b + 1) <= k can
     win.
 

@@ -8,7 +8,9 @@
 //
 //   1. each dimension's scores are scanned a vector at a time; the scores that
 //      beat the last entry of a list of the min(k, n_i) best are inserted into
-//      it one by one (few do, once the list has filled)
+//      it one by one (few do, once the list has filled). Where there are many
+//      scores, a first pass finds a bound that k of them reach: the least of
+//      the largest scores of k or more lanes. What is below it is not inserted
 //   2. the lists are folded from the left: of the sums of the a-th and the b-th
 //      entry only those with (a + 1)(b + 1) <= k can be among the k best; those
 //      with a = 0 are in order already
@@ -52,6 +54,7 @@ private:
   using State = SmallVector<Value>;
 
   Value scan(SortedList &list, Row scores, int64_t n, Value sawNan);
+  Value findBound(Row scores, int64_t n, int64_t count);
   Value fold(SortedList &lhs, SortedList &rhs, int64_t n, SortedList &result,
              Value sawNan);
   State drain(SortedList &list, Value lanesToVisit, State state, bool byIndex,
@@ -168,12 +171,49 @@ SelectKernel::drain(SortedList &list, Value lanesToVisit, State state,
   return State(loop.getResults().drop_front());
 }
 
+/// A score that at least `count` of the `n` scores reach, in all lanes, or a
+/// NaN; null where there are too few scores for a pass of its own, or too many
+/// lanes for registers. A lane ends with one of its scores, whatever NaN it
+/// meets.
+Value SelectKernel::findBound(Row scores, int64_t n, int64_t count) {
+  constexpr int64_t fewestRounds = 8, mostVectors = 4;
+  int64_t lanes = b.getLanes(), vectors = llvm::divideCeil(count, lanes);
+  int64_t step = vectors * lanes;
+  if (n < fewestRounds * step || vectors > mostVectors)
+    return Value();
+  auto larger = [&](Value lhs, Value rhs) -> Value {
+    Value isLarger =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, lhs, rhs);
+    return arith::SelectOp::create(b, isLarger, lhs, rhs);
+  };
+  auto load = [&](Value column, int64_t i) {
+    return b.load(scores, b.add(column, i * lanes), lanes);
+  };
+  SmallVector<Value> best;
+  for (int64_t i = 0; i < vectors; ++i)
+    best.push_back(load(b.index(0), i));
+  best = b.loop(b.index(step), b.index(n - n % step), step, best,
+                [&](Value column, ValueRange carried) {
+                  SmallVector<Value> next;
+                  for (auto [i, lane] : llvm::enumerate(carried))
+                    next.push_back(larger(lane, load(column, i)));
+                  return next;
+                });
+  Value least = best.front();
+  for (Value lane : ArrayRef(best).drop_front())
+    least = arith::MinimumFOp::create(b, least, lane);
+  return b.splat(
+      vector::ReductionOp::create(b, vector::CombiningKind::MINIMUMF, least),
+      lanes);
+}
+
 /// Makes `list` the best of the `n` scores; whether there was a NaN.
 Value SelectKernel::scan(SortedList &list, Row scores, int64_t n,
                          Value sawNan) {
   int64_t lanes = b.getLanes(), whole = n - n % lanes;
   State state = list.start(std::min(k, n));
   state.push_back(sawNan);
+  Value bound = findBound(scores, n, std::min(k, n));
   auto step = [&](Value column, int64_t count, State state) {
     VectorType type = b.vectorOf(lanes, b.getF32Type());
     Value worst =
@@ -190,6 +230,10 @@ Value SelectKernel::scan(SortedList &list, Row scores, int64_t n,
         arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, worst, vector);
     if (mask)
       beats = arith::AndIOp::create(b, beats, mask);
+    if (bound)
+      beats = arith::AndIOp::create(
+          b, beats,
+          arith::CmpFOp::create(b, arith::CmpFPredicate::ULE, bound, vector));
     return drain(list, beats, state, /*byIndex=*/false, [&](Value lane) {
       Value j = b.add(column, lane);
       Value score = memref::LoadOp::create(b, scores.buffer, scores.at(j));

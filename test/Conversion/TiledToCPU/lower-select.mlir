@@ -5,25 +5,33 @@ module attributes {peermla.level = "x86-64-v4"} {
 
 // The list of 16 is one vector of scores and one of indices, carried by the scan
 // and by the loop over the scores that beat its last entry; half as wide
-// registers carry two of each.
+// registers carry two of each. Sixteen scores reach the bound of the first pass.
 
 // CHECK-LABEL: func.func @one_dimension(
 // CHECK-SAME:    %[[SCORES:.*]]: memref<?x3x128xf32>
 // CHECK:         scf.forall (%[[TOKEN:.*]]) in
 // CHECK:           scf.for %[[HEAD:.*]] = %c0 to %c3
+// CHECK:             %[[BEST:.*]] = scf.for %{{.*}} = %c16 to %c128 step %c16 iter_args({{.*}}) -> (vector<16xf32>)
+// CHECK:             %[[LEAST:.*]] = vector.reduction <minimumf>, %[[BEST]]
+// CHECK:             %[[BOUND:.*]] = vector.broadcast %[[LEAST]]
 // CHECK:             scf.for %[[COLUMN:.*]] = %c0 to %c128 step %c16
 // CHECK-SAME:          -> (vector<16xf32>, vector<16xi32>, i1)
 // CHECK:               %[[WORST:.*]] = vector.extract %{{.*}}[15] : f32 from vector<16xf32>
 // CHECK:               %[[LIMIT:.*]] = vector.broadcast %[[WORST]] : f32 to vector<16xf32>
 // CHECK:               %[[NEXT:.*]] = vector.load %[[SCORES]][%[[TOKEN]], %[[HEAD]], %[[COLUMN]]]
 // CHECK:               %[[BEATS:.*]] = arith.cmpf ult, %[[LIMIT]], %[[NEXT]]
-// CHECK:               vector.bitcast %[[BEATS]] : vector<16xi1> to vector<1xi16>
+// CHECK:               %[[REACHES:.*]] = arith.cmpf ule, %[[BOUND]], %[[NEXT]]
+// CHECK:               %[[COUNTS:.*]] = arith.andi %[[BEATS]], %[[REACHES]]
+// CHECK:               vector.bitcast %[[COUNTS]] : vector<16xi1> to vector<1xi16>
 // CHECK:               scf.while {{.*}} : (i32, vector<16xf32>, vector<16xi32>, i1)
 // CHECK:                 math.cttz
 // CHECK:                 vector.shuffle
 // CHECK:             math.exp
 // CHECK-NOT:     memref.alloc
 // V3-LABEL: func.func @one_dimension(
+// V3:         scf.for {{.*}} step %c16
+// V3-SAME:      -> (vector<8xf32>, vector<8xf32>)
+// V3:         arith.minimumf
 // V3:         scf.for {{.*}} step %c8
 // V3-SAME:      -> (vector<8xf32>, vector<8xi32>, vector<8xf32>, vector<8xi32>, i1)
 func.func @one_dimension(%scores: memref<?x3x128xf32>, %gates: memref<?x3x16xf32>, %indices: memref<?x3x16xi32>) {
