@@ -50,6 +50,12 @@ public:
     return std::move(answer);
   }
 
+  /// As `fail`, after the IR was read and the options were found right.
+  Answer failInPasses() {
+    answer.failedInPasses = true;
+    return fail();
+  }
+
   Answer succeed(std::string text) {
     answer.text = std::move(text);
     return std::move(answer);
@@ -109,8 +115,10 @@ Answer peermla::printStage(const Source &source, StringRef stage,
     return request.fail();
   }
   OwningOpRef<ModuleOp> model = request.parse(source, options);
-  if (!model || failed(runStages(*model, Stage::Model, *last, options)))
+  if (!model)
     return request.fail();
+  if (failed(runStages(*model, Stage::Model, *last, options)))
+    return request.failInPasses();
   return request.succeed(print(*model));
 }
 
@@ -127,8 +135,11 @@ Answer peermla::compileModel(const Source &source,
     }
   }
   OwningOpRef<ModuleOp> model = request.parse(source, options);
-  if (!model || failed(runStages(*model, Stage::Model, Stage::Llvm, options)) ||
-      failed(writeLibrary(*model, library)))
+  if (!model)
+    return request.fail();
+  if (failed(runStages(*model, Stage::Model, Stage::Llvm, options)))
+    return request.failInPasses();
+  if (failed(writeLibrary(*model, library)))
     return request.fail();
   return request.succeed(
       withReport ? llvm::formatv("{0}", report.toJson()).str() : "");

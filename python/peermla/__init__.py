@@ -23,14 +23,15 @@ Entries and shapes (T tokens in all, B sequences; integers are i32):
 
 `cache` is updated in place. What a library holds is in `library.describe()`. A
 library can be used without the compiler: `peermla.Library("model.so")`.
-Everything that goes wrong is a `peermla.Error`.
+Everything that goes wrong is a `peermla.Error`, a crash of the compiler included: it
+compiles in a process of its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ArgumentError, CompilerWarning, Error
+from .errors import ArgumentError, CompilerCrash, CompilerWarning, Error
 from .library import Library
 from .session import Session
 from .torch_op import torch_op
@@ -42,6 +43,7 @@ __all__ = [
     "CPU_LEVELS",
     "STAGES",
     "ArgumentError",
+    "CompilerCrash",
     "CompilerWarning",
     "Error",
     "Library",

@@ -1,4 +1,4 @@
-_Answer = tuple[str | None, list[tuple[str, str]]]
+_Answer = tuple[str | None, list[tuple[str, str]], bool]
 
 STAGES: tuple[str, ...]
 CPU_LEVELS: tuple[str, ...]

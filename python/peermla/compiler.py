@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import _compiler
+from . import _compiler, isolation
 from .errors import ArgumentError, Error, report
 from .library import Library
 
@@ -29,12 +31,48 @@ CPU_LEVELS: tuple[str, ...] = _compiler.CPU_LEVELS
 _RUNTIME_ARCHIVE = Path(__file__).with_name("libpeermla_runtime.a")
 
 
-def _finish(answer: tuple[str | None, list[tuple[str, str]]]) -> str:
-    text, messages = answer
+def _finish(answer: tuple[str | None, list[tuple[str, str]], bool]) -> str:
+    text, messages, _ = answer
     report(messages)
     if text is None:
         raise Error("the compiler failed and did not say why")
     return text
+
+
+def _call(method: str, *arguments: str, **options: Any) -> str:
+    """The text of a call, with double quotes only, of the options that are set."""
+    texts = [json.dumps(argument) for argument in arguments]
+    texts += [f"{name}={json.dumps(value)}" for name, value in options.items() if value]
+    return f"{method}({', '.join(texts)})"
+
+
+def _ask(model: Model, call: str, function: str, *arguments: Any) -> str:
+    """The compiler's answer about `model`; `call` of it would ask the same."""
+    in_passes = True
+    try:
+        answer = isolation.ask(function, model._ir, model.name, *arguments)
+        in_passes = answer[2]
+        return _finish(answer)
+    except Error as error:
+        if in_passes:
+            read = _call("peermla.Model.read", _saved(model))
+            code = f"import peermla; {read}.{call}"
+            error.reproducer = f"{sys.executable} -c {shlex.quote(code)}"
+            error.args = (f"{error}\nreproduce with: {error.reproducer}",)
+        raise
+
+
+def _saved(model: Model) -> str:
+    """A file with the IR of `model`: its own, else one that stays for a report."""
+    try:
+        if Path(model.name).read_bytes() == model._ir:
+            return os.path.abspath(model.name)
+    except OSError:
+        pass
+    descriptor, path = tempfile.mkstemp(prefix="peermla-reproducer-", suffix=".mlir")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(model._ir)
+    return path
 
 
 def _levels(cpu_levels: str | Sequence[str] | None) -> list[str]:
@@ -83,11 +121,9 @@ class Model:
         `attention_form` is "expand" or "absorb" for all attention ops (default:
         by cost).
         """
-        return _finish(
-            _compiler.print_stage(
-                self._ir, self.name, stage, _levels(cpu_levels), attention_form or ""
-            )
-        )
+        levels = _levels(cpu_levels)
+        call = _call("stage", stage, cpu_levels=levels, attention_form=attention_form)
+        return _ask(self, call, "print_stage", stage, levels, attention_form or "")
 
     def compile(
         self,
@@ -154,7 +190,8 @@ def compile(
     asks for `library.report`: the decisions of the compiler, and facts about
     the code of every function.
 
-    Raises `Error` with the located messages of the compiler.
+    Raises `Error` with the located messages of the compiler, `CompilerCrash` with
+    the last words of one that died.
     """
     model = _as_model(model)
     folder = None
@@ -163,16 +200,16 @@ def compile(
         output = os.path.join(folder, "model.so")
     path = os.path.abspath(output)
     try:
-        text = _finish(
-            _compiler.compile_model(
-                model._ir,
-                model.name,
-                _levels(cpu_levels),
-                attention_form or "",
-                path,
-                os.fspath(_RUNTIME_ARCHIVE),
-                report,
-            )
+        levels = _levels(cpu_levels)
+        text = _ask(
+            model,
+            _call("compile", cpu_levels=levels, attention_form=attention_form),
+            "compile_model",
+            levels,
+            attention_form or "",
+            path,
+            os.fspath(_RUNTIME_ARCHIVE),
+            report,
         )
         library = Library(path)
         library.report = json.loads(text) if report else None

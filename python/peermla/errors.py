@@ -1,7 +1,8 @@
 """What can go wrong, as exceptions and warnings.
 
 `Error` is the base of all; `ArgumentError` is an argument, tensor or option that
-does not fit, and a `ValueError` too. Messages are those of the compiler and of
+does not fit, and a `ValueError` too; `CompilerCrash` is a defect of the compiler
+or of LLVM. Messages are those of the compiler and of
 the runtime, in full. Everything else that they say arrives as `CompilerWarning`
 or, where nothing needs to be done, in the log `peermla`.
 """
@@ -13,17 +14,27 @@ import os
 import warnings
 from collections.abc import Iterable
 
-__all__ = ["ArgumentError", "CompilerWarning", "Error"]
+__all__ = ["ArgumentError", "CompilerCrash", "CompilerWarning", "Error"]
 
 _log = logging.getLogger("peermla")
 
 
 class Error(Exception):
-    """The compiler or a compiled model refused what it was asked for."""
+    """The compiler or a compiled model refused what it was asked for.
+
+    `reproducer` is a command that fails alike, where a pass or LLVM failed; the
+    message ends with it.
+    """
+
+    reproducer: str | None = None
 
 
 class ArgumentError(Error, ValueError):
     """An argument, tensor or option that does not fit."""
+
+
+class CompilerCrash(Error):
+    """The process of the compiler died; the message is what it said."""
 
 
 class CompilerWarning(UserWarning):

@@ -6,7 +6,7 @@
 //
 // The text layer of Compiler.h, function by function. Every function returns
 //
-//     (text | None, [(severity, message), ...])
+//     (text | None, [(severity, message), ...], failed in a pass or in LLVM)
 //
 // and lets other threads run meanwhile; exceptions and warnings are made of
 // that in compiler.py.
@@ -49,7 +49,7 @@ static nb::tuple convert(const Answer &answer) {
     messages.append(
         nb::make_tuple(getName(message.severity), decode(message.text)));
   nb::object text = answer.text ? decode(*answer.text) : nb::none();
-  return nb::make_tuple(text, messages);
+  return nb::make_tuple(text, messages, answer.failedInPasses);
 }
 
 template <typename Function> static nb::tuple run(Function function) {

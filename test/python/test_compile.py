@@ -1,8 +1,11 @@
 """Libraries: compiling, loading, describing."""
 
 import gc
+import multiprocessing.spawn
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -35,6 +38,63 @@ def test_a_failed_compilation_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(peermla.Error):
         peermla.compile("module { wrong }")
     assert not list(tmp_path.iterdir())
+
+
+# Model IR of the right dialects that a pass refuses.
+UNSUPPORTED = """
+func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {
+  %r = "tensor.cast"(%x) : (tensor<?xf32>) -> tensor<4xf32>
+  %s = "tensor.cast"(%r) : (tensor<4xf32>) -> tensor<?xf32>
+  return %s : tensor<?xf32>
+}
+"""
+
+
+def test_a_failure_in_a_pass_says_how_to_repeat_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(peermla.Error) as caught:
+        peermla.compile(UNSUPPORTED, cpu_levels=LEVEL)
+    assert "reproduce with: " + caught.value.reproducer in str(caught.value)
+    again = subprocess.run(
+        caught.value.reproducer, shell=True, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert str(caught.value).splitlines()[0].split("error: ")[1] in again.stderr
+
+
+def fake_interpreter(path, script):
+    """Makes children run `script` before the interpreter, or instead of it."""
+    path.write_text(f'#!/bin/sh\n{script}\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    multiprocessing.set_executable(str(path))
+
+
+@pytest.fixture
+def own_executable():
+    executable = multiprocessing.spawn.get_executable()
+    yield
+    multiprocessing.set_executable(executable)
+
+
+def test_a_crash_of_the_compiler_is_an_exception(tmp_path, monkeypatch, own_executable):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = peermla.import_model(PEER)
+    fake_interpreter(tmp_path / "interpreter", "echo LLVM ERROR: no way >&2; kill -ABRT $$")
+    with pytest.raises(peermla.CompilerCrash, match="signal SIGABRT:\nLLVM ERROR: no way") as caught:
+        model.stage("tiled", cpu_levels=LEVEL)
+    assert "reproduce with: " in str(caught.value)
+    (saved,) = tmp_path.glob("*.mlir")
+    assert str(saved) in caught.value.reproducer
+    assert saved.read_text() == str(model)
+
+
+def test_a_compiler_without_memory_is_an_exception(tmp_path, monkeypatch, own_executable):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = peermla.import_model(PEER)
+    fake_interpreter(tmp_path / "interpreter", "ulimit -v 400000")
+    with pytest.raises(peermla.CompilerCrash):
+        peermla.compile(model)
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path):

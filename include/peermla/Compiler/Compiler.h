@@ -77,6 +77,8 @@ struct Message {
 struct Answer {
   /// What was asked for; absent if there was an error.
   std::optional<std::string> text;
+  /// The error arose from IR that parses: whoever reports it should keep that.
+  bool failedInPasses = false;
   std::vector<Message> messages;
 };
 
