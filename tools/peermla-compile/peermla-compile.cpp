@@ -10,6 +10,7 @@
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "peermla/Compiler/Compiler.h"
+#include "peermla/Support/OutputFile.h"
 #include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -20,7 +21,6 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -138,20 +138,31 @@ static LogicalResult checkOptions() {
                  inputStage + "'");
   if (output == "-" && artifact >= Artifact::Objects)
     return error("expects '-o' with the name of the output");
+  if (output != "-" && artifact != Artifact::Objects)
+    if (llvm::Error invalid =
+            verifyOutput(output, artifact != Artifact::Library))
+      return error(llvm::toString(std::move(invalid)));
+  if (!reportFile.empty())
+    if (llvm::Error invalid = verifyOutput(reportFile))
+      return error(llvm::toString(std::move(invalid)));
   return success();
 }
 
-/// Writes text to the output file, which appears only when all went well.
+/// Writes text to `path`, which appears only when all went well.
 static LogicalResult
-writeText(llvm::function_ref<LogicalResult(llvm::raw_ostream &)> write) {
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(output, &message);
-  if (!file)
-    return error(message);
-  if (failed(write(file->os())))
-    return failure();
-  file->keep();
-  return success();
+writeText(StringRef path,
+          llvm::function_ref<LogicalResult(llvm::raw_ostream &)> write) {
+  LogicalResult result = failure();
+  llvm::Error failed = writeOutput(path, [&](llvm::raw_ostream &os) {
+    result = write(os);
+    // Said already; this only keeps the file from appearing.
+    return succeeded(result) ? llvm::Error::success()
+                             : llvm::createStringError("");
+  });
+  if (!failed)
+    return success();
+  std::string message = llvm::toString(std::move(failed));
+  return message.empty() ? failure() : error(message);
 }
 
 /// Applies the options that all tools of MLIR have.
@@ -163,26 +174,24 @@ static LogicalResult configure(PassManager &pm) {
 }
 
 static LogicalResult writeReport(const Report &report, StringRef path) {
-  std::string message;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &message);
-  if (!file)
-    return error(message);
-  file->os() << llvm::formatv("{0:2}\n", report.toJson());
-  file->keep();
-  return success();
+  return writeText(path, [&](llvm::raw_ostream &os) {
+    os << llvm::formatv("{0:2}\n", report.toJson());
+    return success();
+  });
 }
 
 static LogicalResult writeResult(ModuleOp model, Report &report,
                                  const char *argv0) {
   std::optional<Artifact> artifact = getArtifact();
   if (!artifact)
-    return writeText([&](llvm::raw_ostream &os) {
+    return writeText(output, [&](llvm::raw_ostream &os) {
       model.print(os);
       return success();
     });
   if (*artifact < Artifact::Objects)
-    return writeText(
-        [&](llvm::raw_ostream &os) { return printCode(model, *artifact, os); });
+    return writeText(output, [&](llvm::raw_ostream &os) {
+      return printCode(model, *artifact, os);
+    });
   LibraryOptions options;
   options.output = output;
   options.linker = linker;

@@ -13,6 +13,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OperationSupport.h"
 #include "peermla/Import/Import.h"
+#include "peermla/Support/OutputFile.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
@@ -57,15 +58,14 @@ int main(int argc, char **argv) {
   auto module = peermla::importer::importModel(input, &context);
   if (mlir::failed(module))
     return 1;
-  llvm::Error error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
+  llvm::Error error = peermla::writeOutput(output, [&](llvm::raw_ostream &os) {
     (*module)->print(os, peermla::importer::getPrintingFlags());
     os << '\n';
     return llvm::Error::success();
   });
   if (error) {
     llvm::WithColor::error(llvm::errs(), "peermla-import")
-        << "cannot write " << output << ": " << llvm::toString(std::move(error))
-        << '\n';
+        << llvm::toString(std::move(error)) << '\n';
     return 1;
   }
   return 0;

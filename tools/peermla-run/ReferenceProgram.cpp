@@ -15,6 +15,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "peermla/Conversion/ModelToReference.h"
 #include "peermla/InitAll.h"
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -102,6 +103,9 @@ Failure ReferenceProgram::load(const std::string &path,
 }
 
 Failure ReferenceProgram::parse(const std::string &path) {
+  llvm::file_magic magic;
+  if (!llvm::identify_magic(path, magic) && magic.is_object())
+    return Failure(path + ": expected model IR, got a library or an object");
   module = parseSourceFile<ModuleOp>(path, sources, &context);
   return module ? Failure() : Failure(path + ": cannot be read as a model");
 }

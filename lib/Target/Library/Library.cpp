@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "peermla/Target/Library/Library.h"
+#include "peermla/Support/OutputFile.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Library/CodeGen.h"
 #include "peermla/Target/Library/Link.h"
@@ -112,12 +113,12 @@ LogicalResult peermla::writeLibrary(ModuleOp model,
   FailureOr<Metadata> metadata = readMetadata(model);
   if (failed(metadata))
     return failure();
-  llvm::Triple host(llvm::sys::getDefaultTargetTriple());
-  if (metadata->architecture != host.getArchName())
-    return emitError(loc) << "cannot link a library for "
-                          << metadata->architecture << " on "
-                          << host.getArchName()
-                          << ": its runtime is not here; emit objects instead";
+  if (failed(
+          verifyRuntime(loc, options.runtimeArchive, metadata->architecture)))
+    return failure();
+  // Before the long part.
+  if (llvm::Error error = verifyOutput(options.output, /*isStream=*/false))
+    return emitError(loc) << llvm::toString(std::move(error));
   FailureOr<std::vector<Code>> codes =
       compileModel(model, *metadata, options.report);
   if (failed(codes))
@@ -139,7 +140,7 @@ LogicalResult peermla::writeLibrary(ModuleOp model,
   });
 
   LinkJob job{std::move(*codes), metadata->getApiName(),
-              path::filename(options.output).str()};
+              path::filename(options.output).str(), metadata->architecture};
   if (failed(linkLibrary(loc, job, options, newLibrary)) ||
       failed(writeFile(loc, newHeader,
                        createHeader(*metadata, path::filename(header)))))

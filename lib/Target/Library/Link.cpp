@@ -6,11 +6,15 @@
 
 #include "peermla/Target/Library/Link.h"
 #include "lld/Common/Driver.h"
+#include "peermla/Support/OutputFile.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Object/Archive.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include "llvm/TargetParser/Triple.h"
 #include <mutex>
 
 LLD_HAS_DRIVER(elf)
@@ -31,8 +35,7 @@ static std::vector<std::string> getLibraryPaths(const LibraryOptions &options) {
 }
 
 /// What the runtime and the generated code may need. `--as-needed` keeps only
-/// what they do; the optional ones are part of libc.so.6 in new glibc versions
-/// or differ in name between architectures.
+/// what they do; the optional ones are part of libc.so.6 in new glibc versions.
 static const struct {
   const char *name;
   const char *package;
@@ -41,9 +44,14 @@ static const struct {
                        {"libgomp.so.1", "libgomp1"},
                        {"libm.so.6", "libc6"},
                        {"libc.so.6", "libc6"}};
-static const char *const optionalLibraries[] = {"libdl.so.2", "libpthread.so.0",
-                                                "ld-linux-x86-64.so.2",
-                                                "ld-linux-aarch64.so.1"};
+static const char *const optionalLibraries[] = {"libdl.so.2",
+                                                "libpthread.so.0"};
+
+/// The loader, which defines what thread-local variables need.
+static StringRef getLoader(StringRef architecture) {
+  return architecture == "aarch64" ? "ld-linux-aarch64.so.1"
+                                   : "ld-linux-x86-64.so.2";
+}
 
 static bool findLibrary(ArrayRef<std::string> paths, StringRef name) {
   return llvm::any_of(paths, [&](const std::string &path) {
@@ -52,18 +60,47 @@ static bool findLibrary(ArrayRef<std::string> paths, StringRef name) {
 }
 
 LogicalResult peermla::writeFile(Location loc, StringRef path, StringRef text) {
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error);
-  if (!error) {
+  llvm::Error error = writeOutput(path, [&](llvm::raw_ostream &os) {
     os << text;
-    os.close();
-    error = os.error();
-    os.clear_error();
-  }
+    return llvm::Error::success();
+  });
   if (error)
-    return emitError(loc) << "cannot write '" << path
-                          << "': " << error.message();
+    return emitError(loc) << llvm::toString(std::move(error));
   return success();
+}
+
+LogicalResult peermla::verifyRuntime(Location loc, StringRef path,
+                                     StringRef architecture) {
+  auto refuse = [&](llvm::Error error) {
+    return emitError(loc) << "cannot read the runtime archive '" << path
+                          << "': " << llvm::toString(std::move(error));
+  };
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file)
+    return refuse(llvm::errorCodeToError(file.getError()));
+  auto archive = llvm::object::Archive::create(**file);
+  if (!archive)
+    return refuse(archive.takeError());
+  llvm::Error error = llvm::Error::success();
+  for (const llvm::object::Archive::Child &child :
+       (*archive)->children(error)) {
+    auto member = child.getAsBinary();
+    if (!member) {
+      llvm::consumeError(std::move(error));
+      return refuse(member.takeError());
+    }
+    auto *object = llvm::dyn_cast<llvm::object::ObjectFile>(member->get());
+    StringRef found =
+        object ? llvm::Triple::getArchTypeName(object->getArch()) : "unknown";
+    if (found == architecture)
+      continue;
+    llvm::consumeError(std::move(error));
+    return emitError(loc) << "cannot link a library for " << architecture
+                          << ": the runtime archive '" << path << "' is for "
+                          << found
+                          << ", emit objects or name another '--runtime'";
+  }
+  return error ? refuse(std::move(error)) : success();
 }
 
 /// Runs lld inside this process. It has global state: one link at a time, and
@@ -112,9 +149,6 @@ static LogicalResult runLinker(Location loc, StringRef linker,
 LogicalResult peermla::linkLibrary(Location loc, const LinkJob &job,
                                    const LibraryOptions &options,
                                    StringRef output) {
-  if (!llvm::sys::fs::exists(options.runtimeArchive))
-    return emitError(loc) << "cannot find the runtime archive '"
-                          << options.runtimeArchive << "'";
   std::vector<std::string> paths = getLibraryPaths(options);
   std::vector<std::string> libraries;
   for (const auto &library : neededLibraries) {
@@ -127,6 +161,9 @@ LogicalResult peermla::linkLibrary(Location loc, const LinkJob &job,
   for (StringRef name : optionalLibraries)
     if (findLibrary(paths, name))
       libraries.push_back(name.str());
+  if (StringRef loader = getLoader(job.architecture);
+      findLibrary(paths, loader))
+    libraries.push_back(loader.str());
 
   SmallString<128> folder;
   if (std::error_code error =

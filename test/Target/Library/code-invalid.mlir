@@ -64,7 +64,7 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"pr
 }
 
 //--- arm.mlir
-// ARM: error: cannot link a library for aarch64 on {{.*}}: its runtime is not here; emit objects instead
+// ARM: error: cannot link a library for aarch64: the runtime archive '{{.*}}' is for x86_64, emit objects or name another '--runtime'
 // ARM-OBJECT: AArch64
 // ARM-OBJECT: AArch64
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": [{\"level\": \"aarch64\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}]}"} {

@@ -62,7 +62,7 @@ struct LibraryOptions {
   std::string output;
   /// Path of an ELF linker to run; empty: lld inside this process.
   std::string linker;
-  /// `libpeermla_runtime.a`.
+  /// `libpeermla_runtime.a` of the architecture that the code is for.
   std::string runtimeArchive;
   /// Folders searched for the C and C++ libraries before the usual ones.
   std::vector<std::string> libraryPaths;

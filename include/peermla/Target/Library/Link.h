@@ -19,14 +19,19 @@
 
 namespace peermla {
 
-/// Writes a new file of its own name; the caller renames it when all is well.
+/// `writeOutput` of a text, with a located error.
 mlir::LogicalResult writeFile(mlir::Location loc, llvm::StringRef path,
                               llvm::StringRef text);
+
+/// An error unless `archive` can be read and has code for `architecture`.
+mlir::LogicalResult verifyRuntime(mlir::Location loc, llvm::StringRef archive,
+                                  llvm::StringRef architecture);
 
 struct LinkJob {
   std::vector<Code> objects;
   /// The exported symbol, and the name other programs load the library by.
   std::string exported, soname;
+  std::string architecture;
 };
 
 /// Links `job` into the file `output`, which it creates.
