@@ -138,10 +138,31 @@ bool runtime::isUsable(const std::string &level) {
 #endif
 }
 
+#if defined(__x86_64__)
+static std::string readVendor() {
+  uint32_t a = 0, words[3] = {};
+  if (!__get_cpuid(0, &a, &words[0], &words[2], &words[1]))
+    return "";
+  return std::string(reinterpret_cast<const char *>(words), sizeof(words));
+}
+#endif
+
+const std::string &runtime::getVendor() {
+#if defined(__x86_64__)
+  static const auto &vendor = *new std::string(readVendor());
+#else
+  static const auto &vendor = *new std::string();
+#endif
+  return vendor;
+}
+
+bool runtime::isFaster(const std::string &level, const std::string &vendor) {
+  return level != "x86-64-v4-bf16" || vendor == "AuthenticAMD";
+}
+
 Status runtime::selectLevel(const std::vector<std::string> &available,
                             const std::string &requested, const char *origin,
-                            bool (*usable)(const std::string &level),
-                            size_t &selected) {
+                            const Machine &machine, size_t &selected) {
   const std::vector<std::string> &known = getKnownLevels();
   if (!requested.empty()) {
     std::string subject = origin + (" " + quote(requested));
@@ -157,19 +178,21 @@ Status runtime::selectLevel(const std::vector<std::string> &available,
                         ": this library has no code for this CPU level, "
                         "only for " +
                         joinWithAnd(available));
-    if (!usable(requested))
+    if (!machine.usable(requested))
       return Status(PEERMLA_UNSUPPORTED,
                     subject + ": this machine does not have this CPU level");
     selected = found - available.begin();
     return Status();
   }
-  for (auto level = known.rbegin(); level != known.rend(); ++level) {
-    auto found = std::find(available.begin(), available.end(), *level);
-    if (found == available.end() || !usable(*level))
-      continue;
-    selected = found - available.begin();
-    return Status();
-  }
+  for (bool mustBeFaster : {true, false})
+    for (auto level = known.rbegin(); level != known.rend(); ++level) {
+      auto found = std::find(available.begin(), available.end(), *level);
+      if (found == available.end() || !machine.usable(*level) ||
+          (mustBeFaster && !isFaster(*level, machine.vendor)))
+        continue;
+      selected = found - available.begin();
+      return Status();
+    }
   return Status(PEERMLA_UNSUPPORTED,
                 "this machine has none of the library's CPU levels: " +
                     joinWithAnd(available));

@@ -13,7 +13,11 @@
 //     aarch64         NEON
 //
 // A level counts as usable when the processor has it and the operating system
-// saves its registers.
+// saves its registers. That more instructions are there does not make them
+// faster: x86-64-v4-bf16 differs from x86-64-v4 by products of bf16 pairs
+// (VDPBF16PS), which do twice the work of an f32 multiply-add. AMD's cores issue
+// as many of them (Zen 4, Zen 5), Intel's server cores half as many (Cooper
+// Lake, Sapphire Rapids), so that there f32 is as fast and exact.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,12 +37,26 @@ const std::vector<std::string> &getKnownLevels();
 /// for the use of tiles in the case of amx.
 bool isUsable(const std::string &level);
 
+/// The maker of this machine's processor, as CPUID spells it; empty elsewhere.
+const std::string &getVendor();
+
+/// Whether code of the level is faster than that of the levels before it, on
+/// processors of that maker that have it.
+bool isFaster(const std::string &level, const std::string &vendor);
+
+/// What there is to know about a machine.
+struct Machine {
+  bool (*usable)(const std::string &level);
+  std::string vendor;
+};
+
 /// Chooses among `available`, the levels of a library: `requested` if there is
-/// one, else the most preferred for which `usable` holds. `origin` is what
-/// messages call the request.
+/// one, else the most preferred usable one that is faster than those before it,
+/// else the most preferred usable one. `origin` is what messages call the
+/// request.
 Status selectLevel(const std::vector<std::string> &available,
                    const std::string &requested, const char *origin,
-                   bool (*usable)(const std::string &level), size_t &selected);
+                   const Machine &machine, size_t &selected);
 
 } // namespace peermla::runtime
 

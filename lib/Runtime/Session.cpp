@@ -43,8 +43,8 @@ static Status chooseProgram(const peermla_session_options &options,
     origin = "PEERMLA_CPU_LEVEL";
   }
   size_t selected = 0;
-  if (Status status =
-          selectLevel(available, requested, origin, isUsable, selected))
+  if (Status status = selectLevel(available, requested, origin,
+                                  {isUsable, getVendor()}, selected))
     return status;
   session.program = &metadata.programs[selected];
   return Status();

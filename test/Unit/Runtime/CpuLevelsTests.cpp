@@ -15,12 +15,15 @@ static bool hasUpToV4(const std::string &level) {
 }
 static bool hasNothing(const std::string &) { return false; }
 
+static bool hasAll(const std::string &) { return true; }
+static bool hasAllButTiles(const std::string &level) { return level != "amx"; }
+
 static std::string select(const std::vector<std::string> &available,
                           const std::string &requested = "",
-                          bool (*usable)(const std::string &) = hasUpToV4) {
+                          const Machine &machine = {hasUpToV4, ""}) {
   size_t selected = 0;
   Status status =
-      selectLevel(available, requested, "PEERMLA_CPU_LEVEL", usable, selected);
+      selectLevel(available, requested, "PEERMLA_CPU_LEVEL", machine, selected);
   return status ? status.getMessage() : available[selected];
 }
 
@@ -28,6 +31,20 @@ TEST(CpuLevels, PrefersTheBestUsable) {
   EXPECT_EQ(select({"x86-64-v3", "amx", "x86-64-v4"}), "x86-64-v4");
   EXPECT_EQ(select({"x86-64-v4", "x86-64-v3"}), "x86-64-v4");
   EXPECT_EQ(select({"amx", "x86-64-v3"}), "x86-64-v3");
+}
+
+TEST(CpuLevels, TakesPairProductsWhereTheyAreFaster) {
+  const std::vector<std::string> all = {"x86-64-v3", "x86-64-v4",
+                                        "x86-64-v4-bf16", "amx"};
+  EXPECT_EQ(select(all, "", {hasAllButTiles, "AuthenticAMD"}),
+            "x86-64-v4-bf16");
+  EXPECT_EQ(select(all, "", {hasAllButTiles, "GenuineIntel"}), "x86-64-v4");
+  EXPECT_EQ(select(all, "", {hasAll, "GenuineIntel"}), "amx");
+  // Better than nothing, and what was asked for.
+  EXPECT_EQ(select({"x86-64-v4-bf16"}, "", {hasAllButTiles, "GenuineIntel"}),
+            "x86-64-v4-bf16");
+  EXPECT_EQ(select(all, "x86-64-v4-bf16", {hasAllButTiles, "GenuineIntel"}),
+            "x86-64-v4-bf16");
 }
 
 TEST(CpuLevels, ARequestOverrides) {
@@ -47,7 +64,7 @@ TEST(CpuLevels, RefusesRequestsByTheirReason) {
 }
 
 TEST(CpuLevels, SaysWhenNothingIsUsable) {
-  EXPECT_EQ(select({"x86-64-v3", "amx"}, "", hasNothing),
+  EXPECT_EQ(select({"x86-64-v3", "amx"}, "", {hasNothing, ""}),
             "this machine has none of the library's CPU levels: x86-64-v3 and "
             "amx");
 }
@@ -55,6 +72,11 @@ TEST(CpuLevels, SaysWhenNothingIsUsable) {
 TEST(CpuLevels, ThisMachineAgreesWithTheCompiler) {
   EXPECT_FALSE(isUsable("sse"));
 #if defined(__x86_64__)
+  EXPECT_EQ(getVendor().size(), 12u);
+  EXPECT_EQ(getVendor() == "AuthenticAMD",
+            static_cast<bool>(__builtin_cpu_is("amd")));
+  EXPECT_EQ(getVendor() == "GenuineIntel",
+            static_cast<bool>(__builtin_cpu_is("intel")));
   EXPECT_FALSE(isUsable("aarch64"));
   EXPECT_EQ(isUsable("x86-64-v3"),
             static_cast<bool>(__builtin_cpu_supports("x86-64-v3")));
