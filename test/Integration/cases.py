@@ -219,6 +219,8 @@ MLA = (
     mla("yarn_position_100000", (decode(1, (99_999,), page=128), step((2,), (100_001,), page=64)),
         num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN,
         edit=edits.sharp_attention),
+    mla("yarn_all_of_100000_keys_matter", (decode(1, (99_999,), page=128),),
+        num_attention_heads=2, kv_lora_rank=16, rope_scaling=YARN),
     mla("yarn_without_mscale", USUAL, rope_scaling={
         "rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 32}),
     mla("yarn_in_rope_parameters", USUAL, max_position_embeddings=64, rope_parameters={

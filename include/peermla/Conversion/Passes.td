@@ -211,7 +211,8 @@ def LowerAttention : InterfacePass<"peermla-lower-attention", "mlir::FunctionOpI
     keys of a block.
 
     Numerics: scores, softmax and accumulators are f32; probabilities are rounded
-    to bf16 where a pair product takes them, and stay f32 elsewhere. The order of
+    to bf16 where a pair product takes them, and stay f32 elsewhere. Sums over a
+    block of keys are complete before they are added to those of all keys. The order of
     additions depends on the lengths of a sequence and, when there are few work
     items, on that; never on the number of threads.
   }];
@@ -250,7 +251,9 @@ def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::Funct
         ...
         %sum = vector.fma %element, %b0, %carried : vector<8xf32>
     ```
-    Numerics: products and sums are fused; pair products flush denormals.
+    Numerics: products and sums are fused; pair products flush denormals. The sum
+    of a block of terms starts from zero and is added to the accumulator when it is
+    complete.
   }];
   let dependentDialects = [
     "mlir::arith::ArithDialect",

@@ -354,8 +354,7 @@ Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
     b.store(maximum, Row{maxima, {}}, place);
     b.store(change, Row{factors, {}}, place);
     negated.push_back(arith::NegFOp::create(b, maximum));
-    totals.push_back(
-        arith::MulFOp::create(b, b.load(Row{sums, {}}, place, lanes), change));
+    totals.push_back(b.zero(lanes));
     Value bits = b.maskBits(grew);
     grewBits = grewBits ? arith::OrIOp::create(b, grewBits, bits) : bits;
   }
@@ -393,8 +392,13 @@ Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
                }
                return next;
              });
-  for (auto [column, total] : llvm::zip_equal(columns, totals))
-    b.store(total, Row{sums, {}}, b.index(column));
+  // The sum of a block is complete before it meets that of all keys.
+  for (auto [column, total] : llvm::zip_equal(columns, totals)) {
+    Value place = b.index(column);
+    Value sum = b.fma(b.load(Row{sums, {}}, place, lanes),
+                      b.load(Row{factors, {}}, place, lanes), total);
+    b.store(sum, Row{sums, {}}, place);
+  }
   return grewBits;
 }
 

@@ -11,9 +11,12 @@
 //     for a block of k         so that a panel of B stays in the cache
 //       for panels             loops of C and B alone, and n in steps of NR
 //         for m in steps of MR
-//           acc[MR, NR] = C    registers
+//           acc[MR, NR] = 0    registers
 //           for k: acc += A[m .. m + MR, k] (broadcast) * B[k, n .. n + NR]
-//           C = acc
+//           C += acc
+//
+// A block's sum is complete before it meets C, so a term is rounded to the
+// precision of its block, however many blocks there are.
 //
 // On levels with a bf16 pair product, k may be followed by a loop over the two
 // terms of a pair, innermost in A and B. What does not have this form is left
@@ -261,12 +264,8 @@ void ContractionLowering::lowerTile(int64_t rows, ArrayRef<int64_t> widths,
   if (widened)
     widenRows(rows, begin, end);
   SmallVector<Value> sums;
-  forEachVector([&](int64_t row, int64_t column, int64_t width) {
-    sums.push_back(fromZero ? b.zero(width)
-                            : vector::LoadOp::create(
-                                  b, b.vectorOf(width, b.getF32Type()),
-                                  contraction.c,
-                                  shifted(contraction.mapC, row, column)));
+  forEachVector([&](int64_t, int64_t, int64_t width) {
+    sums.push_back(b.zero(width));
   });
   sums = b.loop(begin, end, 1, sums, [&](Value term, ValueRange carried) {
     counters[contraction.k] = term;
@@ -285,8 +284,12 @@ void ContractionLowering::lowerTile(int64_t rows, ArrayRef<int64_t> widths,
   });
   int64_t next = 0;
   forEachVector([&](int64_t row, int64_t column, int64_t) {
-    vector::StoreOp::create(b, sums[next++], contraction.c,
-                            shifted(contraction.mapC, row, column));
+    SmallVector<Value> at = shifted(contraction.mapC, row, column);
+    Value sum = sums[next++];
+    if (!fromZero)
+      sum = arith::AddFOp::create(
+          b, vector::LoadOp::create(b, sum.getType(), contraction.c, at), sum);
+    vector::StoreOp::create(b, sum, contraction.c, at);
   });
 }
 

@@ -1,22 +1,25 @@
 // RUN: peermla-opt %s -split-input-file -pass-pipeline="builtin.module(func.func(peermla-lower-contractions,canonicalize,cse))" | FileCheck %s
 
 // Sums stay in registers: they are carried by the loop over terms, and that loop
-// touches memory only to read operands.
+// touches memory only to read operands. They begin with zero and meet the
+// accumulator when they are complete.
 
 module attributes {peermla.level = "x86-64-v3"} {
   // CHECK-LABEL: func.func @six_rows_of_two_vectors(
   //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<12x64xf32>, %[[B:[a-z0-9]+]]: memref<64x16xf32>, %[[C:[a-z0-9]+]]: memref<12x16xf32>
   //   CHECK-NOT:   alloc
   //       CHECK:   scf.for %[[ROW:.+]] = %{{.+}} to %c12 step %c6
-  //       CHECK:     vector.load %[[C]][%[[ROW]], %{{.+}}] : memref<12x16xf32>, vector<8xf32>
-  // CHECK-COUNT-11:  vector.load %[[C]]
-  //       CHECK:     scf.for %[[K:.+]] = %{{.+}} to %c64 step %c1 iter_args({{(%.+ = %.+, ){11}%.+ = %.+}}) -> (
+  //   CHECK-NOT:     vector.load %[[C]]
+  //       CHECK:     %[[SUMS:.+]]:12 = scf.for %[[K:.+]] = %{{.+}} to %c64 step %c1 iter_args({{(%.+ = %cst[_0-9]*, ){11}%.+ = %cst[_0-9]*}}) -> (
   // CHECK-COUNT-2:     vector.load %[[B]][%[[K]], %{{.+}}] : memref<64x16xf32>, vector<8xf32>
   //       CHECK:       memref.load %[[A]][%[[ROW]], %[[K]]]
   // CHECK-COUNT-12:    vector.fma
   //   CHECK-NOT:       vector.store
   //       CHECK:       scf.yield
-  // CHECK-COUNT-12:  vector.store %{{.+}}, %[[C]]
+  //       CHECK:     %[[HELD:.+]] = vector.load %[[C]][%[[ROW]], %{{.+}}] : memref<12x16xf32>, vector<8xf32>
+  //       CHECK:     %[[TOTAL:.+]] = arith.addf %[[HELD]], %[[SUMS]]#0
+  //       CHECK:     vector.store %[[TOTAL]], %[[C]][%[[ROW]], %{{.+}}]
+  // CHECK-COUNT-11:  vector.store %{{.+}}, %[[C]]
   //   CHECK-NOT:   linalg
   func.func @six_rows_of_two_vectors(%a: memref<12x64xf32>, %b: memref<64x16xf32>, %c: memref<12x16xf32>) {
     linalg.matmul ins(%a, %b : memref<12x64xf32>, memref<64x16xf32>) outs(%c : memref<12x16xf32>)
@@ -54,9 +57,11 @@ module attributes {peermla.level = "x86-64-v3"} {
   }
 
   // CHECK-LABEL: func.func @fill_is_folded(
+  //  CHECK-SAME:   %[[C:[a-z0-9]+]]: memref<1x8xf32>)
   //   CHECK-NOT:   linalg.fill
-  //       CHECK:   %[[ZERO:.+]] = arith.constant dense<0.000000e+00> : vector<8xf32>
-  //       CHECK:   scf.for {{.+}} iter_args(%{{.+}} = %[[ZERO]])
+  //       CHECK:   %[[SUM:.+]] = scf.for
+  //   CHECK-NOT:   vector.load %[[C]]
+  //       CHECK:   vector.store %[[SUM]], %[[C]]
   func.func @fill_is_folded(%a: memref<1x64xf32>, %b: memref<64x8xf32>, %c: memref<1x8xf32>) {
     %zero = arith.constant 0.0 : f32
     linalg.fill ins(%zero : f32) outs(%c : memref<1x8xf32>)
