@@ -133,6 +133,8 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createLowerContractions());
   target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
   addCleanup(target);
+  if (options.emulateAmx)
+    target.addPass(createEmulateAmx());
   pm.addPass(createDescribeModel());
   pm.addPass(createContract("cpu"));
 }
@@ -153,6 +155,7 @@ void peermla::buildLlvmPipeline(OpPassManager &pm,
   target.addPass(createSCFToControlFlowPass());
   ConvertVectorToLLVMPassOptions vectors;
   vectors.x86Vector = true;
+  vectors.amx = true;
   target.addPass(createConvertVectorToLLVMPass(vectors));
   target.addPass(createConvertToLLVMPass());
   target.addPass(createReconcileUnrealizedCastsPass());

@@ -4,7 +4,8 @@
 
 For each case: config.json and a checkpoint are written to a folder, imported
 and compiled; each call runs on each device and, on the CPU, on levels that this
-machine has. `--device emulated` needs no tools: it is the oracle with the
+machine has. In bf16, `amx-emulated` is code of the level `amx` whose tiles are
+computed by vectors, for machines without them. `--device emulated` needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -96,11 +97,28 @@ class Program:
         tools = self.options.tools
         if not (self.folder / "m.mlir").exists():
             run_tool([tools / "peermla-import", self.folder, "-o", self.folder / "m.mlir"])
-        if device == "cpu":
-            output = self.folder / "m.so"
-            more = [f"--cpu-levels={','.join(self.levels)}"]
-            more += [*self.case.compile_options, *self.options.compile_option]
-            run_tool([tools / "peermla-compile", self.folder / "m.mlir", "-o", output, *more])
+        if device != "cpu":
+            return
+        compiler = [tools / "peermla-compile", self.folder / "m.mlir"]
+        more = [*self.case.compile_options, *self.options.compile_option]
+        real = [level for level in self.levels if level not in cpu_levels.EMULATED]
+        if real:
+            run_tool([*compiler, "-o", self.library(real[0]), f"--cpu-levels={','.join(real)}", *more])
+        for level in self.levels:
+            if level not in real:
+                self.build_emulated(level, [*compiler, "--cpu-levels=amx", *more])
+
+    def build_emulated(self, level, compiler):
+        """Stage by stage, with tiles replaced on the way."""
+        tools = self.options.tools
+        buffers, cpu = (self.folder / f"{level}.{stage}.mlir" for stage in ("buffers", "cpu"))
+        run_tool([*compiler, "--emit=buffers", "-o", buffers])
+        run_tool([tools / "peermla-opt", "--peermla-buffers-to-cpu=emulate-amx", buffers, "-o", cpu])
+        output = self.library(level)
+        run_tool([tools / "peermla-compile", "--input-stage=cpu", cpu, "-o", output])
+
+    def library(self, level):
+        return self.folder / (f"{level}.so" if level in cpu_levels.EMULATED else "m.so")
 
     def call(self, entry, tensors, device, level):
         """The outputs of an entry, as Tensors by name."""
@@ -109,14 +127,14 @@ class Program:
         self.calls += 1
         source, target = (self.folder / f"{kind}{self.calls}.st" for kind in ("in", "out"))
         storage.save(source, tensors)
-        program = self.folder / ("m.so" if device == "cpu" else "m.mlir")
+        program = self.library(level) if device == "cpu" else self.folder / "m.mlir"
         run_tool(
             [
                 self.options.tools / "peermla-run", program, f"--entry={entry}",
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
                 f"--device={device}",
             ],
-            {"PEERMLA_CPU_LEVEL": level} if level else None,
+            {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)} if level else None,
         )  # fmt: skip
         outputs = storage.load(target)
         if not self.options.keep:
@@ -264,7 +282,12 @@ def chosen_cases(options):
     for case in CASES:
         for dtype in tuple(judge.TOLERANCE) if options.full else case.dtypes:
             turn += 1
-            levels = options.level or options.levels
+            levels = [
+                level for level in options.levels
+                if dtype == "bf16" or level not in cpu_levels.EMULATED
+            ]  # fmt: skip
+            if not levels:
+                continue
             if not (options.level or options.full or thorough(case)):
                 levels = [levels[turn % len(levels)]]
             if dtype in options.dtype and all(text in case.name for text in options.filter):
@@ -291,7 +314,8 @@ def parse_arguments():
     parser.add_argument("--filter", action="append", default=[], help="part of a case's name")
     parser.add_argument("--dtype", type=listed(judge.TOLERANCE), default=list(judge.TOLERANCE))
     parser.add_argument("--device", type=listed(DEVICES), default=["cpu", "reference"])
-    parser.add_argument("--level", type=listed(cpu_levels.ALL), help="CPU levels (default: all)")
+    known = [*cpu_levels.ALL, *cpu_levels.EMULATED]
+    parser.add_argument("--level", type=listed(known), help="CPU levels (default: all)")
     parser.add_argument("--compile-option", action="append", default=[], metavar="OPTION")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--full", action="store_true", help="all cases at all types, on all levels")
@@ -299,7 +323,8 @@ def parse_arguments():
     parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what passes, too")
     options = parser.parse_args()
-    options.levels = options.level or cpu_levels.of_this_machine()
+    machine = cpu_levels.of_this_machine()
+    options.levels = options.level or [*machine, *cpu_levels.emulated_on(machine)]
     return options
 
 
@@ -316,7 +341,7 @@ def report(results, options):
 def main():
     options = parse_arguments()
     started = time.time()
-    for level in cpu_levels.ALL:
+    for level in [*cpu_levels.ALL, *cpu_levels.EMULATED]:
         if "cpu" in options.device and level not in options.levels:
             print(f"SKIP cpu:{level}: not a level of this machine, or not asked for")
     results, failed = [], 0

@@ -251,14 +251,68 @@ def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::Funct
         ...
         %sum = vector.fma %element, %b0, %carried : vector<8xf32>
     ```
+
+    On the level `amx`, of a product of pairs whose terms lie together in the rows
+    of the broadcast input, whole tiles of 16 rows, 16 columns and 16 pairs are
+    multiplied as such, up to two by two at a time, and vectors do the rest:
+    ```mlir
+    %sums:4 = scf.for %k = %c0 to %c288 step %c16 iter_args(...) -> (!amx.tile<16x16xf32>, ...) {
+      %a0 = amx.tile_load %rows[%c0, %c0] : ... into !amx.tile<16x32xbf16>
+      %b0 = amx.tile_load %columns[%c0, %c0] : ... into !amx.tile<16x32xbf16>
+      %sum = amx.tile_mulf %a0, %b0, %carried : ...
+    ```
+    `registers` of whole tiles that fit are the block of tiles; others choose
+    vectors.
+
     Numerics: products and sums are fused; pair products flush denormals. The sum
     of a block of terms starts from zero and is added to the accumulator when it is
-    complete.
+    complete; with tiles a block is 16 pairs.
   }];
   let dependentDialects = [
-    "mlir::arith::ArithDialect",
+    "mlir::amx::AMXDialect", "mlir::arith::ArithDialect",
     "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
     "mlir::vector::VectorDialect", "mlir::x86vector::X86VectorDialect"];
+}
+
+def EmulateAmx : Pass<"peermla-emulate-amx", "mlir::ModuleOp"> {
+  let summary = "Compute what AMX and AVX512-BF16 do by plain vectors";
+  let description = [{
+    Makes code of the level `amx` run on any machine, so that what the compiler
+    does there can be tested where there are no tiles. Tiles become vectors of
+    vectors; a product of tiles becomes a call of a function that computes it, a
+    pair product a few fused multiply-adds. The module is then one of the level that
+    the option names. Modules of other levels are left alone.
+
+    ```mlir
+    module attributes {peermla.level = "amx"} {
+      ...
+      %r = amx.tile_mulf %a, %b, %c
+          : !amx.tile<16x32xbf16>, !amx.tile<16x32xbf16>, !amx.tile<16x16xf32>
+    ```
+    becomes
+    ```mlir
+    module attributes {peermla.level = "x86-64-v3"} {
+      func.func private @peermla.tile_mulf_16x16x32(%a: ..., %b: ..., %c: ...) { ... }
+      ...
+      %r = func.call @peermla.tile_mulf_16x16x32(%a, %b, %c)
+          : (vector<16x32xbf16>, vector<16x32xbf16>, vector<16x16xf32>) -> vector<16x16xf32>
+    ```
+
+    Numerics: those of the instructions. TDPBF16PS sums the even and the odd terms
+    of a tile apart, each from zero and in order, adds the two, and adds that to
+    the accumulator; VDPBF16PS adds the odd product of a pair to the accumulator,
+    then the even one. Products are exact, each sum is rounded to nearest even,
+    numbers below 2^-126 are zero before and after. Which of several NaN comes out
+    is not kept.
+  }];
+  let options = [
+    Option<"level", "level", "std::string", /*default=*/"\"x86-64-v3\"",
+           "The level whose instructions the result needs">
+  ];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect"];
 }
 
 def VectorizeGenerics : InterfacePass<"peermla-vectorize-generics", "mlir::FunctionOpInterface"> {

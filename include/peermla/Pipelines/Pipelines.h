@@ -53,6 +53,11 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "schedules",
       llvm::cl::desc("schedules of ops by their ids: `ID = SCHEDULE; ...`"),
       llvm::cl::init("")};
+  Option<bool> emulateAmx{
+      *this, "emulate-amx",
+      llvm::cl::desc("compute what tiles do by vectors, for tests on machines "
+                     "without them"),
+      llvm::cl::init(false)};
 };
 
 /// Model IR -> one module per target, kernels cut and fused.

@@ -9,6 +9,7 @@
 #include "Ragged.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -26,6 +27,17 @@ static MemRefType typeOf(Value buffer) {
   return cast<MemRefType>(buffer.getType());
 }
 
+/// buffer[:, 0 .. count - 1, :], itself if that is all of it.
+static Value firstColumns(KernelBuilder &b, Value buffer, int64_t count) {
+  ArrayRef<int64_t> shape = typeOf(buffer).getShape();
+  if (shape[1] == count)
+    return buffer;
+  SmallVector<OpFoldResult> offsets(3, b.getIndexAttr(0));
+  return viewOf(b, buffer, offsets,
+                {b.getIndexAttr(shape[0]), b.getIndexAttr(count),
+                 b.getIndexAttr(shape[2])});
+}
+
 //===----------------------------------------------------------------------===//
 // Scratch memory and queries
 //===----------------------------------------------------------------------===//
@@ -38,11 +50,15 @@ AttentionKernel::AttentionKernel(KernelBuilder &b, mla::OnlineAttentionOp op,
   int64_t keys = plan.blockKeys, rows = plan.rows;
   scores = b.scratch({keys, rows}, f32);
   if (plan.pairs) {
-    queries = b.scratch({plan.dim / 2, rows, 2}, storage);
+    queryMemory = allocatePairs(plan.dim / 2, rows);
+    queries = firstColumns(b, queryMemory, rows);
     probabilities = b.scratch({keys / 2, rows, 2}, storage);
-    valueCopy = b.scratch({keys / 2, plan.valueDim, 2}, storage);
+    valueCopy =
+        firstColumns(b, allocatePairs(keys / 2, plan.valueDim), plan.valueDim);
+    if (plan.tiles)
+      probabilityRows = b.scratch({rows, keys / 2, 2}, storage);
   } else {
-    queries = b.scratch({plan.dim, rows}, f32);
+    queryMemory = queries = b.scratch({plan.dim, rows}, f32);
     if (!storage.isF32())
       wideQueries =
           b.scratch({std::max(plan.itemTokens, plan.itemHeads), plan.dim}, f32);
@@ -58,6 +74,15 @@ AttentionKernel::AttentionKernel(KernelBuilder &b, mla::OnlineAttentionOp op,
   values = b.scratch({rows, plan.valueDim}, f32);
 }
 
+/// Memory for rows of pairs. Those of tiles have an odd distance in lines of
+/// the cache, so that a tile's columns do not meet in few sets.
+Value AttentionKernel::allocatePairs(int64_t height, int64_t width) {
+  constexpr int64_t pairsOfLine = 16;
+  if (plan.tiles)
+    width = (llvm::divideCeil(width, pairsOfLine) | 1) * pairsOfLine;
+  return b.scratch({height, width, 2}, typeOf(op.getQ()).getElementType());
+}
+
 void AttentionKernel::start(const AttentionItem &newItem) {
   item = newItem;
   packQueries();
@@ -71,7 +96,7 @@ void AttentionKernel::packQueries() {
   bool allUsed = plan.usedRows == plan.rows && plan.itemTokens == 1 &&
                  plan.heads % plan.itemHeads == 0;
   if (!allUsed)
-    fillAll(b, queries, 0.0);
+    fillAll(b, queryMemory, 0.0);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
                dim = b.getIndexAttr(plan.dim);
   if (plan.itemHeads == 1)
@@ -233,9 +258,16 @@ void AttentionKernel::multiplyValues(Value source, Value count) {
     return contract(b, firstRows(b, probabilities, count), "km", source, "kn",
                     values, "mnk");
   Value pairs = b.ceilDiv(count, 2);
-  contract(b, firstRows(b, probabilities, pairs), "kmp",
-           firstRows(b, pairValues(source, count), pairs), "knp", values,
-           "mnkp");
+  Value columns = firstRows(b, pairValues(source, count), pairs);
+  Value weights = firstRows(b, probabilities, pairs);
+  if (!plan.tiles)
+    return contract(b, weights, "kmp", columns, "knp", values, "mnkp");
+  OpFoldResult zero = b.getIndexAttr(0);
+  Value rows = viewOf(
+      b, probabilityRows, {zero, zero, zero},
+      {b.getIndexAttr(plan.rows), getAsOpFoldResult(pairs), b.getIndexAttr(2)});
+  transpose(b, weights, rows);
+  contract(b, rows, "mkp", columns, "knp", values, "mnkp");
 }
 
 /// Whether a value of the keys [begin, count) is infinite or not a number.

@@ -17,7 +17,8 @@
 // Keys are used where they lie if their rows are contiguous and of a type the
 // contraction takes; else they are copied to scratch memory, widened. On levels
 // with a bf16 pair product Q, P and V hold the two terms of a pair side by
-// side.
+// side. AMX tiles of the second product are rows of pairs of keys, for which P
+// is transposed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,8 +44,9 @@ struct AttentionPlan {
   int64_t itemTokens, itemHeads, groups, blockKeys;
   /// Rows in use, and with those that fill the last vector.
   int64_t usedRows, rows;
-  /// Keys per head; pair products; keys (and values) copied to scratch memory.
-  bool perHead, pairs, stages;
+  /// Keys per head; pair products, and these by AMX tiles; keys (and values)
+  /// copied to scratch memory.
+  bool perHead, pairs, tiles, stages;
 };
 
 /// The keys that a work item sees, and where it is; all of type index.
@@ -74,6 +76,7 @@ public:
   mlir::Value maxima, sums, values;
 
 private:
+  mlir::Value allocatePairs(int64_t height, int64_t width);
   void packQueries();
   void packRows(mlir::Value source, mlir::Value first, mlir::Value count);
   mlir::Value stageKeys(mlir::Value first, mlir::Value count);
@@ -99,6 +102,8 @@ private:
   /// Scale of scores in base 2.
   double scale;
   mlir::Value queries, scores, probabilities, factors;
+  /// What holds the queries; P as rows of pairs of keys, for tiles.
+  mlir::Value queryMemory, probabilityRows;
   /// Queries as rows in f32, where they are stored in 16 bits.
   mlir::Value wideQueries;
   /// Copies of keys and of values; null where none is made.

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Contraction.h"
+#include "AmxProduct.h"
 #include "LoopUtils.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
 
@@ -47,6 +48,27 @@ static bool isProductSum(linalg::LinalgOp op) {
     return false;
   return (isInput(product.getLhs(), 0) && isInput(product.getRhs(), 1)) ||
          (isInput(product.getLhs(), 1) && isInput(product.getRhs(), 0));
+}
+
+/// Whether rows of A meet in one set of the cache, and enough columns share
+/// them that copying them is little.
+static bool needsCopy(const Contraction &contraction,
+                      ArrayRef<int64_t> extents) {
+  constexpr int64_t period = 4096, fewColumns = 128;
+  int64_t columns = extents[contraction.n];
+  for (unsigned loop : contraction.panels)
+    columns *= ShapedType::isDynamic(extents[loop]) ? 1 : extents[loop];
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(cast<MemRefType>(contraction.a.getType())
+                 .getStridesAndOffset(strides, offset)))
+    return false;
+  for (auto [expr, stride] :
+       llvm::zip_equal(contraction.mapA.getResults(), strides))
+    if (expr == getAffineDimExpr(*contraction.m, expr.getContext()))
+      return !ShapedType::isDynamic(stride) && stride * 2 % period == 0 &&
+             columns > fewColumns;
+  return false;
 }
 
 FailureOr<Contraction> Contraction::match(linalg::LinalgOp op,
@@ -139,6 +161,10 @@ FailureOr<Contraction> Contraction::match(linalg::LinalgOp op,
         (!result.m || length(loop) >= length(*result.m)))
       result.m = loop;
   }
+  result.hasTiles =
+      level.hasAmx && result.pair && result.m && has(result.mapB, result.k) &&
+      isInnermost(result.mapA, result.k, 1) &&
+      cast<MemRefType>(result.a.getType()).areTrailingDimsContiguous(2);
   for (unsigned loop = 0; loop < extents.size(); ++loop) {
     if (loop == result.n || loop == result.k || loop == result.m ||
         loop == result.pair)
@@ -147,6 +173,8 @@ FailureOr<Contraction> Contraction::match(linalg::LinalgOp op,
                    !has(result.mapA, loop);
     (isPanel ? result.panels : result.outer).push_back(loop);
   }
+  if (result.hasTiles)
+    result.copiesA = needsCopy(result, extents);
   return result;
 }
 
@@ -178,6 +206,19 @@ static int64_t chooseColumns(int64_t columns, const CpuLevel &level) {
   return vectors * level.lanes;
 }
 
+/// Two by two tiles, and the terms for which a panel of B takes three quarters
+/// of the nearest cache.
+static void chooseTiles(Tiling &tiling, int64_t columns,
+                        const CpuLevel &level) {
+  int64_t size = AmxProduct::size;
+  if (columns < size)
+    return;
+  tiling.tileRows = 2 * size;
+  tiling.columns = std::min(2 * size, columns - columns % size);
+  constexpr int64_t pairBytes = 4;
+  tiling.terms = level.l1Bytes * 3 / 4 / (tiling.columns * pairBytes);
+}
+
 FailureOr<Tiling> peermla::chooseTiling(Contraction contraction,
                                         const CpuLevel &level) {
   SmallVector<int64_t> extents = getStaticLoopExtents(contraction.op);
@@ -188,6 +229,8 @@ FailureOr<Tiling> peermla::chooseTiling(Contraction contraction,
   int64_t rowBytes = tiling.columns * type.getElementTypeBitWidth() / 8 *
                      (contraction.pair ? 2 : 1);
   tiling.terms = std::max<int64_t>(64, level.l2Bytes / 4 / rowBytes);
+  if (contraction.hasTiles)
+    chooseTiles(tiling, extents[contraction.n], level);
   // Half of the nearest cache for the widened rows of A.
   if (contraction.widensA)
     tiling.terms =
@@ -205,8 +248,14 @@ FailureOr<Tiling> peermla::chooseTiling(Contraction contraction,
                << "expects 'registers' of its schedule to be rows and columns "
                   "of a register tile, got "
                << schedule;
-      tiling.wantedRows = registers[0];
       tiling.columns = registers[1];
+      bool areTiles = contraction.hasTiles &&
+                      registers[0] % AmxProduct::size == 0 &&
+                      registers[1] % AmxProduct::size == 0 &&
+                      AmxProduct::fits(registers[0] / AmxProduct::size,
+                                       registers[1] / AmxProduct::size);
+      tiling.tileRows = areTiles ? registers[0] : 0;
+      tiling.wantedRows = areTiles ? 0 : registers[0];
     }
     if (!inner.empty()) {
       if (inner.size() != 1 || !isPositive(inner[0]))

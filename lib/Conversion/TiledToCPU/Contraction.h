@@ -33,6 +33,9 @@ struct Contraction {
   /// Whether rows of A are widened to f32 before they are used: they are narrow
   /// and their terms lie together.
   bool widensA = false;
+  /// Whether rows of A, B and C can be read as AMX tiles of the level, and
+  /// whether those of A are copied before that.
+  bool hasTiles = false, copiesA = false;
   /// Loops around a block of k; loops over panels of B inside it.
   llvm::SmallVector<unsigned> outer, panels;
 
@@ -54,6 +57,9 @@ struct Tiling {
   int64_t columns, terms;
   /// Rows that a schedule asks for; 0 if none does.
   int64_t wantedRows = 0;
+  /// Rows of a block of AMX tiles, whose columns are those of the panel; 0 if
+  /// all products are of vectors.
+  int64_t tileRows = 0;
 };
 
 /// The tiling for a level, or what the op's schedule says; an error if that

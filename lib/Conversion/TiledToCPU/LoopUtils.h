@@ -56,7 +56,8 @@ llvm::SmallVector<int64_t> splitIntoVectors(int64_t extent, int64_t lanes);
 
 /// Cuts a loop into tiles and calls `body(begin, size)` for each code that is
 /// needed. Static: tiles of `size` and one of what is left. Dynamic: tiles of
-/// `size`, then of each of `smaller`, which descend and end with 1.
+/// `size`, then of each of `smaller`, which descend; the last one divides the
+/// extent (1 always does).
 void forEachTile(KernelBuilder &b, const LoopExtent &extent, int64_t size,
                  llvm::ArrayRef<int64_t> smaller,
                  llvm::function_ref<void(mlir::Value, int64_t)> body);

@@ -105,6 +105,7 @@ FailureOr<AttentionPlan> AttentionPlan::make(mla::OnlineAttentionOp op,
       op.getV() || (!op.isPaged() && typeOf(op.getK()).getRank() == 3);
   plan.pairs = level->hasBf16Dot && element.isBF16() && plan.dim % 2 == 0 &&
                plan.valueDim % 4 == 0;
+  plan.tiles = plan.pairs && level->hasAmx;
   plan.stages = op.isPaged() || (!plan.pairs && !element.isF32());
 
   // Heads that share their keys are rows of one item. Few tokens get no more

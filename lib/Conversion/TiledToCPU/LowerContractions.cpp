@@ -19,13 +19,24 @@
 // precision of its block, however many blocks there are.
 //
 // On levels with a bf16 pair product, k may be followed by a loop over the two
-// terms of a pair, innermost in A and B. What does not have this form is left
-// alone; VectorizeGenerics takes it.
+// terms of a pair, innermost in A and B. On levels with AMX, of such a product
+// what is whole tiles goes to AmxProduct, and the rest stays vectors:
+//
+//                    terms
+//               +------------+---+
+//          rows |   tiles    |   |  a panel of whole columns of tiles
+//               +------------+ - +
+//               |    vectors     |
+//               +----------------+
+//
+// What does not have this form is left alone; VectorizeGenerics takes it.
 //
 //===----------------------------------------------------------------------===//
 
+#include "AmxProduct.h"
 #include "Contraction.h"
 #include "LoopUtils.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Support/TargetInfo.h"
@@ -66,10 +77,20 @@ private:
   linalg::FillOp findZeroFill();
   /// All tiles of the terms [begin, end).
   void lowerBlock(Value begin, Value end, bool fromZero);
+  /// The same where there are AMX tiles.
+  void lowerBlockWithTiles(Value begin, Value end, bool fromZero);
+  /// Calls `body(columns)` at each panel of columns.
+  void forEachPanel(function_ref<void(int64_t)> body);
+  /// Register tiles of `columns` columns and all of `rows`, after `firstRow`.
+  void lowerRows(int64_t columns, Value firstRow, const LoopExtent &rows,
+                 Value begin, Value end, bool fromZero);
   /// One register tile at the current counters.
   void lowerTile(int64_t rows, ArrayRef<int64_t> widths, Value begin, Value end,
                  bool fromZero);
 
+  /// Memory of constant size in the frame of the function that this code runs
+  /// in; null if there is no such function.
+  Value allocateInFrame(MemRefType type);
   /// Memory for the widened rows of A; null if it has no place.
   Value allocateRows();
   /// Copies terms [begin, end) of `rows` rows to `widened`.
@@ -126,12 +147,17 @@ void ContractionLowering::lower() {
 
   if (contraction.widensA)
     widened = allocateRows();
+  auto block = [&](Value begin, Value end, bool fromZero) {
+    if (tiling.tileRows)
+      return lowerBlockWithTiles(begin, end, fromZero);
+    lowerBlock(begin, end, fromZero);
+  };
   nest(contraction.outer, [&] {
     if (isOneBlock)
-      return lowerBlock(b.index(0), terms.value, static_cast<bool>(fill));
+      return block(b.index(0), terms.value, static_cast<bool>(fill));
     b.loop(b.index(0), terms.value, tiling.terms, [&](Value begin) {
       Value end = b.min(b.add(begin, tiling.terms), terms.value);
-      lowerBlock(begin, end, /*fromZero=*/false);
+      block(begin, end, /*fromZero=*/false);
     });
   });
   if (fill)
@@ -139,26 +165,108 @@ void ContractionLowering::lower() {
   contraction.op.erase();
 }
 
-void ContractionLowering::lowerBlock(Value begin, Value end, bool fromZero) {
+void ContractionLowering::forEachPanel(function_ref<void(int64_t)> body) {
   SmallVector<int64_t> narrow;
   if (tiling.columns > tiling.lanes)
     narrow.push_back(tiling.lanes);
   narrow.push_back(1);
   nest(contraction.panels, [&] {
-    forEachTile(
-        b, extents[contraction.n], tiling.columns, narrow,
-        [&](Value column, int64_t columns) {
-          counters[contraction.n] = column;
-          SmallVector<int64_t> widths = splitIntoVectors(columns, tiling.lanes);
-          if (!contraction.m)
-            return lowerTile(1, widths, begin, end, fromZero);
-          int64_t rows = tiling.rows(widths.size());
-          forEachTile(b, extents[*contraction.m], rows, getSmallerTiles(rows),
-                      [&](Value row, int64_t rows) {
-                        counters[*contraction.m] = row;
-                        lowerTile(rows, widths, begin, end, fromZero);
-                      });
-        });
+    forEachTile(b, extents[contraction.n], tiling.columns, narrow,
+                [&](Value column, int64_t columns) {
+                  counters[contraction.n] = column;
+                  body(columns);
+                });
+  });
+}
+
+void ContractionLowering::lowerRows(int64_t columns, Value firstRow,
+                                    const LoopExtent &rows, Value begin,
+                                    Value end, bool fromZero) {
+  SmallVector<int64_t> widths = splitIntoVectors(columns, tiling.lanes);
+  int64_t size = tiling.rows(widths.size());
+  forEachTile(b, rows, size, getSmallerTiles(size),
+              [&](Value row, int64_t rows) {
+                counters[*contraction.m] = b.add(firstRow, row);
+                lowerTile(rows, widths, begin, end, fromZero);
+              });
+}
+
+void ContractionLowering::lowerBlock(Value begin, Value end, bool fromZero) {
+  forEachPanel([&](int64_t columns) {
+    if (contraction.m)
+      return lowerRows(columns, b.index(0), extents[*contraction.m], begin, end,
+                       fromZero);
+    lowerTile(1, splitIntoVectors(columns, tiling.lanes), begin, end, fromZero);
+  });
+}
+
+/// The largest multiple of `size` within `extent`.
+static LoopExtent roundDown(KernelBuilder &b, const LoopExtent &extent,
+                            int64_t size) {
+  if (extent.isStatic())
+    return {b.index(extent.size - extent.size % size),
+            extent.size - extent.size % size};
+  return {b.sub(extent.value, b.rem(extent.value, b.index(size))),
+          ShapedType::kDynamic};
+}
+
+static LoopExtent makeExtent(Value length) {
+  return {length, getConstantIntValue(length).value_or(ShapedType::kDynamic)};
+}
+
+void ContractionLowering::lowerBlockWithTiles(Value begin, Value end,
+                                              bool fromZero) {
+  constexpr int64_t size = AmxProduct::size;
+  const LoopExtent &rows = extents[*contraction.m];
+  LoopExtent wholeRows = roundDown(b, rows, size);
+  LoopExtent terms = makeExtent(b.sub(end, begin));
+  LoopExtent wholeTerms = roundDown(b, terms, size);
+  Value border = b.add(begin, wholeTerms.value);
+  AmxProduct product(b, contraction, counters);
+
+  auto isWhole = [](int64_t columns) { return columns % size == 0; };
+  auto forEachBlockOfRows = [&](function_ref<void(int64_t)> body) {
+    SmallVector<int64_t> smaller;
+    if (tiling.tileRows > size)
+      smaller.push_back(size);
+    forEachTile(b, wholeRows, tiling.tileRows, smaller,
+                [&](Value row, int64_t rows) {
+                  counters[*contraction.m] = row;
+                  body(rows);
+                });
+  };
+  Value frame;
+  if (contraction.copiesA) {
+    const LoopExtent &all = extents[contraction.k];
+    int64_t pairs =
+        all.isStatic() ? std::min(all.size, tiling.terms) : tiling.terms;
+    frame =
+        allocateInFrame(AmxProduct::getFrameType(b, tiling.tileRows, pairs));
+  }
+  if (frame)
+    forEachBlockOfRows([&](int64_t rows) {
+      product.copyRows(frame, rows, begin, border);
+      Value row = counters[*contraction.m];
+      forEachPanel([&](int64_t columns) {
+        counters[*contraction.m] = row;
+        if (isWhole(columns))
+          product.lower(rows, columns, begin, border, fromZero);
+      });
+    });
+  forEachPanel([&](int64_t columns) {
+    if (!isWhole(columns))
+      return lowerRows(columns, b.index(0), rows, begin, end, fromZero);
+    if (!frame)
+      forEachBlockOfRows([&](int64_t rows) {
+        product.lower(rows, columns, begin, border, fromZero);
+      });
+    if (wholeTerms.size != terms.size || !terms.isStatic())
+      b.when(b.compare(arith::CmpIPredicate::slt, border, end), [&] {
+        lowerRows(columns, b.index(0), wholeRows, border, end,
+                  /*fromZero=*/false);
+      });
+    LoopExtent rest = makeExtent(b.sub(rows.value, wholeRows.value));
+    lowerRows(columns, wholeRows.value, rest, begin, end, fromZero);
   });
 }
 
@@ -183,12 +291,18 @@ Value ContractionLowering::loadColumns(int64_t column, int64_t width) {
   return vector::LoadOp::create(b, b.vectorOf(width, element), columns, at);
 }
 
-Value ContractionLowering::allocateRows() {
-  // Only in the frame of the function that this code runs in.
+Value ContractionLowering::allocateInFrame(MemRefType type) {
   auto function = contraction.op->getParentOfType<FunctionOpInterface>();
-  if (!function || !contraction.m ||
-      contraction.op->getParentOfType<scf::ForallOp>() ||
+  if (!function || contraction.op->getParentOfType<scf::ForallOp>() ||
       contraction.op->getParentOfType<scf::ParallelOp>())
+    return Value();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&function.getFunctionBody().front());
+  return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+}
+
+Value ContractionLowering::allocateRows() {
+  if (!contraction.m)
     return Value();
   int64_t terms = extents[contraction.k].isStatic()
                       ? std::min(extents[contraction.k].size, tiling.terms)
@@ -197,10 +311,8 @@ Value ContractionLowering::allocateRows() {
   if (extents[*contraction.m].isStatic())
     rows = std::min(rows, extents[*contraction.m].size);
   // A vector of distance keeps the rows in different sets of the cache.
-  auto type = MemRefType::get({rows, terms + tiling.lanes}, b.getF32Type());
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&function.getFunctionBody().front());
-  return memref::AllocaOp::create(b, type, b.getI64IntegerAttr(64));
+  return allocateInFrame(
+      MemRefType::get({rows, terms + tiling.lanes}, b.getF32Type()));
 }
 
 void ContractionLowering::widenRows(int64_t rows, Value begin, Value end) {
@@ -209,18 +321,16 @@ void ContractionLowering::widenRows(int64_t rows, Value begin, Value end) {
     at.pop_back();
     return Row{contraction.a, at};
   };
-  Value length = b.sub(end, begin);
-  LoopExtent extent{length,
-                    getConstantIntValue(length).value_or(ShapedType::kDynamic)};
-  forEachTile(b, extent, tiling.lanes, {1}, [&](Value term, int64_t terms) {
-    for (int64_t width : splitIntoVectors(terms, tiling.lanes)) {
-      counters[contraction.k] = b.add(begin, term);
-      for (int64_t row = 0; row < rows; ++row)
-        b.store(b.load(rowOfA(row), counters[contraction.k], width),
-                Row{widened, {b.index(row)}}, term);
-      term = b.add(term, width);
-    }
-  });
+  forEachTile(b, makeExtent(b.sub(end, begin)), tiling.lanes, {1},
+              [&](Value term, int64_t terms) {
+                for (int64_t width : splitIntoVectors(terms, tiling.lanes)) {
+                  counters[contraction.k] = b.add(begin, term);
+                  for (int64_t row = 0; row < rows; ++row)
+                    b.store(b.load(rowOfA(row), counters[contraction.k], width),
+                            Row{widened, {b.index(row)}}, term);
+                  term = b.add(term, width);
+                }
+              });
 }
 
 Value ContractionLowering::loadTerm(int64_t row, Value firstTerm) {
@@ -264,9 +374,8 @@ void ContractionLowering::lowerTile(int64_t rows, ArrayRef<int64_t> widths,
   if (widened)
     widenRows(rows, begin, end);
   SmallVector<Value> sums;
-  forEachVector([&](int64_t, int64_t, int64_t width) {
-    sums.push_back(b.zero(width));
-  });
+  forEachVector(
+      [&](int64_t, int64_t, int64_t width) { sums.push_back(b.zero(width)); });
   sums = b.loop(begin, end, 1, sums, [&](Value term, ValueRange carried) {
     counters[contraction.k] = term;
     SmallVector<Value> columns, next;

@@ -31,10 +31,14 @@ Packing Packing::get(const CpuLevel &level, int64_t columns, int64_t terms,
   Packing packing;
   packing.pair = level.hasBf16Dot && element.isBF16() && terms % 2 == 0 ? 2 : 1;
   // Three or four vectors of columns keep the multiplier busy and leave
-  // registers for six to eight rows; with 16 registers two do.
+  // registers for six to eight rows; with 16 registers two do. AMX multiplies
+  // two tiles side by side, 16 columns each.
+  int64_t widest = level.registers / 8;
+  if (level.hasAmx && packing.pair == 2)
+    widest = 2;
   SmallVector<int64_t, 4> panels;
   for (int64_t vectors : {4, 3, 2, 1})
-    if (vectors <= level.registers / 8)
+    if (vectors <= widest)
       panels.push_back(vectors * level.lanes);
   // The widest panel that needs no more than 1/16 of padding.
   for (int64_t panel : panels) {

@@ -216,3 +216,149 @@ module attributes {peermla.level = "x86-64-v4"} {
     return
   }
 }
+
+// -----
+
+#rows = affine_map<(m, n, k, pair) -> (m, k, pair)>
+#down = affine_map<(m, n, k, pair) -> (k, m, pair)>
+#columns = affine_map<(m, n, k, pair) -> (k, n, pair)>
+#sums = affine_map<(m, n, k, pair) -> (m, n)>
+
+module attributes {peermla.level = "amx"} {
+  // Whole tiles two by two, then what is left of rows. All sums are carried as
+  // tiles, and continue from the accumulator.
+  // CHECK-LABEL: func.func @tiles_two_by_two(
+  //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<?x64x2xbf16>, %[[B:[a-z0-9]+]]: memref<64x32x2xbf16>, %[[C:[a-z0-9]+]]: memref<?x32xf32>
+  //   CHECK-DAG:   %[[ROWS:.+]] = memref.collapse_shape %[[A]] {{.+}} into memref<?x128xbf16>
+  //   CHECK-DAG:   %[[COLUMNS:.+]] = memref.collapse_shape %[[B]] {{.+}} into memref<64x64xbf16>
+  //       CHECK:   scf.for %[[ROW:.+]] = %c0 to %{{.+}} step %c32
+  //       CHECK:     %[[AT:.+]] = memref.subview %[[C]][%[[ROW]], 0] [16, 16] [1, 1]
+  //       CHECK:     %[[HELD:.+]] = amx.tile_load %[[AT]]
+  //       CHECK:     %[[SUMS:.+]]:4 = scf.for %[[K:.+]] = %c0 to %c64 step %c16 iter_args({{.+}} = %[[HELD]], {{.+}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
+  //       CHECK:       memref.subview %[[ROWS]][%[[ROW]], %{{.+}}] [16, 32] [1, 1]
+  //       CHECK:       memref.subview %[[COLUMNS]][%[[K]], 0] [16, 32] [1, 1]
+  //       CHECK:       amx.tile_mulf
+  //       CHECK:       memref.subview %[[COLUMNS]][%[[K]], 32] [16, 32] [1, 1]
+  // CHECK-COUNT-3:     amx.tile_mulf
+  //       CHECK:     amx.tile_store %[[AT]][%c0, %c0], %[[SUMS]]#0
+  // CHECK-COUNT-3:   amx.tile_store
+  //       CHECK:   scf.for {{.+}} step %c16
+  // CHECK-COUNT-2:   amx.tile_mulf
+  // CHECK-COUNT-2:   amx.tile_store
+  //   CHECK-NOT:   amx.tile_{{load|mulf|store}}
+  //       CHECK:   scf.for {{.+}} step %c12
+  //       CHECK:     x86vector.avx512.dot
+  //       CHECK:   scf.for {{.+}} step %c1
+  func.func @tiles_two_by_two(%a: memref<?x64x2xbf16>, %b: memref<64x32x2xbf16>, %c: memref<?x32xf32>) {
+    linalg.generic {indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<?x64x2xbf16>, memref<64x32x2xbf16>) outs(%c : memref<?x32xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // What is left of terms is added by vectors; a fill becomes zero tiles.
+  // CHECK-LABEL: func.func @rest_of_terms(
+  //   CHECK-NOT:   linalg.fill
+  //       CHECK:   amx.tile_zero
+  //       CHECK:   amx.tile_mulf
+  //   CHECK-NOT:   amx.tile_mulf
+  //       CHECK:   amx.tile_store
+  //       CHECK:   scf.for %{{.+}} = %c16 to %c21 step %c1 iter_args
+  //       CHECK:     x86vector.avx512.dot
+  //       CHECK:   arith.addf
+  func.func @rest_of_terms(%a: memref<16x21x2xbf16>, %b: memref<21x16x2xbf16>, %c: memref<16x16xf32>) {
+    %zero = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : f32) outs(%c : memref<16x16xf32>)
+    linalg.generic {indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<16x21x2xbf16>, memref<21x16x2xbf16>) outs(%c : memref<16x16xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // Rows 4096 bytes apart are copied once for all columns of a block.
+  // CHECK-LABEL: func.func @copied_rows(
+  //       CHECK:   %[[FRAME:.+]] = memref.alloca() {{.*}}: memref<32x96xbf16>
+  //       CHECK:   scf.for {{.+}} step %c32
+  //       CHECK:     vector.load {{.+}} : memref<?x64xbf16, strided<[2048, 1]>>, vector<32xbf16>
+  //       CHECK:     vector.store {{.+}}, %[[FRAME]]
+  //       CHECK:     scf.for {{.+}} to %c160 step %c32
+  //       CHECK:       memref.subview %[[FRAME]][0, %{{.+}}] [16, 32] [1, 1]
+  //       CHECK:       amx.tile_mulf
+  //       CHECK:       memref.subview %[[FRAME]][16, %{{.+}}] [16, 32] [1, 1]
+  func.func @copied_rows(%a: memref<?x32x2xbf16, strided<[2048, 2, 1]>>, %b: memref<32x160x2xbf16>, %c: memref<?x160xf32>) {
+    linalg.generic {indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<?x32x2xbf16, strided<[2048, 2, 1]>>, memref<32x160x2xbf16>) outs(%c : memref<?x160xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // A schedule of whole tiles that fit is followed, another one means vectors.
+  // CHECK-LABEL: func.func @scheduled_tiles(
+  //       CHECK:   scf.for {{.+}} step %c48
+  // CHECK-COUNT-3:   amx.tile_mulf
+  func.func @scheduled_tiles(%a: memref<?x32x2xbf16>, %b: memref<32x32x2xbf16>, %c: memref<?x32xf32>) {
+    linalg.generic {peermla.schedule = #tile.schedule<registers = [48, 16]>,
+                    indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<?x32x2xbf16>, memref<32x32x2xbf16>) outs(%c : memref<?x32xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // CHECK-LABEL: func.func @scheduled_vectors(
+  //   CHECK-NOT:   amx
+  //       CHECK:   scf.for {{.+}} step %c48
+  func.func @scheduled_vectors(%a: memref<?x32x2xbf16>, %b: memref<32x32x2xbf16>, %c: memref<?x32xf32>) {
+    linalg.generic {peermla.schedule = #tile.schedule<registers = [48, 32]>,
+                    indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<?x32x2xbf16>, memref<32x32x2xbf16>) outs(%c : memref<?x32xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // Terms that run down A are no row of a tile.
+  // CHECK-LABEL: func.func @terms_down_a(
+  //   CHECK-NOT:   amx
+  //       CHECK:   x86vector.avx512.dot
+  func.func @terms_down_a(%a: memref<32x64x2xbf16>, %b: memref<32x32x2xbf16>, %c: memref<64x32xf32>) {
+    linalg.generic {indexing_maps = [#down, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<32x64x2xbf16>, memref<32x32x2xbf16>) outs(%c : memref<64x32xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+}
