@@ -74,7 +74,7 @@ def sharp_queries(weights):
 def gentle_queries(weights):
     """Under YaRN's larger scale, softmaxes as flat as without it."""
     for name in weights:
-        if name.endswith("q_b_proj.weight"):
+        if name.endswith(("q_b_proj.weight", "q_proj.weight")):
             weights[name] *= 0.5
 
 

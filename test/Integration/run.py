@@ -1,11 +1,14 @@
 """Runs the table of cases through the tools and judges it by the oracle.
 
     run.py [--filter TEXT]... [--dtype f32,bf16] [--device cpu,reference] [--full] [-v]
+    run.py --random COUNT [--seed N] [--first NUMBER]
 
 For each case: config.json and a checkpoint are written to a folder, imported
 and compiled; each call runs on each device and, on the CPU, on levels that this
 machine has. In bf16, `amx-emulated` is code of the level `amx` whose tiles are
-computed by vectors, for machines without them. `--device emulated` needs no tools: it is the oracle with the
+computed by vectors, for machines without them. `--device aarch64` runs the code of
+that level in an emulator, if the packages for it are there. `--device emulated`
+needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -25,13 +28,15 @@ import time
 
 import numpy as np
 
+import aarch64
 import cpu_levels
 import inputs as make_inputs
 import judge
-from cases import CASES, Call
+import random_cases
+from cases import CASES, Call, Case
 from oracle import checkpoint, models, storage
 
-DEVICES = ("cpu", "reference", "emulated")
+DEVICES = ("cpu", "reference", "aarch64", "emulated")
 TIMEOUT = 300
 
 
@@ -47,6 +52,7 @@ class ToolError(Exception):
 class Result:
     """One call on one device. `error` is the worst relative error, or None."""
 
+    case: Case
     name: str
     failure: str = ""
     error: float = 0.0
@@ -77,7 +83,8 @@ class Program:
     def __init__(self, case, dtype, levels, folder, options):
         self.case, self.dtype, self.levels = case, dtype, levels
         self.folder, self.options = folder, options
-        self.config = case.config | {case.dtype_key: storage.TORCH_DTYPES[dtype]}
+        stored = {case.dtype_key: storage.TORCH_DTYPES[dtype]} if case.dtype_key else {}
+        self.config = case.config | stored
         tensors = checkpoint.random(
             case.config, dtype, options.seed, case.query_bias, case.edit
         )
@@ -97,16 +104,20 @@ class Program:
         tools = self.options.tools
         if not (self.folder / "m.mlir").exists():
             run_tool([tools / "peermla-import", self.folder, "-o", self.folder / "m.mlir"])
+        more = [*self.case.compile_options, *self.options.compile_option]
+        compiler = [tools / "peermla-compile", self.folder / "m.mlir", *more]
+        if device == "aarch64":
+            archive, _ = aarch64.tools(self.options.folder / "aarch64")
+            cross = aarch64.compile_options(archive)
+            run_tool([*compiler, "-o", self.folder / "m.aarch64.so", *cross])
         if device != "cpu":
             return
-        compiler = [tools / "peermla-compile", self.folder / "m.mlir"]
-        more = [*self.case.compile_options, *self.options.compile_option]
         real = [level for level in self.levels if level not in cpu_levels.EMULATED]
         if real:
-            run_tool([*compiler, "-o", self.library(real[0]), f"--cpu-levels={','.join(real)}", *more])
+            run_tool([*compiler, "-o", self.library(real[0]), f"--cpu-levels={','.join(real)}"])
         for level in self.levels:
             if level not in real:
-                self.build_emulated(level, [*compiler, "--cpu-levels=amx", *more])
+                self.build_emulated(level, [*compiler, "--cpu-levels=amx"])
 
     def build_emulated(self, level, compiler):
         """Stage by stage, with tiles replaced on the way."""
@@ -127,15 +138,19 @@ class Program:
         self.calls += 1
         source, target = (self.folder / f"{kind}{self.calls}.st" for kind in ("in", "out"))
         storage.save(source, tensors)
-        program = self.library(level) if device == "cpu" else self.folder / "m.mlir"
-        run_tool(
-            [
+        if device == "aarch64":
+            _, driver = aarch64.tools(self.options.folder / "aarch64")
+            library = [self.folder / "m.aarch64.so", self.model.architecture]
+            command = aarch64.command(driver, *library, entry, source, self.folder, target)
+        else:
+            program = self.library(level) if device == "cpu" else self.folder / "m.mlir"
+            command = [
                 self.options.tools / "peermla-run", program, f"--entry={entry}",
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
                 f"--device={device}",
-            ],
-            {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)} if level else None,
-        )  # fmt: skip
+            ]  # fmt: skip
+        forced = cpu_levels.EMULATED.get(level, level)
+        run_tool(command, {"PEERMLA_CPU_LEVEL": forced} if level else None)
         outputs = storage.load(target)
         if not self.options.keep:
             source.unlink()
@@ -153,12 +168,31 @@ class Program:
         }
 
 
+def allowed(program, call, given, tolerance, indices=None):
+    """`tolerance`, or more for a random case whose numbers are few and cancel.
+
+    What the roundings of the storage type alone do says how much.
+    """
+    if not program.options.random:
+        return tolerance
+    wide, architecture = given.wide(), program.model.architecture
+    clean = slice(None)
+    if call.poison:
+        clean = np.arange(len(wide["x"])) != call.poison[0]
+    more = {"indices": indices} if architecture == "PeerLayer" and call.entry == "forward" else {}
+    exact = models.run(program.model, call.entry, wide, **more)
+    rounded = models.run(program.model, call.entry, wide, storage.rounder(program.dtype), **more)
+    name = next(name for name in ("y", "logits", "scores") if name in exact)
+    return max(tolerance, 4 * judge.relative_error(rounded[name][clean], exact[name][clean]))
+
+
 def retrieved(program, call, given, device, level, tolerance):
     """The judged indices of a PeerLayer's tokens, and the error of the scores."""
     clean = np.ones(call.T, bool)
     if call.poison:
         clean[call.poison[0]] = False
     outputs = program.call("retrieve", given.tensors, device, level)
+    tolerance = allowed(program, dataclasses.replace(call, entry="retrieve"), given, tolerance)
     return judge.retrieval(
         program.model, given.wide(), outputs, tolerance, clean, program.case.exact_indices
     )
@@ -191,6 +225,8 @@ def run_chunks(program, call, device, level, rng, tolerance):
         cache = judge.take(outputs, "cache", dtype)
         got[chosen] = judge.take(outputs, name, "f32" if name == "logits" else dtype).wide()
         past = past + np.array(chunk, np.int32)
+    whole_call = Call("forward", lengths=tuple(totals))
+    tolerance = allowed(program, whole_call, whole, tolerance)
     return judge.close(name, got, expected[name], tolerance)
 
 
@@ -220,8 +256,9 @@ def run_call(program, call, device, level):
     indices, worst = None, 0.0
     if program.model.architecture == "PeerLayer":
         indices, worst = retrieved(program, call, given, device, level, tolerance)
+    enough = allowed(program, call, given, tolerance, indices)
     outputs = program.call(call.entry, given.tensors, device, level)
-    error = judge.outputs_of(program.model, call, given, outputs, dtype, tolerance, indices)
+    error = judge.outputs_of(program.model, call, given, outputs, dtype, enough, indices)
     return max(worst, error), tolerance
 
 
@@ -250,11 +287,11 @@ def run_case(case, dtype, levels, folder, options):
         calls = [call for call in case.calls if device == "cpu" or not call.rejects]
         if failure:
             name = f"{case.name} {dtype} {device} ({len(calls)} calls)"
-            results.append(Result(name, failure))
+            results.append(Result(case, name, failure))
             continue
         for call in calls:
             for where, level, label in places(device, levels):
-                result = Result(f"{case.name} {dtype} {label} {call.describe()}")
+                result = Result(case, f"{case.name} {dtype} {label} {call.describe()}")
                 results.append(result)
                 try:
                     result.error, result.tolerance = run_call(program, call, where, level)
@@ -272,6 +309,14 @@ def thorough(case):
     return set(case.dtypes) == set(judge.TOLERANCE)
 
 
+def table(options):
+    """The cases of the table, or random ones."""
+    if not options.random:
+        return CASES
+    numbers = range(options.first, options.first + options.random)
+    return [random_cases.case(options.seed, number) for number in numbers]
+
+
 def chosen_cases(options):
     """(case, dtype, levels) that the options ask for.
 
@@ -279,8 +324,9 @@ def chosen_cases(options):
     that is not thorough runs on one level, and the levels take turns.
     """
     turn = 0
-    for case in CASES:
-        for dtype in tuple(judge.TOLERANCE) if options.full else case.dtypes:
+    for case in table(options):
+        all_types = options.full and not options.random
+        for dtype in tuple(judge.TOLERANCE) if all_types else case.dtypes:
             turn += 1
             levels = [
                 level for level in options.levels
@@ -318,6 +364,8 @@ def parse_arguments():
     parser.add_argument("--level", type=listed(known), help="CPU levels (default: all)")
     parser.add_argument("--compile-option", action="append", default=[], metavar="OPTION")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--random", type=int, default=0, metavar="COUNT", help="random cases")
+    parser.add_argument("--first", type=int, default=0, help="number of the first random case")
     parser.add_argument("--full", action="store_true", help="all cases at all types, on all levels")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder")
@@ -330,12 +378,18 @@ def parse_arguments():
 
 def report(results, options):
     """Prints the results of one case; returns how many failed."""
+    failures = sum(bool(result.failure) for result in results)
     for result in results:
         if result.failure:
             print(f"FAIL {result.name}: {result.failure}", flush=True)
         elif options.verbose:
             print(f"pass {result.name}: {result.error:.1e}", flush=True)
-    return sum(bool(result.failure) for result in results)
+    if failures and options.random:
+        case = results[0].case
+        number = case.name.split("/")[-1]
+        print(f"     {json.dumps(case.config)} {' '.join(case.compile_options)}")
+        print(f"     again: run.py --random 1 --seed {options.seed} --first {number}", flush=True)
+    return failures
 
 
 def main():
@@ -344,9 +398,12 @@ def main():
     for level in [*cpu_levels.ALL, *cpu_levels.EMULATED]:
         if "cpu" in options.device and level not in options.levels:
             print(f"SKIP cpu:{level}: not a level of this machine, or not asked for")
+    if "aarch64" in options.device and not aarch64.is_available():
+        print(f"SKIP aarch64: expected the packages {aarch64.PACKAGES}")
+        options.device = [device for device in options.device if device != "aarch64"]
     results, failed = [], 0
     with tempfile.TemporaryDirectory(prefix="peermla-") as temporary:
-        folder = options.keep or pathlib.Path(temporary)
+        options.folder = folder = options.keep or pathlib.Path(temporary)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             futures = [
                 pool.submit(run_case, case, dtype, levels, folder / case.name / dtype, options)

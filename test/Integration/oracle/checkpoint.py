@@ -64,7 +64,7 @@ def shapes(config, query_bias=False):
         attention = mla_shapes(configs.mla(config))
         result |= {prefix + "self_attn." + name: shape for name, shape in attention.items()}
         result[prefix + "post_attention_layernorm.weight"] = (d,)
-        if "peer" in config and layer >= config["peer"].get("peer_start_layer", 0):
+        if "peer" in config and layer >= configs.peer(config).peer_start_layer:
             mlp = peer_shapes(configs.peer(config), query_bias)
         else:
             mlp = {

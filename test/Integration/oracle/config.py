@@ -66,7 +66,9 @@ def peer(config):
     """The PEER keys of a configuration."""
     keys = config["peer"] if "peer" in config else config
     known = {field.name for field in dataclasses.fields(PeerConfig)} - {"hidden_size"}
-    chosen = {key: value for key, value in keys.items() if key in known}
+    chosen = {
+        key: value for key, value in keys.items() if key in known and value is not None
+    }
     chosen["product_key_dim"] = tuple(chosen["product_key_dim"])
     result = PeerConfig(hidden_size=config["hidden_size"], **chosen)
     if "num_experts" in keys:

@@ -67,7 +67,8 @@ def _feed_forward(model, layer, x, storage):
     weights = model.part(f"model.layers.{layer}.mlp.")
     if "query_proj.weight" in weights:
         return peer.layer(configs.peer(model.config), weights, x, storage)
-    gate = peer.activate("silu", x @ weights["gate_proj.weight"].T)
+    activation = model.config.get("hidden_act", "silu")
+    gate = peer.activate(activation, x @ weights["gate_proj.weight"].T)
     product = storage(gate * (x @ weights["up_proj.weight"].T))
     return storage(product @ weights["down_proj.weight"].T)
 
