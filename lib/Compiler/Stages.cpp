@@ -47,6 +47,7 @@ peermla::runStages(ModuleOp model, Stage first, Stage last,
     pipeline.cpuLevels = ArrayRef<std::string>(options.cpuLevels);
   pipeline.attentionForm = options.attentionForm;
   pipeline.schedules = options.schedules;
+  pipeline.deterministic = options.deterministic;
   PassManager pm(model.getContext());
   if (configure && failed(configure(pm)))
     return failure();

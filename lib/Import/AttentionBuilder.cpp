@@ -38,7 +38,7 @@ Value ModelBuilder::ropeTable(const AttentionConfig &config,
   Value positionsInit = empty({ShapedType::kDynamic}, builder.getI32Type());
   auto positions = mla::PositionsOp::create(
       builder, named("positions"), positionsInit.getType(), batch.cuSeqlens,
-      batch.pastLens, positionsInit);
+      batch.pastLens, /*first=*/Value(), positionsInit);
   Value tableInit =
       empty({ShapedType::kDynamic, config.dr}, builder.getF32Type());
   auto table = mla::RopeTableOp::create(
@@ -131,9 +131,9 @@ Value ModelBuilder::attention(const AttentionConfig &config, StringRef prefix,
   Value q = latentQueries(config, prefix, x, batch);
   Value kv = keyRows(config, prefix, x, batch);
   if (cache) {
-    cache = mla::CacheAppendOp::create(builder, named("cache"), cache.getType(),
-                                       kv, batch.cuSeqlens, batch.pastLens,
-                                       batch.blockTable, cache)
+    cache = mla::CacheAppendOp::create(
+                builder, named("cache"), cache.getType(), kv, batch.cuSeqlens,
+                batch.pastLens, batch.blockTable, /*first=*/Value(), cache)
                 ->getResult(0);
     kv = cache;
   }

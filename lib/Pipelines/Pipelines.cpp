@@ -85,6 +85,9 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   addCleanup(target);
   target.addNestedPass<func::FuncOp>(createSelectSchedules());
   target.addNestedPass<func::FuncOp>(createSplitReductions());
+  SplitKeysOptions split;
+  split.deterministic = options.deterministic;
+  target.addNestedPass<func::FuncOp>(createSplitKeys(split));
   target.addNestedPass<func::FuncOp>(createTileAndFuse());
   addCleanup(target);
   pm.addPass(createContract("tiled"));
@@ -117,7 +120,9 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createLowerSelect());
   target.addNestedPass<func::FuncOp>(createLowerExperts());
   target.addNestedPass<func::FuncOp>(createLowerRope());
+  target.addNestedPass<func::FuncOp>(createLowerWorkItems());
   target.addNestedPass<func::FuncOp>(createLowerAttention());
+  target.addNestedPass<func::FuncOp>(createLowerMerge());
   addCleanup(target);
 
   // Kernels become functions of ranges of work items, buffers places in one

@@ -21,9 +21,12 @@ unsigned peermla::getNumLoops(const OperandLoops &loops) {
 SmallVector<utils::IteratorType>
 peermla::getRowIteratorTypes(DestinationStyleOpInterface op,
                              const OperandLoops &loops) {
-  SmallVector<utils::IteratorType> types(getNumLoops(loops),
-                                         utils::IteratorType::reduction);
-  for (int loop : loops[op.getDpsInitOperand(0)->getOperandNumber()])
+  ArrayRef<int> written = loops[op.getDpsInitOperand(0)->getOperandNumber()];
+  bool isScatter = llvm::all_of(written, [](int loop) { return loop < 0; });
+  SmallVector<utils::IteratorType> types(
+      getNumLoops(loops), isScatter ? utils::IteratorType::parallel
+                                    : utils::IteratorType::reduction);
+  for (int loop : written)
     if (loop >= 0)
       types[loop] = utils::IteratorType::parallel;
   return types;
@@ -67,17 +70,19 @@ static void getOperandTile(OpBuilder &builder, Location loc, Value operand,
   }
 }
 
-FailureOr<TilingResult> peermla::tileRows(DestinationStyleOpInterface op,
-                                          OpBuilder &builder,
-                                          const OperandLoops &loops,
-                                          ArrayRef<OpFoldResult> offsets,
-                                          ArrayRef<OpFoldResult> sizes) {
+FailureOr<TilingResult>
+peermla::tileRows(DestinationStyleOpInterface op, OpBuilder &builder,
+                  const OperandLoops &loops, ArrayRef<OpFoldResult> offsets,
+                  ArrayRef<OpFoldResult> sizes, PlaceTile place) {
   Location loc = op.getLoc();
   TilingResult result;
   SmallVector<Value> operands;
   for (OpOperand &operand : op->getOpOperands()) {
     ArrayRef<int> loopOfDim = loops[operand.getOperandNumber()];
-    if (llvm::all_of(loopOfDim, [](int loop) { return loop < 0; })) {
+    // A destination that stays whole is a slice too: bufferization finds that
+    // what is inserted where the slice was taken is there already.
+    if (!op.isDpsInit(&operand) &&
+        llvm::all_of(loopOfDim, [](int loop) { return loop < 0; })) {
       operands.push_back(operand.get());
       continue;
     }
@@ -95,6 +100,7 @@ FailureOr<TilingResult> peermla::tileRows(DestinationStyleOpInterface op,
   for (OpOperand &init : op.getDpsInitsMutable())
     types.push_back(operands[init.getOperandNumber()].getType());
   Operation *tiled = clone(builder, op, types, operands);
+  place(tiled, offsets);
   result.tiledOps.push_back(tiled);
   llvm::append_range(result.tiledValues, tiled->getResults());
   return result;
@@ -116,7 +122,7 @@ FailureOr<TilingResult>
 peermla::tileRowsOfResult(DestinationStyleOpInterface op, OpBuilder &builder,
                           const OperandLoops &loops, unsigned result,
                           ArrayRef<OpFoldResult> offsets,
-                          ArrayRef<OpFoldResult> sizes) {
+                          ArrayRef<OpFoldResult> sizes, PlaceTile place) {
   SmallVector<OpFoldResult> tileOffsets, tileSizes;
   for (Range range : getRowIterationDomain(op, builder, loops)) {
     tileOffsets.push_back(range.offset);
@@ -130,7 +136,7 @@ peermla::tileRowsOfResult(DestinationStyleOpInterface op, OpBuilder &builder,
     tileSizes[loop] = sizes[dim];
   }
   FailureOr<TilingResult> tiled =
-      tileRows(op, builder, loops, tileOffsets, tileSizes);
+      tileRows(op, builder, loops, tileOffsets, tileSizes, place);
   if (succeeded(tiled))
     tiled->tiledValues = {tiled->tiledOps.front()->getResult(result)};
   return tiled;

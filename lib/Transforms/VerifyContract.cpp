@@ -63,6 +63,18 @@ std::optional<Contract> getContract(StringRef stage) {
   return std::nullopt;
 }
 
+/// Whether an op of a model lies outside of all kernels, at a stage that has
+/// kernels, and is not one of those that may.
+bool isStray(Operation *op, StringRef stage) {
+  if (stage != "tiled" && stage != "buffers")
+    return false;
+  if (!isa_and_nonnull<peer::PeerDialect, mla::MlaDialect>(op->getDialect()) ||
+      op->getParentOfType<scf::ForallOp>())
+    return false;
+  // The table that kernels of attention read.
+  return !isa<mla::WorkItemsOp>(op);
+}
+
 struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
   using Base::Base;
 
@@ -85,6 +97,13 @@ struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
       if (isa<memref::AllocaOp>(op) && stage == "cpu" &&
           isa<FunctionOpInterface>(op->getParentOp()))
         return WalkResult::advance();
+      if (isStray(op, stage)) {
+        op->emitError() << "'" << op->getName()
+                        << "' may not exist outside of kernels at the stage '"
+                        << stage << "'";
+        holds = false;
+        return WalkResult::skip();
+      }
       if (contract->admits(op))
         return WalkResult::advance();
       op->emitError() << "'" << op->getName()

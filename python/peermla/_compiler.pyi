@@ -6,13 +6,19 @@ CPU_LEVELS: tuple[str, ...]
 def import_checkpoint(path: str) -> _Answer: ...
 def import_config(text: str, name: str) -> _Answer: ...
 def print_stage(
-    model: bytes, name: str, stage: str, cpu_levels: list[str], attention_form: str
+    model: bytes,
+    name: str,
+    stage: str,
+    cpu_levels: list[str],
+    attention_form: str,
+    deterministic: bool,
 ) -> _Answer: ...
 def compile_model(
     model: bytes,
     name: str,
     cpu_levels: list[str],
     attention_form: str,
+    deterministic: bool,
     output: str,
     runtime_archive: str,
     with_report: bool,

@@ -42,7 +42,9 @@ def _finish(answer: tuple[str | None, list[tuple[str, str]], bool]) -> str:
 def _call(method: str, *arguments: str, **options: Any) -> str:
     """The text of a call, with double quotes only, of the options that are set."""
     texts = [json.dumps(argument) for argument in arguments]
-    texts += [f"{name}={json.dumps(value)}" for name, value in options.items() if value]
+    for name, value in options.items():
+        if value:
+            texts.append(f"{name}={value if value is True else json.dumps(value)}")
     return f"{method}({', '.join(texts)})"
 
 
@@ -113,17 +115,27 @@ class Model:
         *,
         cpu_levels: str | Sequence[str] | None = None,
         attention_form: str | None = None,
+        deterministic: bool = False,
     ) -> str:
         """The IR after `stage`, one of `STAGES`, as text.
 
         `cpu_levels` are some of `CPU_LEVELS` (default: all of the usual
         architecture); there is one nested module for each from `tiled` on.
         `attention_form` is "expand" or "absorb" for all attention ops (default:
-        by cost).
+        by cost). `deterministic` asks for kernels that give a sequence the same
+        bits alone and in any batch, whatever the number of threads.
         """
         levels = _levels(cpu_levels)
-        call = _call("stage", stage, cpu_levels=levels, attention_form=attention_form)
-        return _ask(self, call, "print_stage", stage, levels, attention_form or "")
+        call = _call(
+            "stage",
+            stage,
+            cpu_levels=levels,
+            attention_form=attention_form,
+            deterministic=deterministic,
+        )
+        return _ask(
+            self, call, "print_stage", stage, levels, attention_form or "", deterministic
+        )
 
     def compile(
         self,
@@ -131,11 +143,17 @@ class Model:
         *,
         cpu_levels: str | Sequence[str] | None = None,
         attention_form: str | None = None,
+        deterministic: bool = False,
         report: bool = False,
     ) -> Library:
         """As `peermla.compile(self, ...)`."""
         return compile(
-            self, output, cpu_levels=cpu_levels, attention_form=attention_form, report=report
+            self,
+            output,
+            cpu_levels=cpu_levels,
+            attention_form=attention_form,
+            deterministic=deterministic,
+            report=report,
         )
 
 
@@ -178,6 +196,7 @@ def compile(
     *,
     cpu_levels: str | Sequence[str] | None = None,
     attention_form: str | None = None,
+    deterministic: bool = False,
     report: bool = False,
 ) -> Library:
     """Compiles a model into a shared library.
@@ -185,8 +204,8 @@ def compile(
     `model` is a `Model`, MLIR text, or the path of a file with either. The
     library goes to `output`, with a C header beside it, and needs neither this
     package nor Python; without `output` both are temporary and go with the
-    returned object. `cpu_levels` and `attention_form` are those of
-    `Model.stage`; the library takes the best level that a machine has. `report`
+    returned object. `cpu_levels`, `attention_form` and `deterministic` are those
+    of `Model.stage`; the library takes the best level that a machine has. `report`
     asks for `library.report`: the decisions of the compiler, and facts about
     the code of every function.
 
@@ -203,10 +222,16 @@ def compile(
         levels = _levels(cpu_levels)
         text = _ask(
             model,
-            _call("compile", cpu_levels=levels, attention_form=attention_form),
+            _call(
+                "compile",
+                cpu_levels=levels,
+                attention_form=attention_form,
+                deterministic=deterministic,
+            ),
             "compile_model",
             levels,
             attention_form or "",
+            deterministic,
             path,
             os.fspath(_RUNTIME_ARCHIVE),
             report,

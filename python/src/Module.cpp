@@ -78,24 +78,31 @@ static nb::tuple importConfigText(const std::string &text,
 static nb::tuple printStageText(const nb::bytes &model, const std::string &name,
                                 const std::string &stage,
                                 const std::vector<std::string> &cpuLevels,
-                                const std::string &attentionForm) {
+                                const std::string &attentionForm,
+                                bool deterministic) {
   Source source = getSource(model, name);
-  return run(
-      [&] { return printStage(source, stage, {cpuLevels, attentionForm}); });
+  return run([&] {
+    return printStage(
+        source, stage,
+        {cpuLevels, attentionForm, /*schedules=*/"", deterministic});
+  });
 }
 
-static nb::tuple
-compileModelText(const nb::bytes &model, const std::string &name,
-                 const std::vector<std::string> &cpuLevels,
-                 const std::string &attentionForm, const std::string &output,
-                 const std::string &runtimeArchive, bool withReport) {
+static nb::tuple compileModelText(const nb::bytes &model,
+                                  const std::string &name,
+                                  const std::vector<std::string> &cpuLevels,
+                                  const std::string &attentionForm,
+                                  bool deterministic, const std::string &output,
+                                  const std::string &runtimeArchive,
+                                  bool withReport) {
   Source source = getSource(model, name);
   LibraryOptions library;
   library.output = output;
   library.runtimeArchive = runtimeArchive;
   return run([&] {
-    return compileModel(source, {cpuLevels, attentionForm}, library,
-                        withReport);
+    return compileModel(
+        source, {cpuLevels, attentionForm, /*schedules=*/"", deterministic},
+        library, withReport);
   });
 }
 
@@ -112,8 +119,8 @@ NB_MODULE(_compiler, module) {
   module.def("import_checkpoint", importCheckpointText, "path"_a);
   module.def("import_config", importConfigText, "text"_a, "name"_a);
   module.def("print_stage", printStageText, "model"_a, "name"_a, "stage"_a,
-             "cpu_levels"_a, "attention_form"_a);
+             "cpu_levels"_a, "attention_form"_a, "deterministic"_a);
   module.def("compile_model", compileModelText, "model"_a, "name"_a,
-             "cpu_levels"_a, "attention_form"_a, "output"_a,
+             "cpu_levels"_a, "attention_form"_a, "deterministic"_a, "output"_a,
              "runtime_archive"_a, "with_report"_a);
 }

@@ -69,12 +69,29 @@
 // Attention over a cache is absorbed; the cache is updated in place, without a
 // copy of it.
 
-//         MLA: mla.cache_append
-//         MLA: mla.online_attention causal {{.+}} : tensor<?x3x20xf32>, tensor<?x?x20xf32>)
+// Every op is in a kernel: the rotation of key rows in the one that writes them.
+// With few work items attention is split along the keys.
+
+//         MLA: scf.forall
+//         MLA:   mla.positions {{.+}} first(
+//         MLA: scf.forall {{.+}} shared_outs(%{{.+}} = %[[CACHE:.+]]) -> (tensor<?x?x20xf32>)
+//         MLA:   mla.rope
+//         MLA:   mla.cache_append
+//         MLA: scf.if
+//         MLA:   mla.work_items
+//         MLA:   scf.forall (%{{.+}}, %{{.+}}) in (%{{.+}}, 8)
+//         MLA:     mla.online_attention causal {{.+}} parts(8 by {{.+}} : tensor<?x3x20xf32>, tensor<?x?x20xf32>) {{.+}} item(
+//         MLA:   scf.forall
+//         MLA:     mla.merge
+//         MLA: } else {
+//         MLA:   mla.work_items
+//         MLA:   scf.forall
+//         MLA:     mla.online_attention causal {{.+}} item(
 //     MLA-NOT: mla.attention
 
 // MLA-BUFFERS: func.func @decode({{.+}}, %[[CACHE:[^:]+]]: memref<?x?x20xf32> {{{.*}}peermla.kind = "inout"
-// MLA-BUFFERS: mla.cache_append {{.+}} outs(%[[CACHE]] : memref<?x?x20xf32>)
+// MLA-BUFFERS: %[[WHOLE:.+]] = memref.subview %[[CACHE]][0, 0, 0]
+// MLA-BUFFERS: mla.cache_append {{.+}} outs(%[[WHOLE]] : memref<?x?x20xf32
 // MLA-BUFFERS-NOT: memref.copy {{.+}}x20xf32
 // MLA-BUFFERS: mla.online_attention {{.+}} ins(%{{.+}}, %[[CACHE]] :
 

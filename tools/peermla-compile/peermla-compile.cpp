@@ -59,6 +59,10 @@ static cl::list<std::string> schedules(
     cl::desc("schedule of the ops with an id, such as "
              "'lm_head = block = [96, 128, 0]'; '*' matches any text"),
     cl::value_desc("id = schedule"), cl::cat(category));
+static cl::opt<bool> deterministic(
+    "deterministic",
+    cl::desc("the same bits of a sequence alone and in any batch"),
+    cl::cat(category));
 static cl::opt<std::string>
     reportFile("report", cl::desc("write decisions and facts about the code"),
                cl::value_desc("file.json"), cl::cat(category));
@@ -107,7 +111,8 @@ static std::optional<Artifact> getArtifact() {
 static CompilerOptions getOptions() {
   return {{cpuLevels.begin(), cpuLevels.end()},
           attentionForm,
-          llvm::join(schedules, ";")};
+          llvm::join(schedules, ";"),
+          deterministic};
 }
 
 static LogicalResult checkOptions() {

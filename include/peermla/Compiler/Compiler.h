@@ -43,6 +43,8 @@ struct CompilerOptions {
   /// Schedules of ops by their ids: `ID = SCHEDULE; ...`, see the pass
   /// peermla-override-schedules.
   std::string schedules = {};
+  /// Whether a sequence gives the same bits alone and in a batch.
+  bool deterministic = false;
 };
 
 /// The names of all CPU levels, in the order of preference.

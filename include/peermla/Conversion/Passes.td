@@ -164,8 +164,8 @@ def LowerRope : InterfacePass<"peermla-lower-rope", "mlir::FunctionOpInterface">
   let summary = "Lower positions, rotations and cache writes to loops";
   let description = [{
     `mla.positions`, `mla.rope_table`, `mla.rope` and `mla.cache_append` on memrefs
-    become one work item per token (`mla.positions`: loops of the host function).
-    A rotation in place leaves the other columns alone. Cache writes out of range
+    become loops over tokens, or one work item per token if no work item encloses
+    them. A rotation in place leaves the other columns alone. Cache writes out of range
     are left out.
 
     ```mlir
@@ -188,38 +188,82 @@ def LowerRope : InterfacePass<"peermla-lower-rope", "mlir::FunctionOpInterface">
     "mlir::vector::VectorDialect"];
 }
 
-def LowerAttention : InterfacePass<"peermla-lower-attention", "mlir::FunctionOpInterface"> {
-  let summary = "Lower mla.online_attention to work items with a running softmax";
+def LowerWorkItems : InterfacePass<"peermla-lower-work-items", "mlir::FunctionOpInterface"> {
+  let summary = "Lower the table of runs of tokens to loops of the host function";
   let description = [{
     ```mlir
-    mla.online_attention causal scale(0.25)
-        ins(%q, %cache : memref<?x16x80xf32>, memref<?x?x80xf32>)
-        ragged(%cu : memref<?xi32>) paged(%past, %blocks : memref<?xi32>, memref<?x?xi32>)
-        outs(%o : memref<?x16x64xf32>)
+    mla.work_items tokens(4 of %T) ins(%cu : memref<?xi32>) outs(%items : memref<?x3xi32>)
     ```
     becomes
     ```mlir
-    %items = memref.alloc(%bound) : memref<?x2xi32>     // (sequence, first token)
-    scf.forall (%item, %group, %split) in (%bound, 1, %splits) {
-      scf.for %block = %begin to %end step %c128 {
-        // keys of the page table to scratch memory
-        linalg.generic ... // S = K Q
-        // running softmax
-        linalg.generic ... // O += P V
+    %used = scf.for %sequence = %c0 to %B step %c1 iter_args(%row = %c0) -> (index) {
+      %next = scf.for %first = %begin to %end step %c4 iter_args(%i = %row) -> (index) {
+        ... // items[%i] = (%sequence, %first, min(%end - %first, 4))
+      }
+      ...
+    scf.for %row = %used to %rows step %c1 { ... } // (0, 0, 0)
     ```
-    `block` of the op's schedule is tokens and heads of a work item, `inner` the
-    keys of a block.
+    Numerics: integers.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::memref::MemRefDialect",
+    "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
+}
+
+def LowerAttention : InterfacePass<"peermla-lower-attention", "mlir::FunctionOpInterface"> {
+  let summary = "Lower a tile of mla.online_attention to blocks of keys with a running softmax";
+  let description = [{
+    ```mlir
+    mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [4, 16], inner = [128]>}
+        ins(%q, %cache : memref<?x16x80xf32>, memref<?x?x80xf32>)
+        ragged(%cu : memref<?xi32>) paged(%past, %blocks : memref<?xi32>, memref<?x?xi32>)
+        item(%sequence, %first) outs(%o : memref<?x16x64xf32>)
+    ```
+    becomes
+    ```mlir
+    scf.for %block = %begin to %end step %c128 {
+      // keys of the page table to scratch memory
+      linalg.generic ... // S = K Q
+      // running softmax, masked in the blocks that cross the diagonal
+      linalg.generic ... // O += P V
+    ```
+    `block` of the op's schedule is the most tokens and heads that `q` can have,
+    `inner` the keys of a block. Items with few tokens run code of fewer rows. With
+    `parts`, each part in the destination is computed from its own keys.
 
     Numerics: scores, softmax and accumulators are f32; probabilities are rounded
     to bf16 where a pair product takes them, and stay f32 elsewhere. Sums over a
-    block of keys are complete before they are added to those of all keys. The order of
-    additions depends on the lengths of a sequence and, when there are few work
-    items, on that; never on the number of threads.
+    block of keys are complete before they are added to those of all keys. The order
+    of additions depends on the lengths of the sequence and its tokens in the item.
   }];
   let dependentDialects = [
     "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
     "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
     "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
+}
+
+def LowerMerge : InterfacePass<"peermla-lower-merge", "mlir::FunctionOpInterface"> {
+  let summary = "Lower the join of partial attention to loops over rows";
+  let description = [{
+    ```mlir
+    mla.merge ins(%po, %pl : memref<8x?x4x64xf32>, memref<8x?x4xf32>)
+        outs(%o : memref<?x4x64xbf16>)
+    ```
+    becomes
+    ```mlir
+    scf.for %token = %c0 to %T step %c1 {
+      scf.for %head = %c0 to %c4 step %c1 {
+        %w0 = math.exp ... // of lse_i minus the largest, for each part
+        scf.for %column = %c0 to %c64 step %c16 {
+          %sum = vector.fma %values, %weights, %carried : vector<16xf32>
+          ...
+    ```
+    Numerics: f32, in the order of the parts, rounded once.
+  }];
+  let dependentDialects = [
+    "mlir::arith::ArithDialect", "mlir::math::MathDialect",
+    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect",
+    "mlir::vector::VectorDialect"];
 }
 
 //===----------------------------------------------------------------------===//

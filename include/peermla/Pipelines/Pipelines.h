@@ -58,6 +58,11 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc("compute what tiles do by vectors, for tests on machines "
                      "without them"),
       llvm::cl::init(false)};
+  Option<bool> deterministic{
+      *this, "deterministic",
+      llvm::cl::desc("bits of a sequence do not depend on the rest of the "
+                     "batch"),
+      llvm::cl::init(false)};
 };
 
 /// Model IR -> one module per target, kernels cut and fused.

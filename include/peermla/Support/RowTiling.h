@@ -25,7 +25,8 @@ using OperandLoops = llvm::SmallVector<llvm::SmallVector<int>>;
 /// The number of loops: one more than the highest.
 unsigned getNumLoops(const OperandLoops &loops);
 
-/// A loop that the first destination lacks is a reduction.
+/// A loop that the first destination lacks is a reduction, unless no loop
+/// indexes that one: what an iteration writes then follows from data.
 llvm::SmallVector<mlir::utils::IteratorType>
 getRowIteratorTypes(mlir::DestinationStyleOpInterface op,
                     const OperandLoops &loops);
@@ -36,11 +37,20 @@ llvm::SmallVector<mlir::Range>
 getRowIterationDomain(mlir::DestinationStyleOpInterface op,
                       mlir::OpBuilder &builder, const OperandLoops &loops);
 
+/// Tells a tile of an op that depends on where it lies in the whole (tokens of
+/// a ragged batch) its offsets; overloaded by such ops.
+template <typename OpTy>
+void placeTile(OpTy, mlir::OpBuilder &, llvm::ArrayRef<mlir::OpFoldResult>) {}
+
+/// What is done to a tile: see `placeTile`.
+using PlaceTile = llvm::function_ref<void(mlir::Operation *,
+                                          llvm::ArrayRef<mlir::OpFoldResult>)>;
+
 /// The op on slices of its operands.
 mlir::FailureOr<mlir::TilingResult>
 tileRows(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
          const OperandLoops &loops, llvm::ArrayRef<mlir::OpFoldResult> offsets,
-         llvm::ArrayRef<mlir::OpFoldResult> sizes);
+         llvm::ArrayRef<mlir::OpFoldResult> sizes, PlaceTile place);
 
 /// Where a tile lies in the given result.
 mlir::LogicalResult
@@ -57,7 +67,7 @@ mlir::FailureOr<mlir::TilingResult>
 tileRowsOfResult(mlir::DestinationStyleOpInterface op, mlir::OpBuilder &builder,
                  const OperandLoops &loops, unsigned result,
                  llvm::ArrayRef<mlir::OpFoldResult> offsets,
-                 llvm::ArrayRef<mlir::OpFoldResult> sizes);
+                 llvm::ArrayRef<mlir::OpFoldResult> sizes, PlaceTile place);
 
 } // namespace peermla
 

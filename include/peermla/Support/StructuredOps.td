@@ -51,7 +51,8 @@ defvar Peermla_StructuredDefinition = [{
   }
 }];
 
-/// TilingInterface from the table that `getOperandLoops(op)` returns (RowTiling.h).
+/// TilingInterface from the table that `getOperandLoops(op)` returns, and
+/// `placeTile` where it is overloaded (RowTiling.h).
 defvar Peermla_TileableDefinition = Peermla_StructuredDefinition # [{
   ::mlir::SmallVector<::mlir::utils::IteratorType>
   $cppClass::getLoopIteratorTypes() {
@@ -67,7 +68,11 @@ defvar Peermla_TileableDefinition = Peermla_StructuredDefinition # [{
       ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
       ::mlir::ArrayRef<::mlir::OpFoldResult> sizes) {
     return ::peermla::tileRows(*this, builder, getOperandLoops(*this), offsets,
-                               sizes);
+                               sizes,
+                               [&](::mlir::Operation *tile, auto offsets) {
+          using ::peermla::placeTile;
+          placeTile(::mlir::cast<$cppClass>(tile), builder, offsets);
+        });
   }
   ::mlir::LogicalResult $cppClass::getResultTilePosition(
       ::mlir::OpBuilder &builder, unsigned result,
@@ -84,7 +89,11 @@ defvar Peermla_TileableDefinition = Peermla_StructuredDefinition # [{
       ::mlir::ArrayRef<::mlir::OpFoldResult> offsets,
       ::mlir::ArrayRef<::mlir::OpFoldResult> sizes) {
     return ::peermla::tileRowsOfResult(*this, builder, getOperandLoops(*this),
-                                       result, offsets, sizes);
+                                       result, offsets, sizes,
+                                       [&](::mlir::Operation *tile, auto offsets) {
+          using ::peermla::placeTile;
+          placeTile(::mlir::cast<$cppClass>(tile), builder, offsets);
+        });
   }
 }];
 

@@ -237,6 +237,8 @@ def SelectSchedules
     sums of rows under the elementwise op that reads them, scores under selection.
     Blocks are those that the cost model (Support/CostModel.h) predicts to be
     fastest on the function's level over the usual numbers of rows and cores.
+    For attention the schedule says tokens and heads of a work item, keys of a block
+    and parts of the keys; what an op gives stays, the rest is chosen.
     Each decision is a remark. An op that has the attribute keeps it; a matrix
     product takes it along to the elementwise op that is computed with its tiles.
     Numerics: unchanged.
@@ -282,10 +284,66 @@ def SplitReductions
     "mlir::tensor::TensorDialect"];
 }
 
+def SplitKeys
+    : InterfacePass<"peermla-split-keys", "mlir::FunctionOpInterface"> {
+  let summary = "Split the keys of attention where there are few work items";
+  let description = [{
+    An `mla.online_attention` whose schedule has `parts` above 1 becomes partial
+    results, one for each part of the keys, and `mla.merge`, which joins them. Where
+    the batch gives enough work items by itself, it stays whole: the choice is an
+    `scf.if` on shapes that the host knows.
+
+    With `deterministic` both branches compute the same parts. In the second one they
+    belong to one kernel, whose work items visit all parts of their rows and merge
+    them: the bits of a sequence depend neither on the rest of the batch nor on the
+    number of threads.
+
+    Numerics: each part has a maximum and a sum of its own; the order of additions
+    follows from the length of a sequence and, but with `deterministic`, from the
+    number of work items.
+
+    ```mlir
+    %o = mla.online_attention scale(0.2) {peermla.schedule = #tile.schedule<block = [4, 16], inner = [128], parts = 8>}
+        ins(%q, %cache) ragged(%cu) paged(%past, %blocks) outs(%init)
+    ```
+    becomes
+    ```mlir
+    %few = arith.cmpi slt, %items, %c16 : index
+    %o = scf.if %few -> (tensor<?x16x64xf32>) {
+      %po, %pl = mla.online_attention scale(0.2) parts(8 by 128)
+          {peermla.schedule = #tile.schedule<block = [1, 4, 16], inner = [128]>} ...
+          outs(%oi, %li : tensor<8x?x16x64xf32>, tensor<8x?x16xf32>)
+      %merged = mla.merge {peermla.schedule = #tile.schedule<block = [1, 8]>} ins(%po, %pl) outs(%init)
+      scf.yield %merged
+    } else {
+      %whole = mla.online_attention scale(0.2) ... outs(%init)
+      scf.yield %whole
+    }
+    ```
+  }];
+  let options = [
+    Option<"deterministic", "deterministic", "bool", "false",
+           "the same parts whatever the batch is">
+  ];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "Attention ops whose keys are split">
+  ];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::arith::ArithDialect",
+                           "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect",
+                           "peermla::mla::MlaDialect"];
+}
+
 def TileAndFuse
     : InterfacePass<"peermla-tile-and-fuse", "mlir::FunctionOpInterface"> {
   let summary = "Cut every scheduled op into one scf.forall and fuse producers";
   let description = [{
+    Ops in the branches of an `scf.if` are cut there. Attention is cut by a table of
+    runs of tokens, `mla.work_items`, since no tile may cross the end of a sequence;
+    a join of partial results whose attention has no schedule computes them in the
+    same kernel.
+
     Numerics: unchanged, reductions are not split.
 
     ```mlir
@@ -299,6 +357,16 @@ def TileAndFuse
       %t1 = linalg.matmul ...
       %t2 = linalg.generic ...
       scf.forall.in_parallel { tensor.parallel_insert_slice %t2 into %o ... }
+    }
+    ```
+    and attention with `block = [4, 16]`
+    ```mlir
+    %items = mla.work_items tokens(4 of %T) ins(%cu) outs(%table)
+    %o = scf.forall (%i, %h) = (0, 0) to (%bound, 32) step (1, 16) shared_outs(%out = %init) {
+      %sequence, %first, %count = ... // tensor.extract %items[%i, 0], [%i, 1], [%i, 2]
+      %qt = tensor.extract_slice %q[%first, %h, 0] [%count, 16, 80]
+      %t = mla.online_attention ... ins(%qt, %cache) item(%sequence, %first) outs(%ot)
+      scf.forall.in_parallel { tensor.parallel_insert_slice %t into %out[%first, %h, 0] ... }
     }
     ```
   }];
@@ -319,7 +387,7 @@ def VerifyContract : Pass<"peermla-verify-contract", "mlir::ModuleOp"> {
     | stage     | what may exist                                               |
     |-----------|--------------------------------------------------------------|
     | `model`   | func, linalg, tensor, arith, math, ml_program, peer, mla      |
-    | `tiled`   | the same, scf and affine, without `mla.attention` and `peer.retrieve` |
+    | `tiled`   | the same, scf and affine, without `mla.attention` and `peer.retrieve`; ops of peer and mla in kernels only, but for `mla.work_items`, which kernels read |
     | `buffers` | memrefs in place of tensors and globals                      |
     | `cpu`     | scalars, vectors and loops; no named op, copy or allocation  |
 

@@ -9,7 +9,8 @@
 // each query takes two passes over its scores (maximum, then sum).
 //
 // `mla.online_attention`, which either form becomes, is evaluated from the keys
-// where they lie, so that a rewrite can be compared with what it rewrote.
+// where they lie, so that a rewrite can be compared with what it rewrote; so
+// are its parts and `mla.merge`.
 //
 //===----------------------------------------------------------------------===//
 
@@ -158,16 +159,33 @@ void reference::lowerAttention(mla::AttentionOp op) {
 // OnlineAttentionOp
 //===----------------------------------------------------------------------===//
 
-/// Row `row` of `q` is a query that sees the first `visible` keys of a
-/// sequence.
+/// Where one query of a tile is, and the keys [begin, end) that it sees.
+struct Query {
+  /// Its row in `q`, its head, and its place in the destinations.
+  Value row, h;
+  SmallVector<Value> place;
+  Value begin, end;
+};
+
+/// One query of a sequence; `weights` has room for all of its keys.
 static void attendOnline(LoopBuilder &b, mla::OnlineAttentionOp op, Sequence s,
-                         Value row, Value h, Value visible, Value weights) {
+                         const Query &query, Value weights) {
   Value q = op.getQ(), k = op.getK(), v = op.getV(), o = op.getInits()[0];
-  Value width = b.dim(q, 2), dv = b.dim(o, 2);
+  Value h = query.h;
+  unsigned last = cast<MemRefType>(o.getType()).getRank() - 1;
+  Value width = b.dim(q, 2), dv = b.dim(o, last);
   Value scale = b.f64(op.getScale().convertToDouble());
+  Value visible =
+      b.maxIndex(b.subtractIndex(query.end, query.begin), b.index(0));
+  auto placeOf = [&](Value c) {
+    SmallVector<Value> indices(query.place);
+    indices.push_back(c);
+    return indices;
+  };
   // `ifPresent` sees element c of key row j; a row whose block does not exist
   // counts as zeros.
   auto withRow = [&](Value j, function_ref<void(LoopBuilder::Term)> ifPresent) {
+    j = b.addIndex(query.begin, j);
     if (!op.isPaged()) {
       Value at = b.addIndex(s.begin, j);
       return ifPresent([&](Value c) {
@@ -182,26 +200,39 @@ static void attendOnline(LoopBuilder &b, mla::OnlineAttentionOp op, Sequence s,
   b.forEach(visible, [&](Value j) {
     b.store(b.f64(0.0), weights, j);
     withRow(j, [&](LoopBuilder::Term key) {
-      Value score =
-          b.dot(width, [&](Value c) { return b.load(q, {row, h, c}); }, key);
+      Value score = b.dot(
+          width, [&](Value c) { return b.load(q, {query.row, h, c}); }, key);
       b.store(b.multiply(scale, score), weights, j);
     });
   });
   Value sum, maximum;
   std::tie(sum, maximum) = exponentiate(b, visible, weights);
-  b.forEach(dv, [&](Value c) { b.store(b.f64(0.0), o, {row, h, c}); });
+  b.forEach(dv, [&](Value c) { b.store(b.f64(0.0), o, placeOf(c)); });
   b.forEach(visible, [&](Value j) {
     Value weight = b.divide(b.load(weights, j), sum);
     withRow(j, [&](LoopBuilder::Term key) {
       b.forEach(dv, [&](Value c) {
-        Value value = v ? b.load(v, {b.addIndex(s.begin, j), h, c}) : key(c);
-        b.store(b.add(b.load(o, {row, h, c}), b.multiply(weight, value)), o,
-                {row, h, c});
+        Value at = b.addIndex(s.begin, b.addIndex(query.begin, j));
+        Value value = v ? b.load(v, {at, h, c}) : key(c);
+        Value partial = b.load(o, placeOf(c));
+        b.store(b.add(partial, b.multiply(weight, value)), o, placeOf(c));
       });
     });
   });
   if (op.getInits().size() > 1)
-    b.store(b.add(maximum, b.log(sum)), op.getInits()[1], {row, h});
+    b.store(b.add(maximum, b.log(sum)), op.getInits()[1], query.place);
+}
+
+/// The first key of part `part` of a sequence of `numKeys`.
+static Value beginOfPart(LoopBuilder &b, mla::OnlineAttentionOp op, Value part,
+                         Value numKeys) {
+  auto ceilDiv = [&](Value value, int64_t divisor) {
+    return b.divideIndex(b.addIndex(value, b.index(divisor - 1)),
+                         b.index(divisor));
+  };
+  Value steps = ceilDiv(ceilDiv(numKeys, *op.getParts()), *op.getPartStep());
+  return b.multiplyIndex(part,
+                         b.multiplyIndex(steps, b.index(*op.getPartStep())));
 }
 
 void reference::lowerOnlineAttention(mla::OnlineAttentionOp op) {
@@ -214,11 +245,26 @@ void reference::lowerOnlineAttention(mla::OnlineAttentionOp op) {
     Value weights = b.allocateF64(numKeys);
     b.forRange(begin, end, [&](Value t) {
       Value position = b.addIndex(s.past, b.subtractIndex(t, s.begin));
+      Query query;
+      query.row = b.addIndex(row, b.subtractIndex(t, begin));
       Value visible =
           op.getCausal() ? b.addIndex(position, b.index(1)) : numKeys;
-      Value at = b.addIndex(row, b.subtractIndex(t, begin));
       b.forEach(b.dim(q, 1), [&](Value h) {
-        attendOnline(b, op, s, at, h, visible, weights);
+        query.h = h;
+        query.begin = b.index(0);
+        query.end = visible;
+        query.place = {query.row, h};
+        if (!op.isPartial())
+          return attendOnline(b, op, s, query, weights);
+        b.forEach(b.dim(op.getInits()[0], 0), [&](Value i) {
+          Value part =
+              op.getItem().empty() ? i : b.addIndex(op.getItem()[2], i);
+          query.begin = beginOfPart(b, op, part, numKeys);
+          Value next = b.addIndex(part, b.index(1));
+          query.end = b.minIndex(beginOfPart(b, op, next, numKeys), visible);
+          query.place = {i, query.row, h};
+          attendOnline(b, op, s, query, weights);
+        });
       });
     });
     b.free(weights);
@@ -227,11 +273,48 @@ void reference::lowerOnlineAttention(mla::OnlineAttentionOp op) {
     return forEachSequence(
         b, cuSeqlens, op.getPastLens(), b.dim(q, 0),
         [&](Sequence s) { attendRange(s, s.begin, s.end, s.begin); });
-  // A tile does not know T; its own rows bound what it touches.
+  // A tile does not know T; its own rows bound what it touches. One without
+  // rows names no sequence.
   Value first = op.getItem()[1];
   Value all = b.index(std::numeric_limits<int32_t>::max());
-  Sequence s =
-      getSequence(b, cuSeqlens, op.getPastLens(), op.getItem()[0], all);
-  Value end = b.minIndex(b.addIndex(first, b.dim(q, 0)), s.end);
-  attendRange(s, first, end, b.index(0));
+  b.when(b.isWithin(b.index(0), b.index(0), b.dim(q, 0)), [&] {
+    Sequence s =
+        getSequence(b, cuSeqlens, op.getPastLens(), op.getItem()[0], all);
+    Value end = b.minIndex(b.addIndex(first, b.dim(q, 0)), s.end);
+    attendRange(s, first, end, b.index(0));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// MergeOp
+//===----------------------------------------------------------------------===//
+
+void reference::lowerMerge(mla::MergeOp op) {
+  LoopBuilder b(op);
+  Value oParts = op.getOParts(), lseParts = op.getLseParts();
+  Value o = op.getInits()[0], P = b.dim(lseParts, 0);
+  storeNothing(b, op.getInits());
+  Value weights = b.allocateF64(P);
+  b.forEach(b.dim(lseParts, 1), [&](Value t) {
+    b.forEach(b.dim(lseParts, 2), [&](Value h) {
+      b.forEach(P, [&](Value i) {
+        b.store(b.load(lseParts, {i, t, h}), weights, i);
+      });
+      Value sum, maximum;
+      std::tie(sum, maximum) = exponentiate(b, P, weights);
+      // False where no part has a key: the differences are not numbers.
+      Value none = b.f64(-std::numeric_limits<double>::infinity());
+      b.when(b.either(b.greater(maximum, none), b.isNan(maximum)), [&] {
+        b.forEach(b.dim(o, 2), [&](Value c) {
+          Value weighted = b.dot(
+              P, [&](Value i) { return b.load(weights, i); },
+              [&](Value i) { return b.load(oParts, {i, t, h, c}); });
+          b.store(b.divide(weighted, sum), o, {t, h, c});
+        });
+        if (op.getInits().size() > 1)
+          b.store(b.add(maximum, b.log(sum)), op.getInits()[1], {t, h});
+      });
+    });
+  });
+  b.free(weights);
 }

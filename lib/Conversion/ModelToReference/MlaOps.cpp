@@ -1,4 +1,4 @@
-//===- MlaOps.cpp - reference of positions, rotations and appends ---------===//
+//===- MlaOps.cpp - reference of positions, items, rotations, appends -----===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -12,21 +12,70 @@ using namespace peermla;
 using namespace peermla::reference;
 
 //===----------------------------------------------------------------------===//
-// Positions and rotation
+// PositionsOp
 //===----------------------------------------------------------------------===//
+
+/// Visits the tokens [first, first + count) of a batch that belong to a
+/// sequence: `body(sequence, token, position, row of the tile)`. A null `first`
+/// is token 0.
+static void
+forEachToken(LoopBuilder &b, Value cuSeqlens, Value pastLens, Value first,
+             Value count,
+             function_ref<void(Sequence, Value position, Value row)> body) {
+  if (!first)
+    first = b.index(0);
+  Value end = b.addIndex(first, count);
+  forEachSequence(b, cuSeqlens, pastLens, end, [&](Sequence s) {
+    b.forRange(b.maxIndex(s.begin, first), s.end, [&](Value t) {
+      Value position = b.addIndex(s.past, b.subtractIndex(t, s.begin));
+      body(s, position, b.subtractIndex(t, first));
+    });
+  });
+}
 
 void reference::lowerPositions(mla::PositionsOp op) {
   LoopBuilder b(op);
   Value positions = op.getInit(), numTokens = b.dim(positions, 0);
   b.forEach(numTokens, [&](Value t) { b.store(b.i32(0), positions, t); });
-  forEachSequence(b, op.getCuSeqlens(), op.getPastLens(), numTokens,
-                  [&](Sequence s) {
-                    b.forRange(s.begin, s.end, [&](Value t) {
-                      Value fresh = b.subtractIndex(t, s.begin);
-                      b.storeIndex(b.addIndex(s.past, fresh), positions, t);
-                    });
-                  });
+  forEachToken(b, op.getCuSeqlens(), op.getPastLens(), op.getFirst(), numTokens,
+               [&](Sequence, Value position, Value row) {
+                 b.storeIndex(position, positions, row);
+               });
 }
+
+//===----------------------------------------------------------------------===//
+// WorkItemsOp
+//===----------------------------------------------------------------------===//
+
+void reference::lowerWorkItems(mla::WorkItemsOp op) {
+  LoopBuilder b(op);
+  Value items = op.getInit(), rows = b.dim(items, 0);
+  b.forEachElement(items, [&](ValueRange i) { b.store(b.i32(0), items, i); });
+  Value number = b.allocate(b.builder().getI32Type(), b.index(1));
+  b.storeIndex(b.index(0), number, b.index(0));
+  Value n = b.index(op.getTokens());
+  forEachSequence(b, op.getCuSeqlens(), Value(), op.getT(), [&](Sequence s) {
+    Value fresh = b.subtractIndex(s.end, s.begin);
+    Value runs =
+        b.divideIndex(b.addIndex(fresh, b.index(op.getTokens() - 1)), n);
+    b.forEach(runs, [&](Value run) {
+      Value row = b.loadIndex(number, b.index(0));
+      b.storeIndex(b.addIndex(row, b.index(1)), number, b.index(0));
+      Value first = b.addIndex(s.begin, b.multiplyIndex(run, n));
+      Value count = b.minIndex(n, b.subtractIndex(s.end, first));
+      b.when(b.isWithin(row, b.index(0), rows), [&] {
+        b.storeIndex(s.id, items, {row, b.index(0)});
+        b.storeIndex(first, items, {row, b.index(1)});
+        b.storeIndex(count, items, {row, b.index(2)});
+      });
+    });
+  });
+  b.free(number);
+}
+
+//===----------------------------------------------------------------------===//
+// RopeTableOp and RopeOp
+//===----------------------------------------------------------------------===//
 
 void reference::lowerRopeTable(mla::RopeTableOp op) {
   LoopBuilder b(op);
@@ -81,15 +130,13 @@ void reference::lowerRope(mla::RopeOp op) {
 void reference::lowerCacheAppend(mla::CacheAppendOp op) {
   LoopBuilder b(op);
   Value rows = op.getRows(), cache = op.getInit();
-  forEachSequence(
-      b, op.getCuSeqlens(), op.getPastLens(), b.dim(rows, 0), [&](Sequence s) {
-        b.forRange(s.begin, s.end, [&](Value t) {
-          Value position = b.addIndex(s.past, b.subtractIndex(t, s.begin));
-          CacheRow to = findRow(b, cache, op.getBlockTable(), s.id, position);
-          b.when(to.exists, [&] {
-            b.forEach(b.dim(rows, 1), [&](Value c) {
-              b.store(b.load(rows, {t, c}), cache, {to.block, to.row, c});
-            });
+  forEachToken(
+      b, op.getCuSeqlens(), op.getPastLens(), op.getFirst(), b.dim(rows, 0),
+      [&](Sequence s, Value position, Value row) {
+        CacheRow to = findRow(b, cache, op.getBlockTable(), s.id, position);
+        b.when(to.exists, [&] {
+          b.forEach(b.dim(rows, 1), [&](Value c) {
+            b.store(b.load(rows, {row, c}), cache, {to.block, to.row, c});
           });
         });
       });

@@ -29,6 +29,8 @@ void lowerRope(mla::RopeOp op);
 void lowerCacheAppend(mla::CacheAppendOp op);
 void lowerAttention(mla::AttentionOp op);
 void lowerOnlineAttention(mla::OnlineAttentionOp op);
+void lowerMerge(mla::MergeOp op);
+void lowerWorkItems(mla::WorkItemsOp op);
 
 } // namespace peermla::reference
 

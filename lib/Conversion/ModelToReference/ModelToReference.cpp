@@ -69,6 +69,8 @@ static bool lowerModelOp(Operation *op) {
       .Case([](mla::OnlineAttentionOp op) {
         return lowerOnlineAttention(op), true;
       })
+      .Case([](mla::MergeOp op) { return lowerMerge(op), true; })
+      .Case([](mla::WorkItemsOp op) { return lowerWorkItems(op), true; })
       .Default([](Operation *) { return false; });
 }
 

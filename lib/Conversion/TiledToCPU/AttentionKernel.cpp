@@ -93,20 +93,18 @@ void AttentionKernel::start(const AttentionItem &newItem) {
 
 /// Rows without a token or head get zeros.
 void AttentionKernel::packQueries() {
-  bool allUsed = plan.usedRows == plan.rows && plan.itemTokens == 1 &&
-                 plan.heads % plan.itemHeads == 0;
+  bool allUsed =
+      plan.usedRows == plan.rows && plan.itemTokens == 1 && plan.hasAllHeads;
   if (!allUsed)
     fillAll(b, queryMemory, 0.0);
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1),
                dim = b.getIndexAttr(plan.dim);
   if (plan.itemHeads == 1)
-    return packRows(viewOf(b, op.getQ(),
-                           {item.firstToken, item.firstHead, zero},
-                           {item.tokens, one, dim}, {1}),
-                    b.index(0), item.tokens);
+    return packRows(
+        viewOf(b, op.getQ(), {zero, zero, zero}, {item.tokens, one, dim}, {1}),
+        b.index(0), item.tokens);
   b.loop(b.index(0), item.tokens, 1, [&](Value token) {
-    Value row = viewOf(b, op.getQ(),
-                       {b.add(item.firstToken, token), item.firstHead, zero},
+    Value row = viewOf(b, op.getQ(), {token, zero, zero},
                        {one, getAsOpFoldResult(item.heads), dim}, {0});
     packRows(row, b.mul(token, plan.itemHeads), item.heads);
   });
@@ -145,10 +143,10 @@ void AttentionKernel::addKeys(Value begin, Value end) {
         plan.stages ? stageKeys(first, count) : rowsOf(op.getK(), first, count);
     Value source = valuesOf(keys, first, count);
     multiplyKeys(keys, count);
-    Value grew = softmax(first, count);
+    Value grew = softmaxOfBlock(first, count);
     Value isLater = b.compare(arith::CmpIPredicate::sgt, first, begin);
     b.when(arith::AndIOp::create(b, grew, isLater), [&] { rescale(); });
-    if (!op.getCausal())
+    if (!mayMask())
       return multiplyValues(source, count);
     // 0 times a value that is no number is none: keys that some rows must not
     // see are then added only to the rows that see them.
@@ -160,7 +158,8 @@ void AttentionKernel::addKeys(Value begin, Value end) {
   });
 }
 
-/// Rows of contiguous keys or values of the item's sequence and head.
+/// Rows of contiguous keys or values of the item's sequence; of its head, the
+/// one that the tile has, where they are per head.
 Value AttentionKernel::rowsOf(Value buffer, Value first, Value count) {
   MemRefType type = typeOf(buffer);
   Value begin = b.add(item.firstKey, first);
@@ -168,8 +167,7 @@ Value AttentionKernel::rowsOf(Value buffer, Value first, Value count) {
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   if (type.getRank() == 2)
     return viewOf(b, buffer, {begin, zero}, {count, width});
-  return viewOf(b, buffer, {begin, item.firstHead, zero}, {count, one, width},
-                {1});
+  return viewOf(b, buffer, {begin, zero, zero}, {count, one, width}, {1});
 }
 
 /// Copies keys to scratch memory; a key that no block holds becomes zero.
@@ -312,8 +310,33 @@ void AttentionKernel::addValuesRowwise(Value source, Value first, Value count) {
 // Softmax
 //===----------------------------------------------------------------------===//
 
-/// Turns the scores of a block into probabilities; whether a maximum grew.
-Value AttentionKernel::softmax(Value first, Value count) {
+/// Turns the scores of a block into probabilities; whether a maximum grew. Keys
+/// are masked only in a block that crosses the diagonal: one with a key that
+/// the first token does not see.
+Value AttentionKernel::softmaxOfBlock(Value first, Value count) {
+  if (!mayMask())
+    return softmax(first, count, /*isMasked=*/false);
+  Value crosses = b.compare(arith::CmpIPredicate::sgt, b.add(first, count),
+                            b.add(item.position, 1));
+  auto branch = scf::IfOp::create(b, TypeRange{b.getI1Type()}, crosses,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [block, isMasked] : {std::pair(branch.thenBlock(), true),
+                                 std::pair(branch.elseBlock(), false)}) {
+    b.setInsertionPointToEnd(block);
+    scf::YieldOp::create(b, softmax(first, count, isMasked));
+  }
+  return branch.getResult(0);
+}
+
+/// Whether there may be a key that one row sees and another does not: the keys
+/// of an item end with those that its last token sees.
+bool AttentionKernel::mayMask() {
+  return op.getCausal() && plan.itemTokens > 1;
+}
+
+/// The same for a block where masks are needed, or are not.
+Value AttentionKernel::softmax(Value first, Value count, bool isMasked) {
   Value grew;
   SmallVector<int64_t> columns;
   for (int64_t column = 0; column < plan.rows; column += b.getLanes()) {
@@ -321,17 +344,15 @@ Value AttentionKernel::softmax(Value first, Value count) {
     if (static_cast<int64_t>(columns.size()) < maxVectors &&
         column + b.getLanes() < plan.rows)
       continue;
-    Value bits = softmaxOf(columns, first, count);
+    Value bits = softmaxOf(columns, first, count, isMasked);
     grew = grew ? arith::OrIOp::create(b, grew, bits) : bits;
     columns.clear();
   }
   return b.compare(arith::CmpIPredicate::ne, grew, b.i32(0));
 }
 
-/// Which rows of the vector at `column` see the block's `key`; null if all do.
+/// Which rows of the vector at `column` see the block's `key`.
 Value AttentionKernel::isSeen(int64_t column, Value first, Value key) {
-  if (!op.getCausal())
-    return Value();
   SmallVector<int32_t> tokens;
   for (int64_t row = column; row < column + b.getLanes(); ++row)
     tokens.push_back(row / plan.itemHeads);
@@ -346,7 +367,7 @@ Value AttentionKernel::isSeen(int64_t column, Value first, Value key) {
 
 /// The same for some vectors of rows.
 Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
-                                 Value count) {
+                                 Value count, bool isMasked) {
   int64_t lanes = b.getLanes();
   Value factor = b.splat(b.f32(scale), lanes);
   Value lowest = b.splat(b.f32(lowestMaximum), lanes);
@@ -360,8 +381,9 @@ Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
         SmallVector<Value> next;
         for (auto [column, maximum] : llvm::zip_equal(columns, carried)) {
           Value score = arith::MulFOp::create(b, scoresAt(key, column), factor);
-          if (Value seen = isSeen(column, first, key))
-            score = arith::SelectOp::create(b, seen, score, lowest);
+          if (isMasked)
+            score = arith::SelectOp::create(b, isSeen(column, first, key),
+                                            score, lowest);
           // False for NaN, which thus reaches the sum but not the maximum.
           Value isLarger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT,
                                                  score, maximum);
@@ -395,8 +417,9 @@ Value AttentionKernel::softmaxOf(ArrayRef<int64_t> columns, Value first,
   auto probability = [&](Value key, int64_t column, Value negatedMaximum) {
     Value power = math::Exp2Op::create(
         b, b.fma(scoresAt(key, column), factor, negatedMaximum));
-    if (Value seen = isSeen(column, first, key))
-      power = arith::SelectOp::create(b, seen, power, zero);
+    if (isMasked)
+      power =
+          arith::SelectOp::create(b, isSeen(column, first, key), power, zero);
     return power;
   };
   totals =

@@ -10,7 +10,8 @@
 //
 //   for blocks of keys
 //     S[key][row]   = K[key][:] Q[:][row]          contraction; Q packed once
-//     m[row], P     = running maximum, 2^(scale log2(e) S - m), 0 where masked
+//     m[row], P     = running maximum, 2^(scale log2(e) S - m), 0 where masked:
+//                     only in a block with a key that not all rows see
 //     O[row][:]    *= 2^(old m - new m)            only if m grew by more than
 //     8 O[row][:]    += P[:][row] V[:][:]            contraction
 //
@@ -30,29 +31,32 @@
 
 namespace peermla {
 
-/// How an op is cut, and what its operands' shapes say.
+/// How a tile is lowered: its schedule, and what its operands' shapes say.
 struct AttentionPlan {
-  /// The plan for sequences of few new tokens, or of many, which makes a
-  /// difference where heads share keys. Emits an error if the op cannot be
-  /// lowered.
-  static mlir::FailureOr<AttentionPlan> make(mla::OnlineAttentionOp op,
-                                             bool manyTokens);
+  /// Emits an error if the op is no tile that can be lowered.
+  static mlir::FailureOr<AttentionPlan> make(mla::OnlineAttentionOp op);
 
-  int64_t heads, dim, valueDim;
-  /// Tokens and heads of a work item, number of such groups of heads; keys of a
-  /// block.
-  int64_t itemTokens, itemHeads, groups, blockKeys;
-  /// Rows in use, and with those that fill the last vector.
-  int64_t usedRows, rows;
+  /// The plan for items with so few tokens that fewer vectors hold their rows,
+  /// or none if there is no such number of tokens.
+  std::optional<AttentionPlan> narrowed() const;
+
+  int64_t dim, valueDim;
+  /// The most tokens and heads of a work item; keys of a block.
+  int64_t itemTokens, itemHeads, blockKeys;
+  /// Rows in use, and with those that fill the last vector of `lanes`.
+  int64_t usedRows, rows, lanes;
   /// Keys per head; pair products, and these by AMX tiles; keys (and values)
-  /// copied to scratch memory.
-  bool perHead, pairs, tiles, stages;
+  /// copied to scratch memory; as many heads in every item.
+  bool perHead, pairs, tiles, stages, hasAllHeads;
+
+private:
+  void setTokens(int64_t tokens);
 };
 
-/// The keys that a work item sees, and where it is; all of type index.
+/// The keys that a work item sees, and what of it is used; all of type index.
 struct AttentionItem {
-  mlir::Value sequence, firstHead, firstToken;
-  /// How many tokens and heads it has.
+  mlir::Value sequence;
+  /// How many tokens and heads it has: rows of `q`.
   mlir::Value tokens, heads;
   /// The row of `k` that key 0 is, where keys are not paged.
   mlir::Value firstKey;
@@ -87,9 +91,11 @@ private:
   void multiplyValues(mlir::Value source, mlir::Value count);
   void addValuesRowwise(mlir::Value source, mlir::Value first,
                         mlir::Value count);
-  mlir::Value softmax(mlir::Value first, mlir::Value count);
+  bool mayMask();
+  mlir::Value softmaxOfBlock(mlir::Value first, mlir::Value count);
+  mlir::Value softmax(mlir::Value first, mlir::Value count, bool isMasked);
   mlir::Value softmaxOf(llvm::ArrayRef<int64_t> columns, mlir::Value first,
-                        mlir::Value count);
+                        mlir::Value count, bool isMasked);
   mlir::Value isSeen(int64_t column, mlir::Value first, mlir::Value key);
   void rescale();
   mlir::Value hasNonFinite(mlir::Value source, mlir::Value begin,

@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // `mla.positions`, `mla.rope_table`, `mla.rope` and `mla.cache_append` on
-// memrefs: one work item per token, rows as vectors. Only positions, a few
-// integers, are computed by the host function itself.
+// memrefs, token by token, rows as vectors. Inside a work item these are loops;
+// outside of one, each token is a work item.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,22 +46,29 @@ static LogicalResult verifyRowLength(Operation *op, StringRef name,
 // mla.positions
 //===----------------------------------------------------------------------===//
 
+/// The token of the batch that row `row` of a tile is.
+static Value tokenOf(KernelBuilder &b, Value first, Value row) {
+  return first ? b.add(first, row) : row;
+}
+
 static LogicalResult lower(mla::PositionsOp op) {
   KernelBuilder b(op);
-  Value T = b.extent(op.getInit(), 0);
-  b.loop(b.index(0), T, 1, [&](Value t) {
-    memref::StoreOp::create(b, b.i32(0), op.getInit(), t);
-  });
-  Value B = b.sub(b.extent(op.getCuSeqlens(), 0), b.index(1));
-  b.loop(b.index(0), B, 1, [&](Value sequence) {
-    Value begin = b.loadIndex(op.getCuSeqlens(), sequence);
-    Value end = b.loadIndex(op.getCuSeqlens(), b.add(sequence, 1));
-    Value past =
-        op.getPastLens() ? b.loadIndex(op.getPastLens(), sequence) : b.index(0);
-    b.loop(b.max(begin, b.index(0)), b.min(end, T), 1, [&](Value t) {
-      Value position = b.sub(b.add(past, t), begin);
-      memref::StoreOp::create(b, b.toI32(position), op.getInit(), t);
-    });
+  b.parallel({b.extent(op.getInit(), 0)}, [&](ValueRange item) {
+    Value token = tokenOf(b, op.getFirst(), item[0]);
+    auto [sequence, holds] = findSequence(b, op.getCuSeqlens(), token);
+    Value number = sequence.number, begin = sequence.begin;
+    auto store = [&](Value position) {
+      memref::StoreOp::create(b, b.toI32(position), op.getInit(), item[0]);
+    };
+    b.when(
+        holds,
+        [&] {
+          Value position = b.sub(token, begin);
+          if (op.getPastLens())
+            position = b.add(b.loadIndex(op.getPastLens(), number), position);
+          store(position);
+        },
+        [&] { store(b.index(0)); });
   });
   return success();
 }
@@ -164,11 +171,12 @@ static LogicalResult lower(mla::CacheAppendOp op) {
     return failure();
   KernelBuilder b(op);
   b.parallel({b.extent(op.getRows(), 0)}, [&](ValueRange item) {
-    auto [sequence, holds] = findSequence(b, op.getCuSeqlens(), item[0]);
+    Value token = tokenOf(b, op.getFirst(), item[0]);
+    auto [sequence, holds] = findSequence(b, op.getCuSeqlens(), token);
     Value number = sequence.number, begin = sequence.begin;
     b.when(holds, [&] {
       Value past = b.loadIndex(op.getPastLens(), number);
-      Value position = b.sub(b.add(past, item[0]), begin);
+      Value position = b.sub(b.add(past, token), begin);
       whenPaged(b, op.getInit(), op.getBlockTable(), number, position,
                 [&](Value block, Value row) {
                   b.columns(typeOf(op.getRows()).getDimSize(1),

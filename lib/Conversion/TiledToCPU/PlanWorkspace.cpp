@@ -93,6 +93,19 @@ FailureOr<int64_t> staticBytes(memref::AllocOp alloc) {
   return bytes;
 }
 
+/// The largest that `extent` can be.
+FailureOr<int64_t> getConstantBound(Value extent) {
+  FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
+      presburger::BoundType::UB, extent, nullptr, /*closedUB=*/true);
+  // Minima of what is loaded have no affine form.
+  if (auto minimum = extent.getDefiningOp<arith::MinSIOp>())
+    for (Value operand : minimum->getOperands())
+      if (FailureOr<int64_t> other = getConstantBound(operand);
+          succeeded(other))
+        bound = failed(bound) ? *other : std::min(*bound, *other);
+  return bound;
+}
+
 struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   using Base::Base;
 
@@ -127,9 +140,7 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
       if (failed(size))
         return failure();
       for (Value extent : alloc.getDynamicSizes()) {
-        FailureOr<int64_t> bound =
-            ValueBoundsConstraintSet::computeConstantBound(
-                presburger::BoundType::UB, extent, nullptr, /*closedUB=*/true);
+        FailureOr<int64_t> bound = getConstantBound(extent);
         if (failed(bound))
           return alloc.emitOpError(
               "has no constant bound, as a buffer inside a kernel must");

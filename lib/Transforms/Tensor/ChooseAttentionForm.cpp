@@ -72,7 +72,8 @@ struct Rewriter {
     auto attention = mla::OnlineAttentionOp::create(
         b, types, q, keys, values, op.getCuSeqlens(), op.getPastLens(),
         op.getBlockTable(), /*item=*/ValueRange(), inits, op.getScaleAttr(),
-        op.getCausalAttr());
+        op.getCausalAttr(), /*parts=*/IntegerAttr(),
+        /*part_step=*/IntegerAttr());
     for (StringRef name : {"peermla.id", "peermla.schedule"})
       if (Attribute attribute = op->getAttr(name))
         attention->setAttr(name, attribute);

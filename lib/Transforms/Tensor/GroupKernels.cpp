@@ -54,6 +54,9 @@ static bool joins(Operation *producer, Operation *consumer,
       return true;
     return isElementwise(consumer) && !kernel.getContraction();
   }
+  // Rows are rotated where they are written to the cache.
+  if (isa<mla::RopeOp>(producer))
+    return isa<mla::CacheAppendOp>(consumer);
   if (isElementwise(producer))
     return (isElementwise(consumer) && !kernel.getContraction()) ||
            isReduction(consumer);
@@ -98,10 +101,8 @@ static bool canKeepSchedule(Operation *producer, Operation *consumer,
 
 /// Whether `op` can be a kernel or part of one.
 static bool isKernelOp(Operation *op) {
-  // Attention is tiled by its lowering, which knows sequences.
   return isa<TilingInterface>(op) && op->getNumResults() != 0 &&
-         isa<RankedTensorType>(op->getResult(0).getType()) &&
-         !isa<mla::OnlineAttentionOp>(op);
+         isa<RankedTensorType>(op->getResult(0).getType());
 }
 
 SmallVector<Kernel> peermla::groupKernels(Block &body) {

@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ScheduleAttention.h"
 #include "Schedules.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Remarks.h"
@@ -35,9 +36,10 @@ tile::ScheduleAttr peermla::cutResult(const Kernel &kernel,
       if (auto dim = dyn_cast<AffineDimExpr>(expr))
         block[dim.getPosition()] = extent;
   } else {
-    for (auto [dim, extent] : llvm::enumerate(tile))
-      if (loops[dim] == utils::IteratorType::parallel)
-        block[dim] = extent;
+    // A cache that is written to has more dimensions than the op has loops.
+    for (auto [iterator, extent, blockExtent] : llvm::zip(loops, tile, block))
+      if (iterator == utils::IteratorType::parallel)
+        blockExtent = extent;
   }
   return tile::ScheduleAttr::get(kernel.root->getContext(), block, {}, {});
 }
@@ -121,6 +123,11 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
     for (const Kernel &kernel :
          groupKernels(getOperation().getFunctionBody().front())) {
       identify(kernel);
+      if (auto attention = dyn_cast<mla::OnlineAttentionOp>(kernel.root)) {
+        if (failed(scheduleAttention(attention, level)))
+          return signalPassFailure();
+        continue;
+      }
       moveGivenSchedule(kernel);
       if (kernel.getType().getRank() != 0)
         schedule(kernel, level);

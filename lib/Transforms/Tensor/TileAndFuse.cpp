@@ -6,10 +6,12 @@
 //
 // Reads `peermla.schedule`, decides nothing: ops with the attribute are tiled
 // by its `block`, ops without it are fused where tiles of them are read.
-// `inner` and `registers` stay with the tile.
+// `inner` and `registers` stay with the tile, and with one of attention all of
+// it: what a work item may be is what bounds its memory.
 //
 //===----------------------------------------------------------------------===//
 
+#include "RaggedTiling.h"
 #include "Schedules.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -58,8 +60,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
         for (Region &region : choice->getRegions())
           if (!region.empty() && failed(collectRoots(region.front(), roots)))
             return failure();
-      // Attention is tiled by its lowering, which knows sequences.
-      if (!op.hasAttr(scheduleName) || isa<mla::OnlineAttentionOp>(op))
+      if (!op.hasAttr(scheduleName))
         continue;
       auto root = dyn_cast<TilingInterface>(op);
       if (!root || op.getNumResults() == 0 ||
@@ -83,7 +84,31 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
     }
   }
 
-  LogicalResult tile(TilingInterface root) {
+  /// The attention that a kernel computes: its root, or what a join of partial
+  /// results fuses. Null for all other kernels.
+  static mla::OnlineAttentionOp getAttention(Operation *root) {
+    if (auto attention = dyn_cast<mla::OnlineAttentionOp>(root))
+      return attention;
+    auto merge = dyn_cast<mla::MergeOp>(root);
+    if (!merge)
+      return nullptr;
+    auto attention = merge.getOParts().getDefiningOp<mla::OnlineAttentionOp>();
+    return attention && !attention->hasAttr(scheduleName) ? attention : nullptr;
+  }
+
+  /// Whether a producer of a tile is computed with it.
+  static bool isFused(Operation *producer, mla::OnlineAttentionOp attention) {
+    if (producer->hasAttr(scheduleName))
+      return false;
+    // A tile of attention has rows of one sequence, which no other loop knows.
+    if (isa<mla::OnlineAttentionOp>(producer))
+      return producer == attention;
+    // Experts without a schedule are whole.
+    return !isa<peer::ExpertMlpOp>(producer);
+  }
+
+  /// The schedule of a kernel; emits an error if it does not fit the loops.
+  static FailureOr<tile::ScheduleAttr> getSchedule(TilingInterface root) {
     auto schedule = root->getAttrOfType<tile::ScheduleAttr>(scheduleName);
     if (!schedule)
       return root.emitOpError()
@@ -100,6 +125,18 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
         return root.emitOpError()
                << "expects block extents of reductions to be 0, got " << extent
                << " for loop " << i;
+    if (getAttention(root) && block[block.size() - 2] < 1)
+      return root.emitOpError()
+             << "expects at least 1 token in 'block' of its schedule, got "
+             << schedule;
+    return schedule;
+  }
+
+  LogicalResult tile(TilingInterface root) {
+    FailureOr<tile::ScheduleAttr> schedule = getSchedule(root);
+    if (failed(schedule))
+      return failure();
+    ArrayRef<int64_t> block = schedule->getBlock();
     if (llvm::all_of(block, [](int64_t extent) { return extent == 0; }))
       return success();
 
@@ -110,12 +147,16 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
         scf::SCFTilingOptions::LoopType::ForallOp);
     options.tilingOptions.setTileSizes(
         getAsIndexOpFoldResult(&getContext(), block));
+    mla::OnlineAttentionOp attention = getAttention(root);
+    std::optional<RaggedTiling> ragged;
+    if (attention) {
+      ragged.emplace(attention.getCuSeqlens());
+      ragged->addTo(options.tilingOptions);
+    }
     options.setFusionControlFn(
-        [](tensor::ExtractSliceOp, OpResult producer,
-           bool) -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
-          // A model op without a schedule is whole: attention, or experts.
-          if (producer.getOwner()->hasAttr(scheduleName) ||
-              !isa<linalg::LinalgOp>(producer.getOwner()))
+        [&](tensor::ExtractSliceOp, OpResult producer, bool)
+            -> std::optional<scf::SCFTileAndFuseOptions::ControlFnResult> {
+          if (!isFused(producer.getOwner(), attention))
             return std::nullopt;
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         });
@@ -129,21 +170,46 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
     if (Attribute id = root->getAttr("peermla.id"))
       for (LoopLikeOpInterface loop : result->loops)
         loop->setAttr("peermla.id", id);
-    for (Operation *op : result->tiledAndFusedOps)
+    for (Operation *op : result->tiledAndFusedOps) {
       op->removeAttr(scheduleName);
-    // The rest of the decision is for the lowering of the tile, of the matrix
-    // product if there is one.
-    Operation *tile = result->tiledAndFusedOps.front();
-    for (Operation *op : result->tiledAndFusedOps)
-      if (isContraction(op))
-        tile = op;
-    if (!schedule.getInner().empty() || !schedule.getRegisters().empty())
-      tile->setAttr(scheduleName, tile::ScheduleAttr::get(
-                                      &getContext(), {}, schedule.getInner(),
-                                      schedule.getRegisters()));
+      if (auto tile = dyn_cast<mla::OnlineAttentionOp>(op))
+        placeTile(tile, *ragged, *schedule);
+    }
+    if (!attention)
+      keepRest(result->tiledAndFusedOps.getArrayRef(), *schedule);
     rewriter.eraseOp(root);
     ++numTiled;
     return success();
+  }
+
+  /// Leaves the rest of the decision to the lowering of the tile, of the matrix
+  /// product if there is one.
+  static void keepRest(ArrayRef<Operation *> tiles,
+                       tile::ScheduleAttr schedule) {
+    if (schedule.getInner().empty() && schedule.getRegisters().empty())
+      return;
+    Operation *kept = tiles.front();
+    for (Operation *op : tiles)
+      if (isContraction(op))
+        kept = op;
+    kept->setAttr(scheduleName,
+                  tile::ScheduleAttr::get(schedule.getContext(), {},
+                                          schedule.getInner(),
+                                          schedule.getRegisters()));
+  }
+
+  /// Tells a tile of attention where it is and what it can be: tokens and heads
+  /// of a work item, keys of a block. Its destination shows the parts.
+  static void placeTile(mla::OnlineAttentionOp op, const RaggedTiling &ragged,
+                        tile::ScheduleAttr schedule) {
+    SmallVector<Value> item = {ragged.sequence, ragged.firstToken};
+    if (op.isPartial())
+      item.push_back(ragged.firstPart);
+    op.getItemMutable().assign(item);
+    op->setAttr(scheduleName,
+                tile::ScheduleAttr::get(
+                    op.getContext(), schedule.getBlock().take_back(2),
+                    schedule.getInner(), schedule.getRegisters()));
   }
 };
 

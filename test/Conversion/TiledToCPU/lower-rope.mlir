@@ -2,14 +2,20 @@
 
 module attributes {peermla.level = "x86-64-v4"} {
 
+// The sequence of a token is found by bisection; a tile counts from its first one.
+
 // CHECK-LABEL: func.func @positions(
-// CHECK-SAME:    %[[CU:[a-z0-9]*]]: memref<?xi32>
-// CHECK-NOT:     scf.forall
-// CHECK:         scf.for %[[SEQUENCE:.*]] = %c0 to
-// CHECK:           memref.load %[[CU]][%[[SEQUENCE]]]
-// CHECK:           scf.for
-func.func @positions(%cu: memref<?xi32>, %past: memref<?xi32>, %p: memref<?xi32>) {
-  mla.positions ins(%cu, %past : memref<?xi32>, memref<?xi32>) outs(%p : memref<?xi32>)
+// CHECK-SAME:    %[[CU:[a-z0-9]*]]: memref<?xi32>, %[[PAST:[a-z0-9]*]]: memref<?xi32>, %[[P:[a-z0-9]*]]: memref<?xi32>, %[[FIRST:[a-z0-9]*]]: index
+// CHECK:         scf.forall (%[[I:.*]]) in
+// CHECK:           %[[T:.*]] = arith.addi %[[FIRST]], %[[I]]
+// CHECK:           scf.while
+// CHECK:           scf.if
+// CHECK:             memref.load %[[PAST]]
+// CHECK:             memref.store %{{.*}}, %[[P]][%[[I]]]
+// CHECK:           } else {
+// CHECK:             memref.store %c0_i32, %[[P]][%[[I]]]
+func.func @positions(%cu: memref<?xi32>, %past: memref<?xi32>, %p: memref<?xi32>, %first: index) {
+  mla.positions ins(%cu, %past : memref<?xi32>, memref<?xi32>) first(%first) outs(%p : memref<?xi32>)
   return
 }
 

@@ -62,3 +62,17 @@ func.func @scratch_per_worker(%x: memref<3xf32>) attributes {peermla.entry} {
   memref.copy %a, %x : memref<3xf32> to memref<3xf32>
   return
 }
+
+// A minimum with a constant bounds a buffer of a kernel: 4 rows of 3 floats.
+
+// CHECK-LABEL: func.func private @bounded(
+//       CHECK:   arith.muli %{{.+}}, %c64
+//       CHECK:   memref.view {{.+}} to memref<?x3xf32>
+func.func private @bounded(%begin: index, %end: index, %worker: index) attributes {peermla.kernel} {
+  %c4 = arith.constant 4 : index
+  %f = arith.constant 0.0 : f32
+  %rows = arith.minsi %end, %c4 : index
+  %a = memref.alloc(%rows) : memref<?x3xf32>
+  memref.store %f, %a[%begin, %begin] : memref<?x3xf32>
+  return
+}

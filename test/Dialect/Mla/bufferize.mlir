@@ -58,3 +58,32 @@ func.func @rotation_has_a_buffer_of_its_own(
       outs(%x : tensor<5x3x12xf32>) -> tensor<5x3x12xf32>
   return %0 : tensor<5x3x12xf32>
 }
+
+// -----
+
+// Tiles of an append hand the cache on as a whole, and nothing of it is copied.
+
+// CHECK-LABEL: func.func @tiles_append_in_place(
+//  CHECK-SAME:     %{{.+}}: memref<?x20xf32>, {{.+}}, %[[CACHE:[a-z0-9]+]]: memref<?x?x20xf32>
+//   CHECK-NOT:   memref.alloc
+//       CHECK:   scf.forall
+//       CHECK:     %[[WHOLE:.+]] = memref.subview %[[CACHE]][0, 0, 0]
+//       CHECK:     mla.cache_append {{.+}} outs(%[[WHOLE]] :
+//   CHECK-NOT:   memref.alloc
+//       CHECK:   return %[[CACHE]]
+func.func @tiles_append_in_place(
+    %rows: tensor<?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>,
+    %blocks: tensor<?x?xi32>, %n: index, %m: index, %cache: tensor<?x?x20xf32>) -> tensor<?x?x20xf32> {
+  %0 = scf.forall (%t) in (7) shared_outs(%out = %cache) -> (tensor<?x?x20xf32>) {
+    %row = tensor.extract_slice %rows[%t, 0] [1, 20] [1, 1] : tensor<?x20xf32> to tensor<1x20xf32>
+    %whole = tensor.extract_slice %out[0, 0, 0] [%n, %m, 20] [1, 1, 1] : tensor<?x?x20xf32> to tensor<?x?x20xf32>
+    %new = mla.cache_append
+        ins(%row, %cu, %past, %blocks : tensor<1x20xf32>, tensor<?xi32>,
+            tensor<?xi32>, tensor<?x?xi32>) first(%t)
+        outs(%whole : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %new into %out[0, 0, 0] [%n, %m, 20] [1, 1, 1] : tensor<?x?x20xf32> into tensor<?x?x20xf32>
+    }
+  }
+  return %0 : tensor<?x?x20xf32>
+}

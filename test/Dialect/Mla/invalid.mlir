@@ -482,7 +482,7 @@ func.func @online_attention_c4_lse(
 func.func @online_attention_c5_item(
     %q: memref<7x3x12xf32>, %k: memref<7x3x12xf32>, %v: memref<7x3x6xf32>,
     %cu: memref<3xi32>, %b: index, %o: memref<7x3x6xf32>) {
-  // expected-error @below {{expects no value or two in 'item', got 1}}
+  // expected-error @below {{expects no value or 2 in 'item', got 1}}
   mla.online_attention scale(0.25)
       ins(%q, %k : memref<7x3x12xf32>, memref<7x3x12xf32>)
       values(%v : memref<7x3x6xf32>)
@@ -591,5 +591,107 @@ func.func @rope_table_c2_columns(%p: memref<7xi32>, %table: memref<7x6xf32>) {
                   multiplier = 1.0 : f64}
       ins(%p : memref<7xi32>)
       outs(%table : memref<7x6xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c4_partial_rank(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<7x3x12xf32>, %l: memref<7x3xf32>) {
+  // expected-error @below {{expects 'o' to have rank 4 and f32 or f64 elements, got 'memref<7x3x12xf32>'}}
+  mla.online_attention scale(0.25) parts(2 by 8) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) outs(%o, %l : memref<7x3x12xf32>, memref<7x3xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c4_partial_lse(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<2x7x3x12xf32>) {
+  // expected-error @below {{expects 2 destinations ('o', 'lse'), got 1}}
+  mla.online_attention scale(0.25) parts(2 by 8) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) outs(%o : memref<2x7x3x12xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c4_parts_of_lse(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<2x7x3x12xf32>, %l: memref<3x7x3xf32>) {
+  // expected-error @below {{expects 'o' and 'lse' to agree in P, got 2 in 'memref<2x7x3x12xf32>' and 3 in 'memref<3x7x3xf32>'}}
+  mla.online_attention scale(0.25) parts(2 by 8) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) outs(%o, %l : memref<2x7x3x12xf32>, memref<3x7x3xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c5_item_of_parts(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<2x7x3x12xf32>, %l: memref<2x7x3xf32>) {
+  // expected-error @below {{expects no value or 3 in 'item', got 2}}
+  mla.online_attention scale(0.25) parts(2 by 8) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) item(%t, %t) outs(%o, %l : memref<2x7x3x12xf32>, memref<2x7x3xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c7_number(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<2x7x3x12xf32>, %l: memref<2x7x3xf32>) {
+  // expected-error @below {{expects 'o' to have P = 5, the number in 'parts', got 2 in 'memref<2x7x3x12xf32>'}}
+  mla.online_attention scale(0.25) parts(5 by 8) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) outs(%o, %l : memref<2x7x3x12xf32>, memref<2x7x3xf32>)
+  return
+}
+
+// -----
+
+func.func @online_attention_c7_positive(%q: memref<7x3x12xf32>, %k: memref<7x12xf32>, %cu: memref<3xi32>, %t: index, %o: memref<2x7x3x12xf32>, %l: memref<2x7x3xf32>) {
+  // expected-error @below {{expects positive numbers in 'parts', got 2 by 0}}
+  mla.online_attention scale(0.25) parts(2 by 0) ins(%q, %k : memref<7x3x12xf32>, memref<7x12xf32>)
+      ragged(%cu : memref<3xi32>) outs(%o, %l : memref<2x7x3x12xf32>, memref<2x7x3xf32>)
+  return
+}
+
+// -----
+
+func.func @merge_c1_parts(%p: memref<2x7x3x12xf32>, %l: memref<5x7x3xf32>, %o: memref<7x3x12xf32>) {
+  // expected-error @below {{expects 'o_i' and 'lse_i' to agree in P, got 2 in 'memref<2x7x3x12xf32>' and 5 in 'memref<5x7x3xf32>'}}
+  mla.merge ins(%p, %l : memref<2x7x3x12xf32>, memref<5x7x3xf32>) outs(%o : memref<7x3x12xf32>)
+  return
+}
+
+// -----
+
+func.func @merge_c1_heads(%p: memref<2x7x3x12xf32>, %l: memref<2x7x4xf32>, %o: memref<7x3x12xf32>) {
+  // expected-error @below {{expects 'o_i' and 'lse_i' to agree in H, got 3 in 'memref<2x7x3x12xf32>' and 4 in 'memref<2x7x4xf32>'}}
+  mla.merge ins(%p, %l : memref<2x7x3x12xf32>, memref<2x7x4xf32>) outs(%o : memref<7x3x12xf32>)
+  return
+}
+
+// -----
+
+func.func @merge_c2_tokens(%p: memref<2x7x3x12xf32>, %l: memref<2x7x3xf32>, %o: memref<6x3x12xf32>) {
+  // expected-error @below {{expects 'o_i' and 'o' to agree in T, got 7 in 'memref<2x7x3x12xf32>' and 6 in 'memref<6x3x12xf32>'}}
+  mla.merge ins(%p, %l : memref<2x7x3x12xf32>, memref<2x7x3xf32>) outs(%o : memref<6x3x12xf32>)
+  return
+}
+
+// -----
+
+func.func @merge_c2_columns(%p: memref<2x7x3x12xf32>, %l: memref<2x7x3xf32>, %o: memref<7x3x10xf32>) {
+  // expected-error @below {{expects 'o_i' and 'o' to agree in dv, got 12 in 'memref<2x7x3x12xf32>' and 10 in 'memref<7x3x10xf32>'}}
+  mla.merge ins(%p, %l : memref<2x7x3x12xf32>, memref<2x7x3xf32>) outs(%o : memref<7x3x10xf32>)
+  return
+}
+
+// -----
+
+func.func @work_items_c1_columns(%T: index, %cu: memref<3xi32>, %i: memref<5x2xi32>) {
+  // expected-error @below {{expects 'items' to have columns = 3, sequence, first token and number of tokens, got 2 in 'memref<5x2xi32>'}}
+  mla.work_items tokens(4 of %T) ins(%cu : memref<3xi32>) outs(%i : memref<5x2xi32>)
+  return
+}
+
+// -----
+
+func.func @work_items_c2_tokens(%T: index, %cu: memref<3xi32>, %i: memref<5x3xi32>) {
+  // expected-error @below {{expects runs of at least 1 token, got 0}}
+  mla.work_items tokens(0 of %T) ins(%cu : memref<3xi32>) outs(%i : memref<5x3xi32>)
   return
 }

@@ -134,3 +134,42 @@ func.func @online_attention_over_a_paged_cache(
       outs(%o : memref<7x3x16xf32>)
   return
 }
+
+// Partial results, whole and as a tile of the second part; their join, with and
+// without logarithms of sums.
+
+// CHECK-LABEL: func.func @parts(
+//       CHECK:   mla.online_attention causal scale({{.+}}) parts(8 by 128) ins(
+//       CHECK:   mla.online_attention causal scale({{.+}}) parts(8 by 128) ins({{.+}} item(%{{.+}}, %{{.+}}, %{{.+}}) outs(%{{.+}} : tensor<1x?x3x16xf32>, tensor<1x?x3xf32>)
+//       CHECK:   mla.merge ins(%{{.+}}#0, %{{.+}}#1 : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>) outs(%{{.+}} : tensor<?x3x16xbf16>) -> tensor<?x3x16xbf16>
+//       CHECK:   mla.merge ins({{.+}}) outs(%{{.+}}, %{{.+}} : tensor<?x3x16xbf16>, tensor<?x3xf32>) -> tensor<?x3x16xbf16>, tensor<?x3xf32>
+func.func @parts(%q: tensor<?x3x20xbf16>, %k: tensor<?x20xbf16>, %cu: tensor<?xi32>, %s: index, %t: index, %p: index, %oi: tensor<8x?x3x16xf32>, %li: tensor<8x?x3xf32>, %ot: tensor<1x?x3x16xf32>, %lt: tensor<1x?x3xf32>, %i: tensor<?x3x16xbf16>, %l: tensor<?x3xf32>) {
+  %0:2 = mla.online_attention causal scale(0.25) parts(8 by 128) ins(%q, %k : tensor<?x3x20xbf16>, tensor<?x20xbf16>)
+      ragged(%cu : tensor<?xi32>) outs(%oi, %li : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>) -> tensor<8x?x3x16xf32>, tensor<8x?x3xf32>
+  %1:2 = mla.online_attention causal scale(0.25) parts(8 by 128) ins(%q, %k : tensor<?x3x20xbf16>, tensor<?x20xbf16>)
+      ragged(%cu : tensor<?xi32>) item(%s, %t, %p) outs(%ot, %lt : tensor<1x?x3x16xf32>, tensor<1x?x3xf32>) -> tensor<1x?x3x16xf32>, tensor<1x?x3xf32>
+  %2 = mla.merge ins(%0#0, %0#1 : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>) outs(%i : tensor<?x3x16xbf16>) -> tensor<?x3x16xbf16>
+  %3:2 = mla.merge ins(%0#0, %0#1 : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>) outs(%i, %l : tensor<?x3x16xbf16>, tensor<?x3xf32>) -> tensor<?x3x16xbf16>, tensor<?x3xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @work_items(
+//       CHECK:   mla.work_items tokens(4 of %{{.+}}) ins(%{{.+}} : tensor<?xi32>) outs(%{{.+}} : tensor<?x3xi32>) -> tensor<?x3xi32>
+func.func @work_items(%T: index, %cu: tensor<?xi32>, %i: tensor<?x3xi32>) -> tensor<?x3xi32> {
+  %0 = mla.work_items tokens(4 of %T) ins(%cu : tensor<?xi32>) outs(%i : tensor<?x3xi32>) -> tensor<?x3xi32>
+  return %0 : tensor<?x3xi32>
+}
+
+// Tiles that say which token of the batch they begin with.
+
+// CHECK-LABEL: func.func @first_tokens(
+//       CHECK:   mla.positions ins(%{{.+}}, %{{.+}} : tensor<?xi32>, tensor<?xi32>) first(%{{.+}}) outs(
+//       CHECK:   mla.positions ins(%{{.+}} : tensor<?xi32>) first(%{{.+}}) outs(
+//       CHECK:   mla.cache_append ins({{.+}}) first(%{{.+}}) outs(
+func.func @first_tokens(%t: index, %cu: tensor<?xi32>, %past: tensor<?xi32>, %p: tensor<?xi32>, %rows: tensor<?x20xf32>, %blocks: tensor<?x?xi32>, %cache: tensor<?x?x20xf32>) {
+  %0 = mla.positions ins(%cu, %past : tensor<?xi32>, tensor<?xi32>) first(%t) outs(%p : tensor<?xi32>) -> tensor<?xi32>
+  %1 = mla.positions ins(%cu : tensor<?xi32>) first(%t) outs(%p : tensor<?xi32>) -> tensor<?xi32>
+  %2 = mla.cache_append ins(%rows, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      first(%t) outs(%cache : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+  return
+}

@@ -46,3 +46,132 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
 }
+
+// -----
+
+// A tile of tokens says which token of the batch it begins with.
+
+// CHECK-LABEL: func.func @positions(
+//  CHECK-SAME:   %[[CU:[^:]+]]: tensor<?xi32>, %[[PAST:[^:]+]]: tensor<?xi32>
+//       CHECK:   scf.forall (%[[BLOCK:.+]]) in
+//       CHECK:     %[[T:.+]] = affine.apply {{.+}}(%[[BLOCK]])
+//       CHECK:     %[[PT:.+]] = tensor.extract_slice %{{.+}}[%[[T]]] [%{{.+}}]
+//       CHECK:     mla.positions ins(%[[CU]], %[[PAST]] : {{.+}}) first(%[[T]]) outs(%[[PT]] :
+func.func @positions(%cu: tensor<?xi32>, %past: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?xi32> {
+  %0 = mla.positions ins(%cu, %past : tensor<?xi32>, tensor<?xi32>) outs(%p : tensor<?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.positions"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// A tile of a tile counts on.
+
+// CHECK-LABEL: func.func @positions_of_a_tile(
+//  CHECK-SAME:   %[[FIRST:[^:]+]]: index
+//       CHECK:   scf.forall (%[[BLOCK:.+]]) in
+//       CHECK:     %[[T:.+]] = affine.apply {{.+}}(%[[BLOCK]])
+//       CHECK:     %[[SUM:.+]] = arith.addi %[[FIRST]], %[[T]]
+//       CHECK:     mla.positions {{.+}} first(%[[SUM]])
+func.func @positions_of_a_tile(%first: index, %cu: tensor<?xi32>, %p: tensor<?xi32>) -> tensor<?xi32> {
+  %0 = mla.positions ins(%cu : tensor<?xi32>) first(%first) outs(%p : tensor<?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.positions"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @rotation_of_heads(
+//  CHECK-SAME:   %[[X:[^:]+]]: tensor<?x3x12xf32>, %[[TABLE:[^:]+]]: tensor<?x4xf32>
+//       CHECK:   scf.forall (%[[BLOCK:.+]], %[[H:.+]]) in (%{{.+}}, 3)
+//       CHECK:     %[[XT:.+]] = tensor.extract_slice %[[X]][%[[T:.+]], %[[H]], 0] [%{{.+}}, 1, 12]
+//       CHECK:     %[[TT:.+]] = tensor.extract_slice %[[TABLE]][%[[T]], 0] [%{{.+}}, 4]
+//       CHECK:     mla.rope ins(%[[XT]], %[[TT]] :
+func.func @rotation_of_heads(%x: tensor<?x3x12xf32>, %t: tensor<?x4xf32>, %y: tensor<?x3x12xf32>) -> tensor<?x3x12xf32> {
+  %0 = mla.rope ins(%x, %t : tensor<?x3x12xf32>, tensor<?x4xf32>) outs(%y : tensor<?x3x12xf32>) -> tensor<?x3x12xf32>
+  return %0 : tensor<?x3x12xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.rope"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @rotation_table(
+//       CHECK:   scf.forall
+//       CHECK:     tensor.extract_slice %{{.+}}[%[[T:.+]]] [%{{.+}}] [1] : tensor<?xi32>
+//       CHECK:     tensor.extract_slice %{{.+}}[%[[T]], 0] [%{{.+}}, 4]
+//       CHECK:     mla.rope_table {inv_freq = array<f64: 1.000000e+00, 1.000000e-02>
+func.func @rotation_table(%p: tensor<?xi32>, %t: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %0 = mla.rope_table {inv_freq = array<f64: 1.0, 0.01>, multiplier = 1.0 : f64} ins(%p : tensor<?xi32>) outs(%t : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %0 : tensor<?x4xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.rope_table"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// The loop of an append is over its rows; the cache stays whole.
+
+// CHECK-LABEL: func.func @cache_append(
+//  CHECK-SAME:   %[[ROWS:[^:]+]]: tensor<?x20xf32>
+//       CHECK:   scf.forall
+//       CHECK:     %[[RT:.+]] = tensor.extract_slice %[[ROWS]][%[[T:.+]], 0] [%{{.+}}, 20]
+//       CHECK:     %[[C:.+]] = tensor.extract_slice %[[OUT:.+]][0, 0, 0]
+//       CHECK:     %[[N:.+]] = mla.cache_append ins(%[[RT]], {{.+}}) first(%[[T]]) outs(%[[C]] : tensor<?x?x20xf32>)
+//       CHECK:     tensor.parallel_insert_slice %[[N]] into %[[OUT]][0, 0, 0]
+func.func @cache_append(%rows: tensor<?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %cache: tensor<?x?x20xf32>) -> tensor<?x?x20xf32> {
+  %0 = mla.cache_append ins(%rows, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      outs(%cache : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+  return %0 : tensor<?x?x20xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.cache_append"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}
+
+// -----
+
+// Parts are not cut where they are joined.
+
+// CHECK-LABEL: func.func @merge(
+//  CHECK-SAME:   %[[P:[^:]+]]: tensor<8x?x3x16xf32>, %[[L:[^:]+]]: tensor<8x?x3xf32>
+//       CHECK:   scf.forall (%[[BLOCK:.+]], %[[H:.+]]) in (%{{.+}}, 3)
+//       CHECK:     tensor.extract_slice %[[P]][0, %[[T:.+]], %[[H]], 0] [8, %{{.+}}, 1, 16]
+//       CHECK:     tensor.extract_slice %[[L]][0, %[[T]], %[[H]]] [8, %{{.+}}, 1]
+//       CHECK:     mla.merge
+func.func @merge(%p: tensor<8x?x3x16xf32>, %l: tensor<8x?x3xf32>, %o: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %0 = mla.merge ins(%p, %l : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>) outs(%o : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %0 : tensor<?x3x16xf32>
+}
+module attributes {transform.with_named_sequence} {
+  transform.named_sequence @__transform_main(%root: !transform.any_op {transform.readonly}) {
+    %op = transform.structured.match ops{["mla.merge"]} in %root : (!transform.any_op) -> !transform.any_op
+    %tiled, %loop = transform.structured.tile_using_forall %op tile_sizes [5, 1] : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+    transform.yield
+  }
+}

@@ -16,3 +16,7 @@ func.func private @any_order() attributes {s = #tile.schedule<registers = [2], b
 //  CHECK-SAME:   s = #tile.schedule<inner = [7]>
 func.func private @inner_alone() attributes {s = #tile.schedule<inner = [7]>}
 
+
+// CHECK-LABEL: func.func private @parts()
+//  CHECK-SAME:   s = #tile.schedule<block = [4, 16], inner = [128], parts = 8>
+func.func private @parts() attributes {s = #tile.schedule<block = [4, 16], inner = [128], parts = 8>}

@@ -19,3 +19,8 @@ func.func private @registers() attributes {s = #tile.schedule<registers = [4, -1
 
 // expected-error @below {{expects extents of 'split' to be at least 0, got -2}}
 func.func private @split() attributes {s = #tile.schedule<split = -2>}
+
+// -----
+
+// expected-error @below {{expects 'parts' to be at least 0, got -2}}
+func.func private @parts() attributes {s = #tile.schedule<parts = -2>}

@@ -39,3 +39,13 @@ func.func @wrong_rank(%x: tensor<4x3xf32>) -> tensor<4x3xf32> {
   %y = linalg.exp {peermla.schedule = #tile.schedule<block = [2]>} ins(%x : tensor<4x3xf32>) outs(%x : tensor<4x3xf32>) -> tensor<4x3xf32>
   return %y : tensor<4x3xf32>
 }
+
+// -----
+
+func.func @attention_without_tokens(%q: tensor<?x3x12xf32>, %k: tensor<?x12xf32>, %cu: tensor<?xi32>, %i: tensor<?x3x6xf32>) -> tensor<?x3x6xf32> {
+  // expected-error @below {{expects at least 1 token in 'block' of its schedule, got #tile.schedule<block = [0, 2]>}}
+  %o = mla.online_attention scale(0.25) {peermla.schedule = #tile.schedule<block = [0, 2]>}
+      ins(%q, %k : tensor<?x3x12xf32>, tensor<?x12xf32>) ragged(%cu : tensor<?xi32>)
+      outs(%i : tensor<?x3x6xf32>) -> tensor<?x3x6xf32>
+  return %o : tensor<?x3x6xf32>
+}

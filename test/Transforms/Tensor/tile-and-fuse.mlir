@@ -82,14 +82,89 @@ func.func @both_sides_of_a_choice(%few: i1, %x: tensor<?x5xf32>, %e: tensor<?x5x
 
 // Tokens of attention belong to sequences, which only its lowering knows.
 
-// CHECK-LABEL: func.func @leaves_attention(
-//   CHECK-NOT:   scf.forall
-//       CHECK:   mla.online_attention {{.+}}{peermla.schedule = #tile.schedule<block = [64, 1]>}
-func.func @leaves_attention(%q: tensor<?x3x12xf32>, %k: tensor<?x12xf32>, %cu: tensor<?xi32>, %i: tensor<?x3x6xf32>) -> tensor<?x3x6xf32> {
-  %o = mla.online_attention scale(0.25) {peermla.schedule = #tile.schedule<block = [64, 1]>}
+// Attention is cut by a table of runs of tokens that belong to one sequence, and
+// its tile says which one it is and where it begins; the last group of heads is
+// smaller. The tile keeps the schedule.
+
+// CHECK-LABEL: func.func @attention_by_sequence(
+//  CHECK-SAME:   %[[Q:.+]]: tensor<?x3x12xf32>, %[[K:.+]]: tensor<?x12xf32>, %[[CU:.+]]: tensor<?xi32>, %[[I:.+]]: tensor<?x3x6xf32>
+//       CHECK:   %[[ITEMS:.+]] = mla.work_items tokens(4 of %{{.+}}) ins(%[[CU]] : tensor<?xi32>) outs(%{{.+}} : tensor<?x3xi32>)
+//       CHECK:   scf.forall (%[[N:.+]], %[[H:.+]]) = (0, 0) to (%{{.+}}, 3) step (1, 2) shared_outs(%[[OUT:.+]] = %[[I]])
+//       CHECK:     %[[S32:.+]] = tensor.extract %[[ITEMS]][%[[N]], %c0
+//       CHECK:     %[[S:.+]] = arith.index_cast %[[S32]]
+//       CHECK:     %[[F32:.+]] = tensor.extract %[[ITEMS]][%[[N]], %c1
+//       CHECK:     %[[F:.+]] = arith.index_cast %[[F32]]
+//       CHECK:     %[[C32:.+]] = tensor.extract %[[ITEMS]][%[[N]], %c2
+//       CHECK:     %[[C:.+]] = arith.minsi
+//       CHECK:     %[[G:.+]] = affine.min #{{.+}}(%[[H]])
+//       CHECK:     %[[QT:.+]] = tensor.extract_slice %[[Q]][%[[F]], %[[H]], 0] [%[[C]], %[[G]], 12]
+//       CHECK:     %[[OT:.+]] = tensor.extract_slice %[[OUT]][%[[F]], %[[H]], 0] [%[[C]], %[[G]], 6]
+//       CHECK:     %[[T:.+]] = mla.online_attention scale({{.+}}) {peermla.schedule = #tile.schedule<block = [4, 2], inner = [32]>} ins(%[[QT]], %[[K]] : {{.+}}) ragged(%[[CU]] : {{.+}}) item(%[[S]], %[[F]]) outs(%[[OT]] :
+//       CHECK:     tensor.parallel_insert_slice %[[T]] into %[[OUT]][%[[F]], %[[H]], 0] [%[[C]], %[[G]], 6]
+func.func @attention_by_sequence(%q: tensor<?x3x12xf32>, %k: tensor<?x12xf32>, %cu: tensor<?xi32>, %i: tensor<?x3x6xf32>) -> tensor<?x3x6xf32> {
+  %o = mla.online_attention scale(0.25) {peermla.schedule = #tile.schedule<block = [4, 2], inner = [32]>}
       ins(%q, %k : tensor<?x3x12xf32>, tensor<?x12xf32>) ragged(%cu : tensor<?xi32>)
       outs(%i : tensor<?x3x6xf32>) -> tensor<?x3x6xf32>
   return %o : tensor<?x3x6xf32>
+}
+
+// Parts of keys are a loop too, the innermost one; ops in branches are cut there.
+
+// CHECK-LABEL: func.func @parts_in_a_branch(
+//       CHECK:   scf.if
+//       CHECK:     scf.forall (%[[N:.+]], %[[PART:.+]]) in (%{{.+}}, 8)
+//       CHECK:       %[[OT:.+]] = tensor.extract_slice %{{.+}}[%[[PART]], %[[F:.+]], 0, 0] [1, %{{.+}}, 3, 6]
+//       CHECK:       mla.online_attention {{.+}} parts(8 by 32) {{.+}} item(%{{.+}}, %[[F]], %[[PART]])
+func.func @parts_in_a_branch(%c: i1, %q: tensor<?x3x12xf32>, %k: tensor<?x12xf32>, %cu: tensor<?xi32>, %i: tensor<8x?x3x6xf32>, %l: tensor<8x?x3xf32>) -> (tensor<8x?x3x6xf32>, tensor<8x?x3xf32>) {
+  %o:2 = scf.if %c -> (tensor<8x?x3x6xf32>, tensor<8x?x3xf32>) {
+    %p:2 = mla.online_attention scale(0.25) parts(8 by 32) {peermla.schedule = #tile.schedule<block = [1, 4, 3], inner = [32]>}
+        ins(%q, %k : tensor<?x3x12xf32>, tensor<?x12xf32>) ragged(%cu : tensor<?xi32>)
+        outs(%i, %l : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>) -> tensor<8x?x3x6xf32>, tensor<8x?x3xf32>
+    scf.yield %p#0, %p#1 : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>
+  } else {
+    scf.yield %i, %l : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>
+  }
+  return %o#0, %o#1 : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>
+}
+
+// A join of partial results has the loop over runs if attention without a schedule
+// computes them: one kernel, with all parts in a tile.
+
+// CHECK-LABEL: func.func @parts_where_they_are_joined(
+//       CHECK:   mla.work_items tokens(4 of
+//       CHECK:   scf.forall (%{{.+}}, %[[H:.+]]) = (0, 0) to (%{{.+}}, 3) step (1, 2)
+//       CHECK:     %[[P:.+]]:2 = mla.online_attention scale({{.+}}) parts(8 by 32) {peermla.schedule = #tile.schedule<block = [4, 2], inner = [32]>}
+//  CHECK-SAME:       item(%{{.+}}, %{{.+}}, %c0{{.*}}) outs({{.+}} : tensor<8x?x?x6xf32>, tensor<8x?x?xf32>)
+//       CHECK:     mla.merge ins(%[[P]]#0, %{{.+}} : tensor<8x?x?x6xf32>, tensor<8x?x?xf32>)
+//   CHECK-NOT:   scf.forall (
+//       CHECK:   return
+func.func @parts_where_they_are_joined(%T: index, %q: tensor<?x3x12xf32>, %k: tensor<?x12xf32>, %cu: tensor<?xi32>, %i: tensor<?x3x6xf32>) -> tensor<?x3x6xf32> {
+  %oi = tensor.empty(%T) : tensor<8x?x3x6xf32>
+  %li = tensor.empty(%T) : tensor<8x?x3xf32>
+  %p:2 = mla.online_attention scale(0.25) parts(8 by 32)
+      ins(%q, %k : tensor<?x3x12xf32>, tensor<?x12xf32>) ragged(%cu : tensor<?xi32>)
+      outs(%oi, %li : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>) -> tensor<8x?x3x6xf32>, tensor<8x?x3xf32>
+  %o = mla.merge {peermla.schedule = #tile.schedule<block = [4, 2], inner = [32]>}
+      ins(%p#0, %p#1 : tensor<8x?x3x6xf32>, tensor<8x?x3xf32>) outs(%i : tensor<?x3x6xf32>) -> tensor<?x3x6xf32>
+  return %o : tensor<?x3x6xf32>
+}
+
+// Rotated rows are computed where they are written to the cache, which is updated
+// as a whole.
+
+// CHECK-LABEL: func.func @rotation_of_appended_rows(
+//  CHECK-SAME:   %[[X:.+]]: tensor<?x20xf32>, {{.+}}, %[[CACHE:.+]]: tensor<?x?x20xf32>
+//       CHECK:   scf.forall (%[[FIRST:.+]]) = (0) to (%{{.+}}) step (8) shared_outs(%[[OUT:.+]] = %[[CACHE]])
+//       CHECK:     %[[Y:.+]] = mla.rope
+//       CHECK:     %[[WHOLE:.+]] = tensor.extract_slice %[[OUT]][0, 0, 0]
+//       CHECK:     %[[NEW:.+]] = mla.cache_append ins(%[[Y]], {{.+}}) first(%[[FIRST]]) outs(%[[WHOLE]] :
+//       CHECK:     tensor.parallel_insert_slice %[[NEW]] into %[[OUT]][0, 0, 0]
+func.func @rotation_of_appended_rows(%x: tensor<?x20xf32>, %t: tensor<?x4xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %y: tensor<?x20xf32>, %cache: tensor<?x?x20xf32>) -> tensor<?x?x20xf32> {
+  %r = mla.rope ins(%x, %t : tensor<?x20xf32>, tensor<?x4xf32>) outs(%y : tensor<?x20xf32>) -> tensor<?x20xf32>
+  %n = mla.cache_append {peermla.schedule = #tile.schedule<block = [8]>}
+      ins(%r, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      outs(%cache : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+  return %n : tensor<?x?x20xf32>
 }
 
 // CHECK-LABEL: func.func private @declaration()

@@ -25,12 +25,15 @@ void peermla::mla::registerBufferizableOpInterfaceExternalModels(
     CacheAppendOp::attachInterface<
         StructuredBufferization<CacheAppendOp, /*readsDestinations=*/true>>(
         *context);
+    MergeOp::attachInterface<StructuredBufferization<MergeOp>>(*context);
     OnlineAttentionOp::attachInterface<
         StructuredBufferization<OnlineAttentionOp>>(*context);
     PositionsOp::attachInterface<StructuredBufferization<PositionsOp>>(
         *context);
     RopeOp::attachInterface<StructuredBufferization<RopeOp>>(*context);
     RopeTableOp::attachInterface<StructuredBufferization<RopeTableOp>>(
+        *context);
+    WorkItemsOp::attachInterface<StructuredBufferization<WorkItemsOp>>(
         *context);
   });
 }

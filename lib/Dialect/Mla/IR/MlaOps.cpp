@@ -60,16 +60,20 @@ static LogicalResult verifyAttentionDestinations(Operation *op) {
       /*minimum=*/1);
 }
 
-/// Emits an error unless `o` and `lse` agree with `q` in `T` and `H`.
-static LogicalResult verifyRowsAndHeads(Operation *op, ShapedType q,
-                                        ValueRange inits) {
+/// Emits an error unless `o` and `lse` agree with `rows` in `T` and `H`, which
+/// are its dimensions from `first` on and theirs from `firstOfInits` on.
+static LogicalResult verifyRowsAndHeads(Operation *op, StringRef name,
+                                        ShapedType rows, ValueRange inits,
+                                        unsigned first = 0,
+                                        unsigned firstOfInits = 0) {
   static constexpr StringRef names[] = {"o", "lse"};
-  for (auto [name, init] : llvm::zip(names, inits)) {
-    ShapedType type = typeOf(init);
-    if (failed(verifySameExtent(op, "T", {"q", q, 0}, {name, type, 0})) ||
-        failed(verifySameExtent(op, "H", {"q", q, 1}, {name, type, 1})))
-      return failure();
-  }
+  static constexpr StringRef symbols[] = {"T", "H"};
+  for (auto [initName, init] : llvm::zip(names, inits))
+    for (auto [i, symbol] : llvm::enumerate(symbols))
+      if (failed(verifySameExtent(
+              op, symbol, {name, rows, unsigned(first + i)},
+              {initName, typeOf(init), unsigned(firstOfInits + i)})))
+        return failure();
   return success();
 }
 
@@ -201,7 +205,7 @@ LogicalResult AttentionOp::verify() {
       failed(verifySameExtent(*this, "T", {"q", q, 0}, {"kv", kv, 0})))
     return failure();
   // (C4)
-  if (failed(verifyRowsAndHeads(*this, q, getInits())))
+  if (failed(verifyRowsAndHeads(*this, "q", q, getInits())))
     return failure();
   // (C5)
   return verifyDestinationStyle(*this);
@@ -211,15 +215,43 @@ LogicalResult AttentionOp::verify() {
 // OnlineAttentionOp
 //===----------------------------------------------------------------------===//
 
+/// (C4): the destinations of partial results.
+static LogicalResult verifyPartialDestinations(OnlineAttentionOp op) {
+  if (failed(verifyDestinations(
+          op, {{"o", 4, Destination::Wide}, {"lse", 3, Destination::Wide}},
+          /*minimum=*/2)))
+    return failure();
+  return verifySameExtent(op, "P", {"o", typeOf(op.getInits()[0]), 0},
+                          {"lse", typeOf(op.getInits()[1]), 0});
+}
+
+/// (C7): the numbers in `parts`.
+static LogicalResult verifyParts(OnlineAttentionOp op) {
+  if (op.isPartial() != op.getPartStep().has_value())
+    return op.emitOpError("expects 'parts' and 'part_step' together");
+  if (!op.isPartial())
+    return success();
+  int64_t parts = *op.getParts(), step = *op.getPartStep();
+  if (parts < 1 || step < 1)
+    return op.emitOpError() << "expects positive numbers in 'parts', got "
+                            << parts << " by " << step;
+  if (!op.getItem().empty())
+    return success();
+  return verifyExtent(op, "P", {"o", typeOf(op.getInits()[0]), 0}, parts,
+                      "the number in 'parts'");
+}
+
 LogicalResult OnlineAttentionOp::verify() {
   ShapedType q = typeOf(getQ()), k = typeOf(getK());
   // (C4)
-  if (failed(verifyAttentionDestinations(*this)))
+  if (failed(isPartial() ? verifyPartialDestinations(*this)
+                         : verifyAttentionDestinations(*this)))
     return failure();
   ShapedType o = typeOf(getInits()[0]);
+  unsigned headOfO = isPartial() ? 2 : 1, lastOfO = headOfO + 1;
   unsigned lastOfK = k.getRank() - 1;
   // (C1)
-  if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"o", o, 1})) ||
+  if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"o", o, headOfO})) ||
       failed(verifySameExtent(*this, "D", {"q", q, 2}, {"k", k, lastOfK})))
     return failure();
   if (getV()) {
@@ -231,9 +263,10 @@ LogicalResult OnlineAttentionOp::verify() {
         failed(verifySameExtent(*this, "H", {"q", q, 1}, {"v", v, 1})))
       return failure();
     // (C2)
-    if (failed(verifySameExtent(*this, "dv", {"v", v, 2}, {"o", o, 2})))
+    if (failed(verifySameExtent(*this, "dv", {"v", v, 2}, {"o", o, lastOfO})))
       return failure();
-  } else if (int64_t dv = o.getDimSize(2), columns = k.getDimSize(lastOfK);
+  } else if (int64_t dv = o.getDimSize(lastOfO),
+             columns = k.getDimSize(lastOfK);
              ShapedType::isStatic(dv) && ShapedType::isStatic(columns) &&
              dv > columns) {
     // (C2)
@@ -245,12 +278,54 @@ LogicalResult OnlineAttentionOp::verify() {
                          getCuSeqlens(), getPastLens(), getBlockTable())))
     return failure();
   // (C4)
-  if (failed(verifyRowsAndHeads(*this, q, getInits())))
+  if (failed(verifyRowsAndHeads(*this, "q", q, getInits(), /*first=*/0,
+                                headOfO - 1)))
     return failure();
   // (C5)
-  if (!getItem().empty() && getItem().size() != 2)
-    return emitOpError() << "expects no value or two in 'item', got "
-                         << getItem().size();
+  size_t count = isPartial() ? 3 : 2;
+  if (!getItem().empty() && getItem().size() != count)
+    return emitOpError() << "expects no value or " << count
+                         << " in 'item', got " << getItem().size();
+  // (C7)
+  if (failed(verifyParts(*this)))
+    return failure();
   // (C6)
+  return verifyDestinationStyle(*this);
+}
+
+//===----------------------------------------------------------------------===//
+// MergeOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult MergeOp::verify() {
+  ShapedType oParts = typeOf(getOParts()), lseParts = typeOf(getLseParts());
+  // (C1)
+  for (auto [dim, symbol] : llvm::enumerate(ArrayRef{"P", "T", "H"}))
+    if (failed(verifySameExtent(*this, symbol, {"o_i", oParts, unsigned(dim)},
+                                {"lse_i", lseParts, unsigned(dim)})))
+      return failure();
+  // (C2)
+  if (failed(verifyAttentionDestinations(*this)) ||
+      failed(verifyRowsAndHeads(*this, "o_i", oParts, getInits(),
+                                /*first=*/1)) ||
+      failed(verifySameExtent(*this, "dv", {"o_i", oParts, 3},
+                              {"o", typeOf(getInits()[0]), 2})))
+    return failure();
+  return verifyDestinationStyle(*this);
+}
+
+//===----------------------------------------------------------------------===//
+// WorkItemsOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult WorkItemsOp::verify() {
+  // (C1)
+  if (failed(verifyExtent(*this, "columns", {"items", typeOf(getInit()), 1}, 3,
+                          "sequence, first token and number of tokens")))
+    return failure();
+  // (C2)
+  if (getTokens() < 1)
+    return emitOpError() << "expects runs of at least 1 token, got "
+                         << getTokens();
   return verifyDestinationStyle(*this);
 }

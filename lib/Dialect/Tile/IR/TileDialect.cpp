@@ -31,7 +31,8 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
 LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
-                     ArrayRef<int64_t> registers, int64_t split) {
+                     ArrayRef<int64_t> registers, int64_t split,
+                     int64_t parts) {
   for (auto [name, extents] :
        {std::pair("block", block), std::pair("inner", inner),
         std::pair("registers", registers), std::pair("split", ArrayRef(split))})
@@ -39,6 +40,8 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
       if (extent < 0)
         return emitError() << "expects extents of '" << name
                            << "' to be at least 0, got " << extent;
+  if (parts < 0)
+    return emitError() << "expects 'parts' to be at least 0, got " << parts;
   return success();
 }
 

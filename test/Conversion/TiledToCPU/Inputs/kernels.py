@@ -24,15 +24,20 @@ import numpy as np
 
 LOWERINGS = (
     "peermla-lower-select,peermla-lower-experts,peermla-lower-rope,"
-    "peermla-lower-attention"
+    "peermla-lower-work-items,peermla-lower-attention,peermla-lower-merge"
+)
+# Ops on tensors are cut into kernels first.
+KERNELS = (
+    "func.func(peermla-select-schedules,peermla-split-keys{{deterministic={}}},"
+    "peermla-tile-and-fuse),canonicalize,cse,one-shot-bufferize,canonicalize,cse,"
 )
 PIPELINE = (
-    "builtin.module(func.func(" + LOWERINGS + "),canonicalize,cse,"
+    "builtin.module({}func.func(" + LOWERINGS + "),canonicalize,cse,"
     "func.func(scf-forall-to-for,peermla-lower-contractions,"
     "peermla-vectorize-generics),canonicalize,cse,peermla-expand-math,"
     "convert-vector-to-scf,expand-strided-metadata,lower-affine,"
     "loop-invariant-code-motion,canonicalize,cse,convert-scf-to-cf,"
-    "convert-vector-to-llvm{enable-x86vector=true},convert-math-to-llvm,convert-math-to-libm,"
+    "convert-vector-to-llvm{{enable-x86vector=true}},convert-math-to-llvm,convert-math-to-libm,"
     "convert-to-llvm,reconcile-unrealized-casts,canonicalize,cse,"
     "peermla-legalize-bf16)"
 )
@@ -95,26 +100,53 @@ def _descriptor(array):
     return words(pointer, pointer, 0, *array.shape, *strides)
 
 
+def _on_tensors(text, operands, results):
+    """The op between loads of tensors from memrefs and stores of its results."""
+    lines = []
+    for operand in operands.values():
+        tensor = operand.type.replace("memref", "tensor")
+        lines.append(
+            f"%t_{operand.name[1:]} = bufferization.to_tensor {operand} restrict writable "
+            f": {operand.type} to {tensor}"
+        )
+        text = text.replace(operand.name, f"%t_{operand.name[1:]}")
+    text = text.replace("memref", "tensor")
+    types = [operands[name].type.replace("memref", "tensor") for name in results]
+    lines.append(f"%result:{len(types)} = {text} -> {', '.join(types)}")
+    for i, name in enumerate(results):
+        lines.append(
+            f"bufferization.materialize_in_destination %result#{i} in restrict writable "
+            f"{operands[name]} : ({types[i]}, {operands[name].type}) -> ()"
+        )
+    return "\n".join(lines)
+
+
 class Suite:
     @staticmethod
     def from_command_line():
         parser = argparse.ArgumentParser(description=__doc__)
         parser.add_argument("--level", required=True, choices=PROCESSORS)
         parser.add_argument("--cc", default="cc")
+        parser.add_argument("--deterministic", action="store_true")
         return Suite(**vars(parser.parse_args()))
 
-    def __init__(self, level, cc):
+    def __init__(self, level, cc, deterministic=False):
         self.level, self.cc, self.cases, self.functions = level, cc, [], []
+        self.deterministic, self.kernels = deterministic, ""
 
-    def add(self, text, arrays, check, dynamic=None, tile=False):
+    def add(self, text, arrays, check, dynamic=None, tile=False, results=()):
         """One op on `arrays` by name. `dynamic`: dynamic dimensions by name, the
-        first by default. `tile`: put the op inside a work item."""
+        first by default. `tile`: put the op inside a work item. `results`: the
+        destinations of an op on tensors, which is then cut into kernels."""
         dynamic = dynamic or {}
         operands = {
             name: _Operand(name, array, dynamic.get(name, (0,)))
             for name, array in arrays.items()
         }
         body = text.format(**operands)
+        if results:
+            body = _on_tensors(body, operands, results)
+            self.kernels = KERNELS.format("true" if self.deterministic else "false")
         if tile:
             body = f"scf.forall (%item) in (1) {{\n{body}\n}}"
         arguments = ", ".join(f"{o.name}: {o.type}" for o in operands.values())
@@ -135,7 +167,8 @@ class Suite:
             file.write("}\n")
         triple = "-mtriple=x86_64-unknown-linux-gnu"
         for command in (
-            ["peermla-opt", path("mlir"), f"--pass-pipeline={PIPELINE}"]
+            ["peermla-opt", path("mlir")]
+            + [f"--pass-pipeline={PIPELINE.format(self.kernels)}"]
             + ["-o", path("llvm.mlir")],
             ["mlir-translate", "--mlir-to-llvmir", path("llvm.mlir"), "-o", path("ll")],
             ["llc", "-O2", triple, "--relocation-model=pic", "--filetype=obj"]

@@ -101,6 +101,7 @@ def add(
         arrays,
         check,
         dynamic=dynamic,
+        results=("o", "lse"),
     )
 
 

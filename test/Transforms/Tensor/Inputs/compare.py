@@ -14,12 +14,22 @@ import inputs as make_inputs
 from cases import CASES
 from oracle import checkpoint, storage
 
+
+
+def kernels(deterministic):
+    """The passes that cut ops, keys and tokens into work items."""
+    split = f"peermla-split-keys{{deterministic={deterministic}}}"
+    return ["peermla-select-schedules", split, "peermla-tile-and-fuse"]
+
+
 DECOMPOSE = ["peermla-decompose-retrieve"]
 CLEAN = ["canonicalize", "cse", "peermla-fuse-elementwise"]
 REWRITES = {
     "decompose": DECOMPOSE + CLEAN,
     "absorb": ["peermla-choose-attention-form{form=absorb}"] + CLEAN,
     "default": ["peermla-choose-attention-form"] + DECOMPOSE + CLEAN,
+    "kernels": ["peermla-choose-attention-form"] + CLEAN + kernels("false"),
+    "deterministic kernels": ["peermla-choose-attention-form"] + CLEAN + kernels("true"),
 }
 # What is compared. By default attention over new keys (forward) is expanded and
 # attention over a paged cache absorbed.
@@ -32,6 +42,9 @@ PAIRS = [
     ("mla_layer/dr_0", "default", ("forward", "step")),
     ("mla_layer/dr_0", "absorb", ("forward",)),
     ("mla_layer/pages", "default", ("step",)),
+    ("mla_layer/base", "kernels", ("forward", "step")),
+    ("mla_layer/pages", "kernels", ("step",)),
+    ("mla_layer/pages", "deterministic kernels", ("step",)),
     ("peer_mla/start_layer_1", "default", ("step",)),
 ]
 TOLERANCE = 1e-6

@@ -6,8 +6,9 @@
 //
 // The specification of the mla dialect: the model ops `mla.positions`,
 // `mla.rope_table`, `mla.rope`, `mla.cache_append` and `mla.attention`, and the
-// internal ops `mla.online_attention` and `mla.merge` into which the choice of
-// the attention form and the splitting of keys turn `mla.attention`.
+// internal ops `mla.online_attention`, `mla.merge` and `mla.work_items` into which
+// the choice of the attention form, the splitting of keys and tiling turn
+// `mla.attention`.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,7 +52,14 @@ class Mla_StructuredOp<string mnemonic, list<Trait> traits = []>
   let extraClassDefinition = Peermla_StructuredDefinition;
 }
 
-def Mla_PositionsOp : Mla_StructuredOp<"positions"> {
+/// Rows of tokens (and heads), cut by the table that MlaTiling.h gives.
+defvar Mla_TilingInterface = DeclareOpInterfaceMethods<TilingInterface, [
+    "getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation",
+    "getResultTilePosition", "generateResultTileValue"]>;
+
+def Mla_PositionsOp
+    : Mla_StructuredOp<"positions",
+                       [AttrSizedOperandSegments, Mla_TilingInterface]> {
   let summary = "position of each token of a ragged batch";
   let description = [{
     ```
@@ -60,6 +68,9 @@ def Mla_PositionsOp : Mla_StructuredOp<"positions"> {
 
     Without `past_lens` it counts as 0. A token outside all sequences has position
     0.
+
+    Iteration domain: token (parallel). A tile says in `first` which token of the
+    batch its element 0 is; without it that is token 0.
 
     * (C1) `past_lens` has one element less than `cu_seqlens`.
 
@@ -73,11 +84,14 @@ def Mla_PositionsOp : Mla_StructuredOp<"positions"> {
   let arguments = (ins
     Peermla_IndexOf<[1]>:$cu_seqlens,
     Optional<Peermla_IndexOf<[1]>>:$past_lens,
+    Optional<Index>:$first,
     Peermla_IndexOf<[1]>:$init);
   let results = (outs Optional<AnyRankedTensor>:$result);
+  let extraClassDefinition = Peermla_TileableDefinition;
   let assemblyFormat = [{
     attr-dict `ins` `(` $cu_seqlens (`,` $past_lens^)? `:` type($cu_seqlens)
         (`,` type($past_lens)^)? `)`
+    (`first` `(` $first^ `)`)?
     `outs` `(` $init `:` type($init) `)` (`->` type($result)^)?
   }];
   let extraClassDeclaration = [{
@@ -85,7 +99,8 @@ def Mla_PositionsOp : Mla_StructuredOp<"positions"> {
   }];
 }
 
-def Mla_RopeTableOp : Mla_StructuredOp<"rope_table"> {
+def Mla_RopeTableOp
+    : Mla_StructuredOp<"rope_table", [Mla_TilingInterface]> {
   let summary = "cosines and sines of a rotary embedding";
   let description = [{
     ```
@@ -95,6 +110,8 @@ def Mla_RopeTableOp : Mla_StructuredOp<"rope_table"> {
 
     The angle, its cosine and its sine are computed in f64 and rounded once: an
     angle in f32 would be off by 2.5e-5 at position 4096.
+
+    Iteration domain: token (parallel).
 
     Properties: `inv_freq`, f64 values; `multiplier`, an f64 value (1 but for YaRN).
 
@@ -113,6 +130,7 @@ def Mla_RopeTableOp : Mla_StructuredOp<"rope_table"> {
     Peermla_WideOf<[2]>:$init,
     DenseF64ArrayAttr:$inv_freq,
     F64Attr:$multiplier);
+  let extraClassDefinition = Peermla_TileableDefinition;
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     attr-dict `ins` `(` $positions `:` type($positions) `)`
@@ -123,7 +141,7 @@ def Mla_RopeTableOp : Mla_StructuredOp<"rope_table"> {
   }];
 }
 
-def Mla_RopeOp : Mla_StructuredOp<"rope"> {
+def Mla_RopeOp : Mla_StructuredOp<"rope", [Mla_TilingInterface]> {
   let summary = "rotation of the last columns of each row";
   let description = [{
     Rotates the last `dr` columns of each row of `x` and passes the others on:
@@ -135,7 +153,8 @@ def Mla_RopeOp : Mla_StructuredOp<"rope"> {
     ```
 
     with `a, b` the elements `2i, 2i+1` of the rotated columns and `table` as
-    `mla.rope_table` writes it. Computed in f32 and rounded once.
+    `mla.rope_table` writes it. Computed in f32 and rounded once. Iteration domain:
+    token (parallel) and, if `x` has heads, head (parallel).
 
     | value   | shape                  | element | constraint |
     |---------|------------------------|---------|------------|
@@ -158,6 +177,7 @@ def Mla_RopeOp : Mla_StructuredOp<"rope"> {
     Peermla_FloatOf<[2, 3]>:$x,
     Peermla_WideOf<[2]>:$table,
     Peermla_FloatOf<[2, 3]>:$init);
+  let extraClassDefinition = Peermla_TileableDefinition;
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     attr-dict `ins` `(` $x `,` $table `:` type($x) `,` type($table) `)`
@@ -168,7 +188,8 @@ def Mla_RopeOp : Mla_StructuredOp<"rope"> {
   }];
 }
 
-def Mla_CacheAppendOp : Mla_StructuredOp<"cache_append"> {
+def Mla_CacheAppendOp
+    : Mla_StructuredOp<"cache_append", [Mla_TilingInterface]> {
   let summary = "write of new key rows into a paged cache";
   let description = [{
     ```
@@ -178,6 +199,13 @@ def Mla_CacheAppendOp : Mla_StructuredOp<"cache_append"> {
     for each token `t` of sequence `b` at position `p`; all other rows keep their
     bits. A token whose position or block is out of range writes nothing. The cache
     is updated in place.
+
+    Iteration domain: token (parallel), over `rows`. A tile says in `first` which
+    token of the batch its row 0 is; without it that is token 0. Where the rows go
+    is known on the device only, so that a tile has the whole cache as its
+    destination, and hands it on as a whole, like a tile of a scatter: no slice of
+    the cache is cut out, so none is copied. Tiles may run side by side since no two
+    tokens have one place, and a tile reads nothing that it does not write.
 
     * (C1) `rows` and `cache` agree in the row length and the element type.
     * (C2) `past_lens` and `block_table` have one row per sequence, `cu_seqlens` one
@@ -197,12 +225,15 @@ def Mla_CacheAppendOp : Mla_StructuredOp<"cache_append"> {
     Peermla_IndexOf<[1]>:$cu_seqlens,
     Peermla_IndexOf<[1]>:$past_lens,
     Peermla_IndexOf<[2]>:$block_table,
+    Optional<Index>:$first,
     Peermla_FloatOf<[3]>:$init);
   let results = (outs Optional<AnyRankedTensor>:$result);
+  let extraClassDefinition = Peermla_TileableDefinition;
   let assemblyFormat = [{
     attr-dict `ins` `(` $rows `,` $cu_seqlens `,` $past_lens `,` $block_table
         `:` type($rows) `,` type($cu_seqlens) `,` type($past_lens) `,`
         type($block_table) `)`
+    (`first` `(` $first^ `)`)?
     `outs` `(` $init `:` type($init) `)` (`->` type($result)^)?
   }];
   let extraClassDeclaration = [{
@@ -316,10 +347,7 @@ def Mla_AttentionOp
 
 def Mla_OnlineAttentionOp
     : Mla_StructuredOp<"online_attention", [AttrSizedOperandSegments,
-        DeclareOpInterfaceMethods<TilingInterface, [
-          "getLoopIteratorTypes", "getIterationDomain",
-          "getTiledImplementation", "getResultTilePosition",
-          "generateResultTileValue"]>]> {
+        Mla_TilingInterface]> {
   let summary = "attention over given keys and values, with a running softmax";
   let description = [{
     ```
@@ -334,19 +362,41 @@ def Mla_OnlineAttentionOp
     the first `dv` columns of its key row. Ragged and paged batches as in
     `mla.attention`.
 
-    Iteration domain: token (parallel), head (parallel). A tile of it lists the
-    sequence and the first token of its rows in `item`: then all rows of `q` and
-    `o` belong to sequence `item[0]`, and row 0 is token `item[1]` of the batch.
+    **Parts.** With `parts(P by g)` the results are partial, one for each of `P`
+    parts of the keys: `o` is `P x T x H x dv`, `lse` is `P x T x H`, both of f32 and
+    both normalised within the part; `mla.merge` joins them. Part `i` of a sequence
+    of `S` keys is `[i n, (i + 1) n)` with `n = g ceil(ceil(S / P) / g)`: it follows
+    from the length of the sequence and from nothing else. A part without a key that
+    the query sees has o = 0 and lse = -inf.
+
+    Iteration domain: part (parallel, only with `parts`), token (parallel), head
+    (parallel). A tile of it lists the sequence and the first token of its rows in
+    `item`, and its first part if there are parts: then all rows of `q` and `o`
+    belong to sequence `item[0]`, row 0 is token `item[1]` of the batch and the first
+    partial result that of part `item[2]`.
 
     * (C1) `q`, `o`, and `k` and `v` if per head, agree in `H`; `q` and `k` agree
       in `D`.
     * (C2) `v` agrees with `o` in `dv`; without `v`, `dv <= D`.
     * (C3) `past_lens` and `block_table` are given if and only if `k` is paged.
     * (C4) the destinations are `o` and, if asked for, `lse`; they agree with `q` in
-      `T` and `H`.
-    * (C5) `item` holds no value or two.
+      `T` and `H`. With `parts` both are asked for and agree in `P`.
+    * (C5) `item` holds no value, or two, or three with `parts`.
     * (C6) on tensors there is one result per destination, of its type; on
       memrefs there are none.
+    * (C7) `parts` are two positive numbers; without `item`, the first is the extent
+      `P` of the destinations.
+
+    Example:
+
+    ```mlir
+    %po, %pl = mla.online_attention causal scale(0.25) parts(8 by 128)
+        ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>)
+        ragged(%cu : tensor<?xi32>)
+        paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>)
+        outs(%oi, %li : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>)
+        -> tensor<8x?x3x16xf32>, tensor<8x?x3xf32>
+    ```
   }];
   let extraClassDefinition = Peermla_TileableDefinition;
   let arguments = (ins
@@ -357,12 +407,15 @@ def Mla_OnlineAttentionOp
     Optional<Peermla_IndexOf<[1]>>:$past_lens,
     Optional<Peermla_IndexOf<[2]>>:$block_table,
     Variadic<Index>:$item,
-    Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 3]>>:$inits,
+    Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 3, 4]>>:$inits,
     F64Attr:$scale,
-    UnitAttr:$causal);
+    UnitAttr:$causal,
+    OptionalAttr<I64Attr>:$parts,
+    OptionalAttr<I64Attr>:$part_step);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    (`causal` $causal^)? `scale` `(` $scale `)` attr-dict
+    (`causal` $causal^)? `scale` `(` $scale `)`
+    (`parts` `(` $parts^ `by` $part_step `)`)? attr-dict
     `ins` `(` $q `,` $k `:` type($q) `,` type($k) `)`
     (`values` `(` $v^ `:` type($v) `)`)?
     `ragged` `(` $cu_seqlens `:` type($cu_seqlens) `)`
@@ -376,6 +429,103 @@ def Mla_OnlineAttentionOp
     bool isPaged() { return static_cast<bool>(getBlockTable()); }
     /// Whether keys are stored per head.
     bool hasKeysPerHead() { return static_cast<bool>(getV()); }
+    /// Whether the results are those of parts of the keys.
+    bool isPartial() { return getParts().has_value(); }
+  }];
+}
+
+def Mla_MergeOp : Mla_StructuredOp<"merge", [Mla_TilingInterface]> {
+  let summary = "join of attention over parts of the keys";
+  let description = [{
+    ```
+    lse[t, h] = log(sum over i of exp(lse_i[i, t, h]))
+    o[t, h]   = sum over i of exp(lse_i[i, t, h] - lse[t, h]) o_i[i, t, h]
+    ```
+
+    for the partial results of `mla.online_attention`, added in the order of the
+    parts in f32 and rounded once. A query whose parts all have `lse_i` = -inf yields
+    0 and `lse` = -inf.
+
+    Iteration domain: token (parallel), head (parallel); parts are not cut.
+
+    | value   | shape              | element | constraint |
+    |---------|--------------------|---------|------------|
+    | `o_i`   | `P x T x H x dv`   | f32     | (C1)       |
+    | `lse_i` | `P x T x H`        | f32     | (C1)       |
+    | `o`     | `T x H x dv`       | float   | (C2)       |
+    | `lse`   | `T x H`, optional  | f32     | (C2)       |
+
+    * (C1) `o_i` and `lse_i` agree in `P`, `T` and `H`.
+    * (C2) the destinations are `o` and, if asked for, `lse`; they agree with `o_i`
+      in `T`, `H` and `dv`.
+
+    Example:
+
+    ```mlir
+    %o = mla.merge ins(%po, %pl : tensor<8x?x3x16xf32>, tensor<8x?x3xf32>)
+        outs(%init : tensor<?x3x16xbf16>) -> tensor<?x3x16xbf16>
+    ```
+  }];
+  let extraClassDefinition = Peermla_TileableDefinition;
+  let arguments = (ins
+    Peermla_WideOf<[4]>:$o_parts,
+    Peermla_WideOf<[3]>:$lse_parts,
+    Variadic<Peermla_ShapedOf<Peermla_Storage, [2, 3]>>:$inits);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    attr-dict `ins` `(` $o_parts `,` $lse_parts `:` type($o_parts) `,`
+        type($lse_parts) `)`
+    `outs` `(` $inits `:` type($inits) `)` (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+  }];
+}
+
+def Mla_WorkItemsOp : Mla_StructuredOp<"work_items"> {
+  let summary = "table of runs of tokens that belong to one sequence";
+  let description = [{
+    Cuts each sequence into runs of up to `n` tokens, which are numbered in order,
+    and writes one row per run:
+
+    ```
+    items[i] = (sequence, first token, number of tokens)
+    ```
+
+    Rows past the last run have no token: (0, 0, 0). `T` says how many tokens the
+    batch has; what `cu_seqlens` says beyond it is not listed, and neither is a token
+    outside all sequences. A table of `ceil(T / n) + B` rows holds all runs, so that
+    the number of work items follows from shapes that the host knows, whatever the
+    lengths are; runs that a smaller table has no row for are left out.
+
+    The rows depend on each other: the op is not cut, and it is the one that stays
+    outside of all kernels of the stage `tiled`.
+
+    Property: `n`, the largest number of tokens of a run.
+
+    * (C1) the rows of `items` have three elements.
+    * (C2) `n` is at least 1.
+
+    Example:
+
+    ```mlir
+    %items = mla.work_items tokens(4 of %T) ins(%cu : tensor<?xi32>)
+        outs(%init : tensor<?x3xi32>) -> tensor<?x3xi32>
+    ```
+  }];
+  let arguments = (ins
+    Index:$T,
+    Peermla_IndexOf<[1]>:$cu_seqlens,
+    Peermla_IndexOf<[2]>:$init,
+    I64Attr:$tokens);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{
+    `tokens` `(` $tokens `of` $T `)` attr-dict
+    `ins` `(` $cu_seqlens `:` type($cu_seqlens) `)`
+    `outs` `(` $init `:` type($init) `)` (`->` type($result)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
   }];
 }
 

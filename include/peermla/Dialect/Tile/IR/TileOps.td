@@ -32,7 +32,9 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     product). `registers`: rows and columns of the register tile; for experts, rows
     read together and lines of each row that are asked for ahead. `split`: while the
     first loop has at most so many iterations, the steps of `inner` are work items
-    of their own; 0, the default: never. No extent is negative.
+    of their own; 0, the default: never. `parts`: into how
+    many parts the keys of attention may be split; 0 and 1 leave them whole. No
+    number is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
@@ -43,15 +45,26 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     OptionalArrayRefParameter<"int64_t">:$block,
     OptionalArrayRefParameter<"int64_t">:$inner,
     OptionalArrayRefParameter<"int64_t">:$registers,
-    DefaultValuedParameter<"int64_t", "0">:$split);
-  let builders = [AttrBuilder<(ins
-    "::llvm::ArrayRef<int64_t>":$block, "::llvm::ArrayRef<int64_t>":$inner,
-    "::llvm::ArrayRef<int64_t>":$registers), [{
-    return $_get($_ctxt, block, inner, registers, /*split=*/0);
-  }]>];
+    DefaultValuedParameter<"int64_t", "0">:$split,
+    DefaultValuedParameter<"int64_t", "0">:$parts);
+  let builders = [
+    AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
+                     "::llvm::ArrayRef<int64_t>":$inner,
+                     "::llvm::ArrayRef<int64_t>":$registers), [{
+      return $_get($_ctxt, block, inner, registers, /*split=*/int64_t(0),
+                   /*parts=*/int64_t(0));
+    }]>,
+    AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
+                     "::llvm::ArrayRef<int64_t>":$inner,
+                     "::llvm::ArrayRef<int64_t>":$registers,
+                     "int64_t":$split), [{
+      return $_get($_ctxt, block, inner, registers, split,
+                   /*parts=*/int64_t(0));
+    }]>
+  ];
   let assemblyFormat = [{
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
-               custom<Extents>($registers), $split) `>`
+               custom<Extents>($registers), $split, $parts) `>`
   }];
   let genVerifyDecl = 1;
 }

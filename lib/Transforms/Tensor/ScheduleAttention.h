@@ -1,0 +1,37 @@
+//===- ScheduleAttention.h - block sizes of attention ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How an `mla.online_attention` is cut into work items, and how `mla.merge` is
+// that joins parts of it. Facts come from the CPU level of the op; what an op's
+// schedule already says stays.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_TRANSFORMS_TENSOR_SCHEDULEATTENTION_H
+#define PEERMLA_TRANSFORMS_TENSOR_SCHEDULEATTENTION_H
+
+#include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/TargetInfo.h"
+
+namespace peermla {
+
+/// Writes `peermla.schedule`: `block` tokens and heads of a work item, `inner`
+/// the keys of a block, `parts` how many parts keys may be split into. Emits a
+/// remark; an error if the op has a schedule that attention cannot follow.
+llvm::LogicalResult scheduleAttention(mla::OnlineAttentionOp op,
+                                      const CpuLevel &level);
+
+/// The schedule of the op that joins partial results, as a kernel of its own:
+/// few rows per work item, since there are few.
+tile::ScheduleAttr getMergeSchedule(mla::MergeOp op);
+
+/// The number of groups of heads into which a schedule cuts attention.
+int64_t getHeadGroups(mla::OnlineAttentionOp op, tile::ScheduleAttr schedule);
+
+} // namespace peermla
+
+#endif // PEERMLA_TRANSFORMS_TENSOR_SCHEDULEATTENTION_H
