@@ -134,10 +134,12 @@ Answer peermla::compileModel(const Source &source,
       return request.fail();
     }
   }
+  CompilerOptions described = options;
+  described.withReport = withReport;
   OwningOpRef<ModuleOp> model = request.parse(source, options);
   if (!model)
     return request.fail();
-  if (failed(runStages(*model, Stage::Model, Stage::Llvm, options)))
+  if (failed(runStages(*model, Stage::Model, Stage::Llvm, described)))
     return request.failInPasses();
   if (failed(writeLibrary(*model, library)))
     return request.fail();

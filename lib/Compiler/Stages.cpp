@@ -48,6 +48,7 @@ peermla::runStages(ModuleOp model, Stage first, Stage last,
   pipeline.attentionForm = options.attentionForm;
   pipeline.schedules = options.schedules;
   pipeline.deterministic = options.deterministic;
+  pipeline.plans = options.withReport;
   PassManager pm(model.getContext());
   if (configure && failed(configure(pm)))
     return failure();

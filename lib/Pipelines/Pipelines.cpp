@@ -83,7 +83,9 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   // One value per extent, so that buffers of one size are seen to be.
   target.addPass(memref::createResolveShapedTypeResultDimsPass());
   addCleanup(target);
-  target.addNestedPass<func::FuncOp>(createSelectSchedules());
+  SelectSchedulesOptions schedules;
+  schedules.plans = options.plans;
+  target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
   target.addNestedPass<func::FuncOp>(createSplitReductions());
   SplitKeysOptions split;
   split.deterministic = options.deterministic;
@@ -131,6 +133,8 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
   target.addPass(createOutlineKernels());
   addCleanup(target);
   target.addPass(createMergeKernels());
+  if (options.plans)
+    target.addPass(createCountLaunches());
   target.addPass(createPlanWorkspace());
   addCleanup(target);
 

@@ -159,14 +159,46 @@ def check(demo, options, tokens, rows):
     return error <= allowed and (same or options.dtype != "f32")
 
 
-def print_report(path):
-    """The levels of the report, one line each."""
+def short(number):
+    """1234567 -> "1.2 M"."""
+    for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= scale:
+            return f"{number / scale:.1f} {unit}"
+    return f"{number:.0f}"
+
+
+def print_report(path, entry="forward"):
+    """The kernels of one entry on the best level, longest floors first."""
     report = json.loads(path.read_text())
-    for level in report.get("levels", []):
-        functions = level.get("functions", [])
-        spills = sum(function.get("spills_in_loops", 0) for function in functions)
-        print(f"report: {level.get('level')}: {len(functions)} functions, "
-              f"{level.get('object_bytes', 0) / 1e3:.0f} kB, {spills} spills in loops")  # fmt: skip
+    sizes = ", ".join(f"{name} = {size}" for name, size in report["sizes"].items())
+    level = report["levels"][-1]
+    print(f"report: {report['model']}, weights {report['weight_bytes'] / 1e6:.0f} MB; "
+          f"levels {', '.join(known['level'] for known in report['levels'])}")  # fmt: skip
+    for known in level["entries"]:
+        workspace = known["workspace_bytes"] or {}
+        print(f"  {known['name']}: {known['launches']} launches, workspace {workspace.get('formula')} bytes")
+    rows = []
+    for kernel in level["kernels"]:
+        for launch in kernel["launches"]:
+            if launch["entry"] != entry or launch["floor_ns"] is None:
+                continue
+            flop = launch["flop"]["value"] + launch["narrow_flop"]["value"]
+            rows.append((
+                launch["count"] * launch["floor_ns"], kernel["name"].removesuffix(level["level"]),
+                kernel["id"] or "", launch["count"], short(flop), short(launch["bytes"]["value"]),
+                launch["floor_ns"], launch["predicted_ns"], kernel.get("spills_in_loops", "-"),
+                kernel["schedule"].removeprefix("#tile.schedule<").removesuffix(">"),
+            ))  # fmt: skip
+    rows.sort(key=lambda row: -row[0])
+    print(f"{entry} on {level['level']} at {sizes}, per launch:")
+    print(f"  {'kernel':34} {'times':>5} {'FLOP':>8} {'bytes':>8} {'floor':>9} {'predicted':>9} "
+          f"{'spills':>6}  schedule")  # fmt: skip
+    for _, name, known, count, flop, moved, floor, predicted, spills, schedule in rows[:12]:
+        predicted = "-" if predicted is None else f"{predicted / 1e3:.1f} us"
+        print(f"  {(known or name)[-34:]:34} {count:5} {flop:>8} {moved:>8} {floor / 1e3:6.1f} us {predicted:>9} "
+              f"{spills:>6}  {schedule}")  # fmt: skip
+    if len(rows) > 12:
+        print(f"  and {len(rows) - 12} shorter ones")
 
 
 def main():

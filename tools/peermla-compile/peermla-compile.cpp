@@ -66,6 +66,12 @@ static cl::opt<bool> deterministic(
 static cl::opt<std::string>
     reportFile("report", cl::desc("write decisions and facts about the code"),
                cl::value_desc("file.json"), cl::cat(category));
+static cl::list<std::string> reportSizes(
+    "report-sizes", cl::CommaSeparated,
+    cl::desc("sizes at which the report's formulas are evaluated (default: "
+             "T=256,B=2,R=2,S=1024,page=16,max_blocks=64,num_blocks=128,"
+             "threads=2)"),
+    cl::value_desc("name=size"), cl::cat(category));
 static cl::opt<bool> simulate("simulate",
                               cl::desc("add GPU kernels as host code"),
                               cl::cat(category));
@@ -112,7 +118,7 @@ static CompilerOptions getOptions() {
   return {{cpuLevels.begin(), cpuLevels.end()},
           attentionForm,
           llvm::join(schedules, ";"),
-          deterministic};
+          deterministic, !reportFile.empty()};
 }
 
 static LogicalResult checkOptions() {
@@ -210,12 +216,26 @@ static LogicalResult writeResult(ModuleOp model, Report &report,
                                         : writeLibrary(model, options);
 }
 
+/// Reads `--report-sizes`.
+static LogicalResult setSizes(Report &report) {
+  for (StringRef entry : reportSizes) {
+    auto [name, text] = entry.split('=');
+    int64_t size;
+    if (name.empty() || text.getAsInteger(10, size) || size < 1)
+      return error("'--report-sizes' expects NAME=SIZE with a size of at least "
+                   "1, got '" +
+                   entry + "'");
+    report.sizes[name.str()] = size;
+  }
+  return success();
+}
+
 static LogicalResult compile(const char *argv0) {
-  if (failed(checkOptions()))
+  Report report;
+  if (failed(checkOptions()) || failed(setSizes(report)))
     return failure();
   DialectRegistry registry;
   registerCompiler(registry);
-  Report report;
   MLIRContext context(registry);
   if (!reportFile.empty() && failed(report.collectDecisions(context)))
     return error("cannot collect the remarks of passes");

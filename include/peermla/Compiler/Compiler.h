@@ -45,6 +45,8 @@ struct CompilerOptions {
   std::string schedules = {};
   /// Whether a sequence gives the same bits alone and in a batch.
   bool deterministic = false;
+  /// Whether kernels are described for a report.
+  bool withReport = false;
 };
 
 /// The names of all CPU levels, in the order of preference.

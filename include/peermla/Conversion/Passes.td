@@ -473,6 +473,28 @@ def MergeKernels : Pass<"peermla-merge-kernels", "mlir::ModuleOp"> {
   ];
 }
 
+def CountLaunches : Pass<"peermla-count-launches", "mlir::ModuleOp"> {
+  let summary = "Write on each kernel who launches it, and how often";
+  let description = [{
+    The attribute `peermla.launches` of a kernel lists, for each entry and each
+    preparation that launches it, the number of launches in the code (on both sides
+    of a choice) and the plan of the first (Support/KernelPlan.h): kernels that
+    several entries share have other costs in each. `peermla.launch_count` of an
+    entry is the most launches that one call makes. The report reads both.
+    Numerics: unchanged.
+
+    ```mlir
+    call @forward.kernel_2.launch(...) {peermla.plan = {...}}
+    call @forward.kernel_2.launch(...) {peermla.plan = {...}}
+    ```
+    makes, besides removing the plans,
+    ```mlir
+    func.func private @forward.kernel_2(...) attributes {
+        peermla.launches = [{count = 2, entry = "forward", plan = {...}}]}
+    ```
+  }];
+}
+
 def PlanWorkspace : Pass<"peermla-plan-workspace", "mlir::ModuleOp"> {
   let summary = "Replace allocations by places in one caller-given workspace";
   let description = [{

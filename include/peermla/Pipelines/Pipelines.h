@@ -49,6 +49,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "attention-form",
       llvm::cl::desc("`expand` or `absorb`; default: by cost"),
       llvm::cl::init("")};
+  Option<bool> plans{*this, "plans",
+                     llvm::cl::desc("write what a report tells of kernels"),
+                     llvm::cl::init(false)};
   Option<std::string> schedules{
       *this, "schedules",
       llvm::cl::desc("schedules of ops by their ids: `ID = SCHEDULE; ...`"),

@@ -241,8 +241,13 @@ def SelectSchedules
     and parts of the keys; what an op gives stays, the rest is chosen.
     Each decision is a remark. An op that has the attribute keeps it; a matrix
     product takes it along to the elementwise op that is computed with its tiles.
-    Numerics: unchanged.
+    With `plans`, each kernel also gets what a report tells of it, the attribute
+    `peermla.plan` of Support/KernelPlan.h. Numerics: unchanged.
   }];
+  let options = [
+    Option<"plans", "plans", "bool", /*default=*/"false",
+           "write what a report tells of kernels">
+  ];
   let dependentDialects = ["peermla::tile::TileDialect"];
 }
 

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_COPIESTOKERNELS
@@ -21,6 +22,20 @@ using namespace peermla;
 /// Rows of one work item.
 static constexpr int64_t rowsPerItem = 16;
 
+/// A copy reads and writes each element.
+static DictionaryAttr plan(memref::CopyOp copy) {
+  SizeNames names(copy.getContext());
+  Value target = copy.getTarget();
+  int64_t bits = cast<MemRefType>(target.getType()).getElementTypeBitWidth();
+  AffineExpr zero = names.constant(0);
+  AffineExpr costs[numCosts] = {zero, zero, zero,
+                                names.getVolume(target) * (bits / 8 * 2),
+                                names.getDim(target, 0).ceilDiv(rowsPerItem)};
+  return SizeFunction{names.getNames(),
+                      AffineMap::get(0, names.size(), costs, copy.getContext())}
+      .toAttr();
+}
+
 static void cut(memref::CopyOp copy) {
   ImplicitLocOpBuilder b(copy.getLoc(), copy);
   Value source = copy.getSource(), target = copy.getTarget();
@@ -32,6 +47,7 @@ static void cut(memref::CopyOp copy) {
       b, ArrayRef<OpFoldResult>(b.getIndexAttr(0)), ArrayRef(rows),
       ArrayRef<OpFoldResult>(b.getIndexAttr(rowsPerItem)), ValueRange(),
       std::nullopt);
+  loop->setAttr(planName, plan(copy));
   b.setInsertionPoint(loop.getTerminator());
   AffineExpr d0, s0;
   bindDims(b.getContext(), d0);

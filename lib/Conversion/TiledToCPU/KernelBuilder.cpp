@@ -6,6 +6,7 @@
 
 #include "KernelBuilder.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "peermla/Support/KernelPlan.h"
 #include "peermla/Support/TargetInfo.h"
 
 using namespace mlir;
@@ -26,6 +27,8 @@ KernelBuilder::KernelBuilder(Operation *op)
     : ImplicitLocOpBuilder(op->getLoc(), op) {
   const CpuLevel *level = CpuLevel::of(op);
   lanes = level ? level->lanes : defaultLanes;
+  id = op->getAttr("peermla.id");
+  plan = op->getAttr(planName);
 }
 
 /// The outermost work item around the insertion point, or null.
@@ -188,6 +191,10 @@ void KernelBuilder::parallel(ArrayRef<Value> extents,
   SmallVector<OpFoldResult> ends = getAsOpFoldResult(ValueRange(extents));
   auto forall = scf::ForallOp::create(*this, ends, /*outputs=*/ValueRange(),
                                       /*mapping=*/std::nullopt);
+  if (id)
+    forall->setAttr("peermla.id", id);
+  if (plan)
+    forall->setAttr(planName, plan);
   setInsertionPointToStart(forall.getBody());
   body(forall.getInductionVars());
 }

@@ -117,6 +117,8 @@ public:
 
 private:
   int64_t lanes;
+  /// What a kernel tells of the op it computes, see KernelPlan.h.
+  mlir::Attribute id, plan;
 };
 
 /// Whether the innermost dimension of `buffer` has unit stride, which rows that

@@ -12,6 +12,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_OUTLINEKERNELS
@@ -132,7 +133,9 @@ struct OutlineKernels : peermla::impl::OutlineKernelsBase<OutlineKernels> {
 
     SmallVector<Value> operands{items};
     llvm::append_range(operands, captures);
-    func::CallOp::create(b, launch, operands);
+    auto call = func::CallOp::create(b, launch, operands);
+    if (Attribute plan = loop->getAttr(planName))
+      call->setAttr(planName, plan);
     loop.erase();
   }
 };

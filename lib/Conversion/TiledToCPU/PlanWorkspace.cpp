@@ -27,6 +27,7 @@
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_PLANWORKSPACE
@@ -300,6 +301,7 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
                          sizeMapping, sizeBases)))
       return failure();
     func::ReturnOp::create(sb, sizeBases.back());
+    entry->setAttr("peermla.workspace", describeSize(arenas, scratch));
 
     // The places, at the start of the entry.
     ImplicitLocOpBuilder b(entry.getLoc(), &getContext());
@@ -331,6 +333,23 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
           &getContext(), TypeRange(call.getOperandTypes()), TypeRange()));
     }
     return success();
+  }
+
+  /// The bytes as a function of sizes, for the report.
+  DictionaryAttr describeSize(ArrayRef<Arena> arenas, int64_t scratch) {
+    SizeNames names(&getContext());
+    AffineExpr bytes = names.constant(0);
+    if (scratch != 0)
+      bytes = bytes + names.get("threads") * scratch;
+    for (const Arena &arena : arenas) {
+      AffineExpr arenaBytes = names.constant(arena.bytes);
+      for (Value extent : arena.extents)
+        arenaBytes = arenaBytes * names.get(extent);
+      bytes = bytes + arenaBytes;
+    }
+    return SizeFunction{names.getNames(),
+                        AffineMap::get(0, names.size(), bytes)}
+        .toAttr();
   }
 
   /// The start of each arena, and the end of the last.

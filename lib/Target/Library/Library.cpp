@@ -72,6 +72,8 @@ compileModel(ModuleOp model, const Metadata &metadata, Report *report) {
     report->model = metadata.model;
     report->compiler = metadata.json.getString("compiler").value_or("").str();
     report->weightBytes = getWeightBytes(metadata);
+    for (auto [level, facts] : llvm::zip_equal(metadata.levels, report->levels))
+      facts.describe(level.module, report->sizes);
   }
   llvm::LLVMContext context;
   FailureOr<Code> object =

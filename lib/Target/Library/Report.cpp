@@ -5,8 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "peermla/Target/Library/Report.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Remarks.h"
+#include "peermla/Support/CostModel.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace peermla;
@@ -43,7 +46,7 @@ FunctionReport &LevelReport::getFunction(StringRef name) {
 
 LogicalResult Report::collectDecisions(MLIRContext &context) {
   remark::RemarkCategories categories;
-  categories.all = ".*";
+  categories.all = categories.passed = categories.missed = ".*";
   return remark::enableOptimizationRemarks(
       context, std::make_unique<DecisionStreamer>(*this),
       std::make_unique<remark::RemarkEmittingPolicyAll>(), categories);
@@ -52,6 +55,153 @@ LogicalResult Report::collectDecisions(MLIRContext &context) {
 void Report::addDecision(Decision decision) {
   std::lock_guard<std::mutex> lock(mutex);
   decisions.insert(std::move(decision));
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+static Quantity getQuantity(const SizeFunction &function, unsigned i,
+                            const Sizes &sizes) {
+  auto size = [&](StringRef name) -> std::optional<int64_t> {
+    auto found = sizes.find(name.str());
+    return found == sizes.end() ? std::nullopt : std::optional(found->second);
+  };
+  return {function.getText(i), function.evaluate(i, size)};
+}
+
+static std::string getText(DictionaryAttr dictionary, StringRef name) {
+  Attribute value = dictionary.get(name);
+  if (auto text = dyn_cast_or_null<StringAttr>(value))
+    return text.str();
+  std::string printed;
+  if (value)
+    llvm::raw_string_ostream(printed) << value;
+  return printed;
+}
+
+static int64_t getInteger(Operation *op, StringRef name) {
+  auto value = op->getAttrOfType<IntegerAttr>(name);
+  return value ? value.getInt() : 0;
+}
+
+void LevelReport::describe(ModuleOp module, const Sizes &sizes) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    if (auto workspace =
+            SizeFunction::fromAttr(function->getAttr("peermla.workspace")))
+      if (auto name = function->getAttrOfType<StringAttr>("peermla.entry"))
+        entries.push_back({name.str(),
+                           getInteger(function, "peermla.launch_count"),
+                           getQuantity(*workspace, 0, sizes)});
+    auto launches = function->getAttrOfType<ArrayAttr>("peermla.launches");
+    if (!launches)
+      continue;
+    KernelReport kernel;
+    kernel.name = function.getName().str();
+    if (auto id = function->getAttrOfType<StringAttr>("peermla.id"))
+      kernel.id = id.str();
+    for (auto launch : launches.getAsRange<DictionaryAttr>()) {
+      LaunchReport report;
+      report.entry = getText(launch, "entry");
+      if (auto count = launch.getAs<IntegerAttr>("count"))
+        report.count = count.getInt();
+      if (auto plan = launch.getAs<DictionaryAttr>("plan")) {
+        if (kernel.schedule.empty()) {
+          kernel.schedule = getText(plan, "schedule");
+          kernel.why = getText(plan, "why");
+        }
+        auto costs = SizeFunction::fromAttr(plan);
+        for (unsigned i = 0; costs && i < numCosts; ++i)
+          if (i < costs->map.getNumResults())
+            report.costs[i] = getQuantity(*costs, i, sizes);
+      }
+      kernel.launches.push_back(std::move(report));
+    }
+    kernels.push_back(std::move(kernel));
+  }
+}
+
+static json::Value toJson(const Quantity &quantity) {
+  if (quantity.formula.empty())
+    return nullptr;
+  return json::Object{{"formula", quantity.formula},
+                      {"value", quantity.value ? json::Value(*quantity.value)
+                                               : json::Value(nullptr)}};
+}
+
+static json::Object toJson(const LaunchReport &launch, const Machine &machine) {
+  auto at = [&](Cost cost) -> const Quantity & {
+    return launch.costs[static_cast<unsigned>(cost)];
+  };
+  bool hasItems = at(Cost::Items).value.value_or(1) != 0;
+  json::Object object{
+      {"entry", launch.entry},
+      {"count", launch.count},
+      {"flop", toJson(at(Cost::Flop))},
+      {"narrow_flop", toJson(at(Cost::NarrowFlop))},
+      {"special", toJson(at(Cost::Special))},
+      {"bytes", toJson(at(Cost::Bytes))},
+      {"items", hasItems ? toJson(at(Cost::Items)) : json::Value(nullptr)},
+      {"balance_percent", nullptr},
+      {"floor_ns", nullptr},
+      {"predicted_ns", nullptr}};
+  if (!llvm::all_of(launch.costs,
+                    [](const Quantity &q) { return q.value.has_value(); }))
+    return object;
+  auto value = [&](Cost cost) { return double(*at(cost).value); };
+  Work work{value(Cost::Flop), value(Cost::NarrowFlop), value(Cost::Special),
+            value(Cost::Bytes)};
+  auto rounded = [](double number) { return std::llround(number); };
+  object["floor_ns"] = rounded(machine.getFloor(work) * 1e9);
+  if (double items = value(Cost::Items); items > 0) {
+    object["balance_percent"] = rounded(machine.getBalance(items) * 100);
+    object["predicted_ns"] =
+        rounded(machine.predict(items, (1 / items) * work) * 1e9);
+  }
+  return object;
+}
+
+static void addFacts(json::Object &object, const FunctionReport &function) {
+  object["instructions"] = function.instructions;
+  object["stack_bytes"] = function.stackBytes;
+  object["spills"] = function.spills;
+  object["reloads"] = function.reloads;
+  object["spills_in_loops"] = function.spillsInLoops;
+}
+
+static json::Array getKernels(const LevelReport &report, int64_t threads) {
+  const CpuLevel *level = CpuLevel::get(report.level);
+  Machine machine((level ? *level : CpuLevel::getDefault()).rates, threads);
+  json::Array kernels;
+  for (const KernelReport &kernel : report.kernels) {
+    json::Array launches;
+    for (const LaunchReport &launch : kernel.launches)
+      launches.push_back(toJson(launch, machine));
+    json::Object object{{"name", kernel.name},
+                        {"id", kernel.id},
+                        {"schedule", kernel.schedule},
+                        {"why", kernel.why},
+                        {"launches", std::move(launches)}};
+    // A kernel is part of the function that the runtime calls.
+    for (const std::string &name : {kernel.name, kernel.name + ".thunk"}) {
+      auto found = report.functions.find(name);
+      if (found != report.functions.end())
+        addFacts(object, found->second);
+    }
+    kernels.push_back(std::move(object));
+  }
+  return kernels;
+}
+
+static json::Array getEntries(const LevelReport &report) {
+  json::Array entries;
+  for (const EntryReport &entry : report.entries) {
+    entries.push_back(
+        json::Object{{"name", entry.name},
+                     {"launches", entry.launches},
+                     {"workspace_bytes", ::toJson(entry.workspace)}});
+  }
+  return entries;
 }
 
 json::Value Report::toJson() const {
@@ -65,19 +215,26 @@ json::Value Report::toJson() const {
   json::Array levelValues;
   for (const LevelReport &level : levels) {
     json::Array functions;
-    for (const auto &[name, function] : level.functions)
-      functions.push_back(
-          json::Object{{"name", name},
-                       {"instructions", function.instructions},
-                       {"stack_bytes", function.stackBytes},
-                       {"spills", function.spills},
-                       {"reloads", function.reloads},
-                       {"spills_in_loops", function.spillsInLoops}});
-    levelValues.push_back(json::Object{{"level", level.level},
-                                       {"object_bytes", level.objectBytes},
-                                       {"functions", std::move(functions)}});
+    for (const auto &[name, function] : level.functions) {
+      json::Object object{{"name", name}};
+      addFacts(object, function);
+      functions.push_back(std::move(object));
+    }
+    auto threads = sizes.find("threads");
+    levelValues.push_back(json::Object{
+        {"level", level.level},
+        {"object_bytes", level.objectBytes},
+        {"entries", getEntries(level)},
+        {"kernels",
+         getKernels(level, threads == sizes.end() ? 1 : threads->second)},
+        {"functions", std::move(functions)}});
   }
-  return json::Object{{"model", model},
+  json::Object sizeValues;
+  for (const auto &[name, size] : sizes)
+    sizeValues[name] = size;
+  return json::Object{{"schema", 1},
+                      {"sizes", std::move(sizeValues)},
+                      {"model", model},
                       {"compiler", compiler},
                       {"weight_bytes", weightBytes},
                       {"decisions", std::move(decisionValues)},

@@ -15,8 +15,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "ScheduleAttention.h"
-#include "Schedules.h"
-#include "mlir/IR/Remarks.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -87,8 +85,8 @@ static LogicalResult verifySchedule(mla::OnlineAttentionOp op,
   return success();
 }
 
-LogicalResult peermla::scheduleAttention(mla::OnlineAttentionOp op,
-                                         const CpuLevel &level) {
+FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
+                                               const CpuLevel &level) {
   ShapedType q = typeOf(op.getQ());
   if (q.isDynamicDim(1) || q.isDynamicDim(2) ||
       ShapedType::isDynamic(typeOf(op.getInits().front()).getShape().back()))
@@ -118,16 +116,14 @@ LogicalResult peermla::scheduleAttention(mla::OnlineAttentionOp op,
                                           registers, /*split=*/0, parts);
   if (failed(verifySchedule(op, schedule)))
     return failure();
-  op->setAttr(scheduleName, schedule);
-  remark::passed(op.getLoc(),
-                 remark::RemarkOpts::name("Schedule").category("schedule"))
-      << ("chose items of " + std::to_string(block[0]) + " tokens and " +
-          std::to_string(block[1]) + " heads, blocks of " +
-          std::to_string(inner[0]) + " keys, up to " + std::to_string(parts) +
-          " parts: " + std::to_string(block[0] * block[1]) +
-          " rows of a register tile, half of " + std::to_string(level.l2Bytes) +
-          " B");
-  return success();
+  return Schedule{schedule,
+                  "chose items of " + std::to_string(block[0]) +
+                      " tokens and " + std::to_string(block[1]) +
+                      " heads, blocks of " + std::to_string(inner[0]) +
+                      " keys, up to " + std::to_string(parts) +
+                      " parts: " + std::to_string(block[0] * block[1]) +
+                      " rows of a register tile, half of " +
+                      std::to_string(level.l2Bytes) + " B"};
 }
 
 tile::ScheduleAttr peermla::getMergeSchedule(mla::MergeOp op) {

@@ -13,17 +13,17 @@
 #ifndef PEERMLA_TRANSFORMS_TENSOR_SCHEDULEATTENTION_H
 #define PEERMLA_TRANSFORMS_TENSOR_SCHEDULEATTENTION_H
 
+#include "Schedules.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
-#include "peermla/Dialect/Tile/IR/Tile.h"
-#include "peermla/Support/TargetInfo.h"
 
 namespace peermla {
 
-/// Writes `peermla.schedule`: `block` tokens and heads of a work item, `inner`
-/// the keys of a block, `parts` how many parts keys may be split into. Emits a
-/// remark; an error if the op has a schedule that attention cannot follow.
-llvm::LogicalResult scheduleAttention(mla::OnlineAttentionOp op,
-                                      const CpuLevel &level);
+/// A schedule and the remark that explains it: `block` tokens and heads of a
+/// work item, `inner` the keys of a block, `parts` how many parts keys may be
+/// split into. Emits an error if the op has a schedule that attention cannot
+/// follow.
+llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
+                                            const CpuLevel &level);
 
 /// The schedule of the op that joins partial results, as a kernel of its own:
 /// few rows per work item, since there are few.

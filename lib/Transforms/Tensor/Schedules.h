@@ -87,6 +87,12 @@ MatrixProduct getMatrixProduct(mlir::linalg::LinalgOp contraction, double rows,
 double judge(int64_t extent, const CpuLevel &level,
              llvm::function_ref<double(double rows, const Machine &)> predict);
 
+/// The attribute `peermla.plan` of a kernel; `schedule` may be null where the
+/// kernel is cut by its lowering.
+mlir::DictionaryAttr planKernel(const Kernel &kernel,
+                                tile::ScheduleAttr schedule,
+                                llvm::StringRef why);
+
 /// "1.2 us", "96 KB": a number of three digits with its unit.
 std::string formatSeconds(double seconds);
 std::string formatBytes(double bytes);

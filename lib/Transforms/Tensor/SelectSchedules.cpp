@@ -6,6 +6,7 @@
 //
 // Groups ops into kernels, asks the file of the kernel's kind for a schedule
 // unless one is given, writes it on the kernel's root and says so in a remark.
+// What the report tells of a kernel is written beside it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,7 +15,9 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/TilingInterface.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Support/KernelPlan.h"
 #include "peermla/Transforms/Passes.h"
 
 namespace peermla {
@@ -104,10 +107,15 @@ static std::string format(ArrayRef<int64_t> block) {
   return "[" + text + "]";
 }
 
-static void explain(const Kernel &kernel, const Twine &text) {
+/// Writes the schedule, and why it is so.
+static void decide(const Kernel &kernel, tile::ScheduleAttr schedule,
+                   bool plans, const std::string &why) {
+  kernel.root->setAttr(scheduleName, schedule);
+  if (plans)
+    kernel.root->setAttr(planName, planKernel(kernel, schedule, why));
   remark::passed(kernel.root->getLoc(),
                  remark::RemarkOpts::name("Schedule").category("schedule"))
-      << text.str();
+      << why;
 }
 
 namespace {
@@ -124,18 +132,28 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
          groupKernels(getOperation().getFunctionBody().front())) {
       identify(kernel);
       if (auto attention = dyn_cast<mla::OnlineAttentionOp>(kernel.root)) {
-        if (failed(scheduleAttention(attention, level)))
+        FailureOr<Schedule> schedule = scheduleAttention(attention, level);
+        if (failed(schedule))
           return signalPassFailure();
+        decide(kernel, schedule->attribute, plans, schedule->reason);
         continue;
       }
       moveGivenSchedule(kernel);
       if (kernel.getType().getRank() != 0)
         schedule(kernel, level);
     }
+    if (!plans)
+      return;
+    // Kernels that their lowering cuts.
+    for (Operation &op : getOperation().getFunctionBody().front())
+      if (isa<mla::MlaDialect, peer::PeerDialect>(op.getDialect()) &&
+          op.getNumResults() != 0 && !op.hasAttr(planName) &&
+          isa<RankedTensorType>(op.getResult(0).getType()))
+        op.setAttr(planName, planKernel({&op, {&op}}, nullptr, ""));
   }
 
   /// Completes the schedule that the root was given, if any.
-  static void schedule(const Kernel &kernel, const CpuLevel &level) {
+  void schedule(const Kernel &kernel, const CpuLevel &level) {
     Attribute given = kernel.root->getAttr(scheduleName);
     auto known = dyn_cast_or_null<tile::ScheduleAttr>(given);
     // TileAndFuse says what a schedule must be.
@@ -145,17 +163,17 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
     ArrayRef<int64_t> block = chosen.attribute.getBlock();
     std::string ops = std::to_string(kernel.members.size()) + " ops: ";
     if (known && !known.getBlock().empty()) {
-      explain(kernel, "was given blocks of " + format(known.getBlock()) +
-                          " for " + ops + "would have chosen " + format(block));
+      decide(kernel, known, plans,
+             "was given blocks of " + format(known.getBlock()) + " for " + ops +
+                 "would have chosen " + format(block));
       return;
     }
-    explain(kernel,
-            "chose blocks of " + format(block) + " for " + ops + chosen.reason);
     if (known)
       chosen.attribute =
           tile::ScheduleAttr::get(kernel.root->getContext(), block,
                                   known.getInner(), known.getRegisters());
-    kernel.root->setAttr(scheduleName, chosen.attribute);
+    decide(kernel, chosen.attribute, plans,
+           "chose blocks of " + format(block) + " for " + ops + chosen.reason);
   }
 };
 

@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Remarks.h"
+#include "peermla/Support/KernelPlan.h"
 #include "peermla/Transforms/Passes.h"
 
 namespace peermla {
@@ -129,6 +130,17 @@ SmallVector<Value> KeySplitter::attendInParts(OpFoldResult T, bool isFused) {
         tile::ScheduleAttr::get(b.getContext(), {1, block[0], block[1]},
                                 schedule.getInner(), schedule.getRegisters()));
     merge->setAttr(scheduleName, getMergeSchedule(merge));
+  }
+  if (op->hasAttr(planName)) {
+    auto plan = [](Operation *root) {
+      return planKernel({root, {root}},
+                        root->getAttrOfType<tile::ScheduleAttr>(scheduleName),
+                        "keys are split where items are few");
+    };
+    // What is fused has the costs of the whole.
+    merge->setAttr(planName, isFused ? op->getAttr(planName) : plan(merge));
+    if (!isFused)
+      partial->setAttr(planName, plan(partial));
   }
   return llvm::to_vector_of<Value>(merge.getResults());
 }

@@ -22,6 +22,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "peermla/Support/KernelPlan.h"
 #include "peermla/Transforms/Passes.h"
 
 namespace peermla {
@@ -257,10 +258,29 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
       for (Operation *merging : merge)
         merging->setAttr("peermla.id", id);
     }
+    if (op->hasAttr(planName))
+      planBoth(op, tiling.loop, merge,
+               tile::ScheduleAttr::get(&getContext(), sizes,
+                                       schedule.getInner(),
+                                       schedule.getRegisters()));
     scf::YieldOp::create(rewriter, loc, tiling.merged.replacements);
     rewriter.replaceOp(op, choice);
     ++numSplit;
     return success();
+  }
+
+  /// Describes the kernel of the parts and the one that merges them.
+  static void planBoth(Operation *op, scf::ForallOp loop,
+                       ArrayRef<Operation *> merge,
+                       tile::ScheduleAttr schedule) {
+    StringRef why = "parts are work items where there are few";
+    loop->setAttr(planName, planKernel({op, {op}}, schedule, why));
+    if (merge.empty())
+      return;
+    Kernel merging{merge.back(), {}};
+    llvm::append_range(merging.members, llvm::reverse(merge));
+    merging.root->setAttr(planName,
+                          planKernel(merging, getSchedule(merging.root), why));
   }
 
   /// Makes the last of the ops that merge a kernel, in which the others are

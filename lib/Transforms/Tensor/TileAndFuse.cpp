@@ -23,6 +23,7 @@
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/KernelPlan.h"
 #include "peermla/Transforms/Passes.h"
 
 namespace peermla {
@@ -167,11 +168,11 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
     for (OpResult value : root->getResults())
       if (Value replacement = result->replacements.lookup(value))
         rewriter.replaceAllUsesWith(value, replacement);
-    if (Attribute id = root->getAttr("peermla.id"))
-      for (LoopLikeOpInterface loop : result->loops)
-        loop->setAttr("peermla.id", id);
+    for (LoopLikeOpInterface loop : result->loops)
+      copyKernelAttributes(root, loop);
     for (Operation *op : result->tiledAndFusedOps) {
       op->removeAttr(scheduleName);
+      op->removeAttr(planName);
       if (auto tile = dyn_cast<mla::OnlineAttentionOp>(op))
         placeTile(tile, *ragged, *schedule);
     }

@@ -5,28 +5,55 @@
 //===----------------------------------------------------------------------===//
 //
 // Collects the remarks of all passes (decisions about schedules) and, per CPU
-// level, the size, stack and spills of every function that LLVM emits. As JSON:
+// level, what is known of every kernel and of every function that LLVM emits.
+// As JSON, version 1:
 //
-//     {"model": "M", "compiler": "...", "weight_bytes": 123,
+//     {"schema": 1, "model": "M", "compiler": "...", "weight_bytes": 123,
+//      "sizes": {"T": 256, "B": 2, ...},
 //      "decisions": [{"name": "Schedule", "category": "schedule",
 //                     "function": "...", "location": "m.mlir:3:8",
 //                     "text": "..."}],
 //      "levels": [{"level": "x86-64-v3", "object_bytes": 4567,
+//                  "entries": [{"name": "forward", "launches": 12,
+//                               "workspace_bytes": QUANTITY}],
+//                  "kernels": [{"name": "...", "id": "layers.0.mlp.up_proj",
+//                               "schedule": "#tile.schedule<..>", "why": "...",
+//                               "instructions": 89, ..., "launches":
+//                               [LAUNCH]}],
 //                  "functions": [{"name": "...", "instructions": 89,
 //                                 "stack_bytes": 64, "spills": 0,
 //                                 "reloads": 0, "spills_in_loops": 0}]}]}
 //
-// A decision that several levels take alike appears once. `spills_in_loops`
-// counts spills and reloads inside loops.
+//     QUANTITY = {"formula": "2048 * T", "value": 524288}
+//     LAUNCH   = {"entry": "forward", "count": 4, "flop": QUANTITY,
+//                 "narrow_flop": QUANTITY, "special": QUANTITY,
+//                 "bytes": QUANTITY, "items": QUANTITY,
+//                 "balance_percent": 96, "floor_ns": 12300,
+//                 "predicted_ns": 14500}
+//
+// A formula is over the names that entries give the dimensions of their
+// arguments, `S` (keys a token attends to, if they are in a cache) and
+// `threads`. Its value, the floor and the predicted time are those at `sizes`;
+// null where a size is not given. They are per launch; `count` is how often the
+// entry's code launches the kernel, on both sides of choices between kernels,
+// and `launches` the most that one call makes. `balance_percent` is the share
+// of the threads' time that items fill. Equal kernels of layers and entries are
+// one. A kernel without `items` is cut by its lowering. Workspaces are bounds
+// where a call asks for less on one side of a choice. A decision that several
+// levels take alike appears once. `spills_in_loops` counts spills and reloads
+// inside loops.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef PEERMLA_TARGET_LIBRARY_REPORT_H
 #define PEERMLA_TARGET_LIBRARY_REPORT_H
 
-#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "peermla/Support/KernelPlan.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
+#include <array>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -42,15 +69,47 @@ struct FunctionReport {
   int64_t spills = 0, reloads = 0, spillsInLoops = 0;
 };
 
-/// Facts about the machine code of one level.
+/// A function of sizes, and its value at the sizes of the report.
+struct Quantity {
+  std::string formula;
+  std::optional<int64_t> value;
+};
+
+/// What an entry asks of a kernel.
+struct LaunchReport {
+  std::string entry;
+  int64_t count = 0;
+  /// Without a value where nothing is known.
+  std::array<Quantity, numCosts> costs;
+};
+
+struct KernelReport {
+  std::string name, id, schedule, why;
+  std::vector<LaunchReport> launches;
+};
+
+struct EntryReport {
+  std::string name;
+  /// The most that a call makes.
+  int64_t launches = 0;
+  Quantity workspace;
+};
+
+using Sizes = std::map<std::string, int64_t>;
+
+/// Facts about one level.
 struct LevelReport {
   std::string level;
   int64_t objectBytes = 0;
+  std::vector<KernelReport> kernels;
+  std::vector<EntryReport> entries;
   llvm::MapVector<llvm::StringRef, FunctionReport> functions;
   /// Owns the names.
   std::set<std::string> names;
 
   FunctionReport &getFunction(llvm::StringRef name);
+  /// Adds the kernels and entries of `module`, in the LLVM dialect.
+  void describe(mlir::ModuleOp module, const Sizes &sizes);
 };
 
 class Report {
@@ -66,6 +125,10 @@ public:
 
   llvm::json::Value toJson() const;
 
+  /// The sizes at which formulas are evaluated.
+  Sizes sizes = {{"T", 256},   {"B", 2},           {"R", 2},
+                 {"S", 1024},  {"max_blocks", 64}, {"num_blocks", 128},
+                 {"page", 16}, {"threads", 2}};
   std::string model, compiler;
   int64_t weightBytes = 0;
   std::vector<LevelReport> levels;
