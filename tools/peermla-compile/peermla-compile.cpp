@@ -118,7 +118,8 @@ static CompilerOptions getOptions() {
   return {{cpuLevels.begin(), cpuLevels.end()},
           attentionForm,
           llvm::join(schedules, ";"),
-          deterministic, !reportFile.empty()};
+          deterministic,
+          !reportFile.empty()};
 }
 
 static LogicalResult checkOptions() {
