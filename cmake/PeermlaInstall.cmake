@@ -5,7 +5,7 @@
 include(CMakePackageConfigHelpers)
 
 get_property(peermla_libraries GLOBAL PROPERTY PEERMLA_LIBRARIES)
-list(APPEND peermla_libraries PeermlaRuntime)
+list(APPEND peermla_libraries PeermlaRuntime PeermlaSimulator)
 # Plain folders: tools find the archive as ../lib from where they are.
 set(peermla_package_dir lib/cmake/peermla)
 
@@ -14,7 +14,7 @@ install(TARGETS ${peermla_libraries} EXPORT PeermlaTargets
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/peermla"
                   "${PROJECT_BINARY_DIR}/include/peermla"
         DESTINATION include
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.inc"
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "*.td" PATTERN "*.inc"
         PATTERN "CMakeFiles" EXCLUDE)
 install(EXPORT PeermlaTargets DESTINATION ${peermla_package_dir})
 export(EXPORT PeermlaTargets
