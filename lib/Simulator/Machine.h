@@ -1,0 +1,306 @@
+//===- Machine.h - the state of a running cluster -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//     Cluster   what one operating-system thread runs at a time
+//       Block     a shared-memory arena, named barriers, threads
+//         Warpgroup  wgmma operations in flight
+//         Warp       lanes that meet in collective instructions
+//         Thread     a fiber, its clocks, its own asynchronous copies
+//
+// An instruction is a function of Abi.def. It begins with `enter`, which finds
+// the calling thread and counts, and may call `Cluster::wait`, which suspends
+// the thread until `Cluster::wake`. A thread may be abandoned while it waits
+// (deadlock, error limit): nothing on its stack may own memory then.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_LIB_SIMULATOR_MACHINE_H
+#define PEERMLA_LIB_SIMULATOR_MACHINE_H
+
+#include "Clock.h"
+#include "CopyAsync.h"
+#include "Counting.h"
+#include "Fiber.h"
+#include "MBarrier.h"
+#include "Mappings.h"
+#include "Random.h"
+#include "Regions.h"
+#include "Reporter.h"
+#include "Shadow.h"
+#include "Wgmma.h"
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace peermla::sim {
+
+struct Block;
+struct Cluster;
+struct Warp;
+struct Warpgroup;
+
+constexpr uint32_t kWarpSize = 32;
+constexpr uint32_t kWarpgroupSize = 128;
+
+struct Thread {
+  enum State : uint8_t {
+    Ready,
+    /// Until somebody calls `wake`.
+    Waiting,
+    /// Until somebody calls `wake`, or nothing else can run.
+    WaitingTimed,
+    Done
+  };
+
+  Context context;
+  Cluster *cluster = nullptr;
+  Block *block = nullptr;
+  Warp *warp = nullptr;
+  /// Null for threads beyond the last whole warpgroup.
+  Warpgroup *warpgroup = nullptr;
+  /// In the block, and in the warp.
+  uint32_t index = 0, lane = 0;
+  State state = Ready;
+  /// The last wait ended because nothing else could run.
+  bool timedOut = false;
+  /// It leads the meeting that it waits in: the last of the others has ended.
+  bool leads = false;
+  /// What it waits for, for deadlock reports: a literal and the op.
+  const char *waitsFor = nullptr;
+  uint32_t waitSite = kNoSite;
+  uint64_t instructions = 0;
+
+  /// Operands of the collective instruction that it is in.
+  void *pointers[4] = {};
+  uint64_t words[4] = {};
+
+  Knowledge knowledge;
+  /// A fence.acq_rel has been executed: relaxed atomics order memory.
+  bool fencedMemory = false;
+  /// Atomic and volatile accesses since it last waited.
+  uint32_t polls = 0;
+  CopyState copies;
+  BulkState bulk;
+  WgmmaThread wgmma;
+  /// cluster_arrive without its wait.
+  bool inClusterBarrier = false;
+  uint64_t clusterPhase = 0;
+
+  void reset(uint32_t index);
+};
+
+/// Lanes of a warp that meet in one instruction.
+struct Meeting {
+  uint32_t mask = 0, arrived = 0;
+  uint32_t kind = 0, site = 0;
+};
+
+struct Warp {
+  static constexpr uint32_t kMaxMeetings = 16;
+  Block *block = nullptr;
+  uint32_t index = 0;
+  /// Lanes that exist, and those of them that have ended.
+  uint32_t lanes = 0, exited = 0;
+  /// One meeting per disjoint mask.
+  Meeting meetings[kMaxMeetings];
+  uint32_t numMeetings = 0;
+  SyncClock clock;
+
+  Thread &getLane(uint32_t lane) const;
+  /// The lanes of `mask` that exist and have not ended.
+  uint32_t getLive(uint32_t mask) const { return mask & lanes & ~exited; }
+  /// setmaxnreg of its lanes, 0 before the first.
+  uint32_t registers = 0;
+};
+
+/// A named barrier of a block.
+struct NamedBarrier {
+  uint32_t arrived = 0, expected = 0, site = kNoSite;
+  /// For barrier.red.
+  uint32_t numTrue = 0, result[3] = {};
+  /// Of those that wait for the phase.
+  std::vector<Thread *> waiters;
+  SyncClock clock;
+};
+
+struct Block {
+  static constexpr uint32_t kNumBarriers = 16;
+  Cluster *cluster = nullptr;
+  Dim3 id;
+  uint32_t rank = 0;
+  char *shared = nullptr;
+  /// Threads that have not ended.
+  uint32_t running = 0;
+  /// numThreads of them.
+  Thread *threads = nullptr;
+  std::vector<Warp> warps;
+  std::vector<Warpgroup> warpgroups;
+  NamedBarrier barriers[kNumBarriers];
+  Shadow shadow;
+  /// Registers of the pool that no warp holds.
+  uint32_t freeRegisters = 0;
+  /// Warps that wait for registers of the pool.
+  std::vector<Thread *> registerWaiters;
+};
+
+/// What all clusters of a launch share.
+struct LaunchState {
+  LaunchState(const Launch &launch, const Options &options)
+      : launch(launch), options(options) {}
+  const Launch &launch;
+  const Options &options;
+  /// Threads of a block, blocks of a cluster, bytes of a block.
+  uint32_t numThreads = 0, numBlocks = 0, sharedBytes = 0;
+  /// Registers of each thread at the start.
+  uint32_t launchRegisters = 0;
+  Regions regions;
+  std::atomic<uint64_t> nextCluster{0};
+  std::atomic<uint32_t> numReports{0};
+  std::atomic<bool> stop{false};
+};
+
+struct Cluster {
+  LaunchState &state;
+  const Options &options;
+  /// What checks need, in one place.
+  bool races, init, bounds;
+  Mapping arenas, stacks;
+  size_t stackBytes;
+  std::vector<Block> blocks;
+  std::vector<Thread> threads;
+  Dim3 id;
+  uint64_t index = 0;
+  Random random;
+  Reporter reporter;
+  Counting counting;
+  AgentNames agents;
+  MBarrierTable mbarriers;
+  std::deque<BulkOperation> bulkOperations;
+  AccumulatorPool accumulators;
+  RegionCache regionCache;
+  /// By address: what atomics with release semantics carry.
+  std::unordered_map<uint64_t, SyncClock> atomicClocks;
+
+  /// The cluster barrier.
+  uint32_t clusterArrived = 0;
+  /// Of arrivals in this phase, and of the last one that is complete.
+  SyncClock clusterClock, clusterCompleted;
+  std::vector<Thread *> clusterWaiters;
+  uint64_t clusterPhase = 0;
+
+  Cluster(LaunchState &state, Mapping arenas, Mapping stacks,
+          size_t stackBytes);
+
+  /// Runs all blocks of cluster `index` to their end; false if they did not get
+  /// there.
+  bool run(uint64_t index);
+
+  //===-- Scheduling --------------------------------------------------------===
+
+  /// Suspends the calling thread; it must be `thread`. A timed wait also ends
+  /// when nothing else can run (Thread::timedOut).
+  void wait(Thread &thread, const char *what, uint32_t site,
+            bool timed = false);
+  void wake(Thread &thread);
+  /// Lets all other ready threads run.
+  void yield(Thread &thread);
+  /// Something happened that may end a wait: a deadlock is when nothing does.
+  void progress() { stalls = 0; }
+  /// Ends the calling thread.
+  [[noreturn]] void endThread(Thread &thread);
+  uint64_t getSteps() const { return steps; }
+  /// Threads that have not ended.
+  uint32_t getUnfinished() const { return unfinished; }
+
+  //===-- Reports -----------------------------------------------------------===
+
+  /// `thread` null: nobody in particular, `block` says where.
+  void report(ReportKind kind, const Thread *thread, uint32_t site,
+              std::string message);
+  void report(ReportKind kind, const Block &block, uint32_t site,
+              std::string message);
+  void report(Report report);
+
+  //===-- Shared memory -----------------------------------------------------===
+
+  /// The block whose arena holds `address`, or null.
+  Block *getBlock(const void *address);
+  uint32_t getOffset(const void *address) const {
+    return uint32_t(reinterpret_cast<uintptr_t>(address) % kArenaBytes);
+  }
+  /// Whether [address, address + size) is shared memory that exists; reports
+  /// what else it is. `what` begins the sentence: `write`.
+  Block *checkShared(const Thread &thread, const void *address, uint32_t size,
+                     uint32_t alignment, const char *what, uint32_t site);
+  /// Whether it is global memory that may be accessed so.
+  bool checkGlobal(const Thread &thread, const void *address, uint64_t size,
+                   uint32_t alignment, bool write, const char *what,
+                   uint32_t site);
+  /// Records an access of shared memory that exists, with all checks.
+  void touch(Block &block, uint32_t offset, uint32_t size, bool write,
+             Actor &actor, const Thread *thread);
+  /// The same by a thread itself.
+  void touch(Thread &thread, Block &block, uint32_t offset, uint32_t size,
+             bool write, uint32_t site, bool atomic = false);
+  bool checksShared() const { return races || init; }
+
+private:
+  void prepareBlocks();
+  void loop();
+  bool performOne();
+  bool wakeTimed();
+  void reportDeadlock();
+  void reportLeftovers();
+  void finish(Thread &thread);
+  void finishBlock(Block &block);
+  static void fiberMain();
+
+  Context scheduler;
+  std::vector<Thread *> queue;
+  size_t queueHead = 0;
+  uint64_t steps = 0;
+  uint32_t unfinished = 0, stalls = 0;
+  bool abandoned = false, runsRandomly = false;
+};
+
+/// The thread that runs now, in this thread of the system.
+extern thread_local Thread *currentThread;
+
+/// The start of every instruction.
+inline Thread &enter(InstructionClass kind, uint32_t site) {
+  Thread &thread = *currentThread;
+  thread.cluster->counting.addInstructions(kind, site, 1);
+  if (++thread.instructions >= thread.cluster->counting.instructionLimit)
+    reportInstructionLimit(thread, site);
+  return thread;
+}
+
+//===-- Meetings of a warp --------------------------------------------------===
+
+/// The lanes of `mask` meet in instructions of one `kind`. The last one returns
+/// true: it does the work for all and calls `dismiss`. The others return false
+/// after that. `aligned`: all must be at the same op.
+bool meet(Thread &thread, uint32_t kind, uint32_t mask, bool aligned,
+          const char *what, uint32_t site);
+void dismiss(Thread &leader, uint32_t mask);
+/// A lane has ended: a meeting may go on without it.
+void leaveMeetings(Thread &thread);
+
+//===-- Named barriers ------------------------------------------------------===
+
+/// A thread has ended: barriers of all threads may go on without it.
+void leaveBarriers(Block &block);
+void leaveClusterBarrier(Cluster &cluster, uint32_t unfinished);
+
+inline Thread &Warp::getLane(uint32_t lane) const {
+  return block->threads[index * kWarpSize + lane];
+}
+
+} // namespace peermla::sim
+
+#endif // PEERMLA_LIB_SIMULATOR_MACHINE_H

@@ -1,0 +1,111 @@
+//===- Meetings.cpp - lanes that execute one instruction together ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Machine.h"
+
+using namespace peermla::sim;
+
+static Meeting *findMeeting(Warp &warp, uint32_t mask) {
+  for (uint32_t i = 0; i < warp.numMeetings; ++i)
+    if (warp.meetings[i].mask == mask)
+      return &warp.meetings[i];
+  return nullptr;
+}
+
+static Meeting *findOverlap(Warp &warp, uint32_t mask) {
+  for (uint32_t i = 0; i < warp.numMeetings; ++i)
+    if (warp.meetings[i].mask & mask)
+      return &warp.meetings[i];
+  return nullptr;
+}
+
+bool peermla::sim::meet(Thread &thread, uint32_t kind, uint32_t mask,
+                        bool aligned, const char *what, uint32_t site) {
+  Cluster &cluster = *thread.cluster;
+  Warp &warp = *thread.warp;
+  uint32_t self = 1u << thread.lane;
+  if (!(mask & self)) {
+    cluster.report(ReportKind::Divergence, &thread, site,
+                   "lane " + std::to_string(thread.lane) +
+                       " executes with a mask that leaves it out");
+    mask |= self;
+  }
+  mask &= warp.lanes;
+  if (aligned && (warp.exited & mask))
+    cluster.report(ReportKind::Divergence, &thread, site,
+                   "all lanes of the warp must execute this, but lanes of it "
+                   "have ended");
+  Meeting *meeting = findMeeting(warp, mask);
+  if (!meeting) {
+    if (Meeting *other = findOverlap(warp, mask)) {
+      Report report;
+      report.kind = ReportKind::Divergence;
+      report.message = "lanes of one warp are in collective instructions with "
+                       "different masks that overlap";
+      report.site = site;
+      report.otherSite = other->site;
+      report.block = thread.block->id;
+      report.thread = thread.index;
+      cluster.report(std::move(report));
+    }
+    if (warp.numMeetings == Warp::kMaxMeetings) {
+      // Only after that report. The lane stays behind.
+      cluster.wait(thread, what, site);
+      return false;
+    }
+    meeting = &warp.meetings[warp.numMeetings++];
+    *meeting = {mask, 0, kind, site};
+  } else if (meeting->kind != kind || (aligned && meeting->site != site)) {
+    Report report;
+    report.kind = ReportKind::Divergence;
+    report.message = "lanes of one warp are at different instructions that all "
+                     "of them must execute together";
+    report.site = site;
+    report.otherSite = meeting->site;
+    report.block = thread.block->id;
+    report.thread = thread.index;
+    cluster.report(std::move(report));
+    if (meeting->kind != kind) {
+      // Operands of different instructions do not mix: this lane stays behind.
+      cluster.wait(thread, what, site);
+      return false;
+    }
+  }
+  meeting->arrived |= self;
+  if (meeting->arrived == warp.getLive(meeting->mask))
+    return true;
+  cluster.wait(thread, what, site);
+  if (!thread.leads)
+    return false;
+  thread.leads = false;
+  return true;
+}
+
+void peermla::sim::dismiss(Thread &leader, uint32_t mask) {
+  Warp &warp = *leader.warp;
+  mask = (mask | 1u << leader.lane) & warp.lanes;
+  Meeting *meeting = findMeeting(warp, mask);
+  uint32_t arrived = meeting->arrived;
+  *meeting = warp.meetings[--warp.numMeetings];
+  for (uint32_t lanes = arrived; lanes; lanes &= lanes - 1) {
+    Thread &lane = warp.getLane(__builtin_ctz(lanes));
+    if (&lane != &leader)
+      leader.cluster->wake(lane);
+  }
+}
+
+void peermla::sim::leaveMeetings(Thread &thread) {
+  Warp &warp = *thread.warp;
+  for (uint32_t i = 0; i < warp.numMeetings; ++i) {
+    const Meeting &meeting = warp.meetings[i];
+    uint32_t live = warp.getLive(meeting.mask);
+    if (!live || meeting.arrived != live)
+      continue;
+    Thread &leader = warp.getLane(__builtin_ctz(live));
+    leader.leads = true;
+    thread.cluster->wake(leader);
+  }
+}
