@@ -119,8 +119,7 @@ static float approximate(ApproxFunction function, float x, float y) {
     return std::tanh(x);
   case ApproxFunction::Divide:
     // Defined as x times the reciprocal, which is 0 for the largest divisors.
-    return std::fabs(y) > 0x1p126f && !std::isinf(y) ? x * 0.0f
-                                                               : x / y;
+    return std::fabs(y) > 0x1p126f && !std::isinf(y) ? x * 0.0f : x / y;
   }
   return x;
 }

@@ -52,7 +52,8 @@ static void getRows(Thread &leader, uint32_t count, bool write, uint32_t site,
 
 /// Whether the count is one, and all lanes are there.
 static bool check(Thread &leader, uint32_t count, uint32_t site) {
-  if ((count == 1 || count == 2 || count == 4) && leader.warp->lanes == ~0u)
+  if ((count == 1 || count == 2 || count == 4) &&
+      leader.warp->getLive(~0u) == ~0u)
     return true;
   leader.cluster->report(ReportKind::Descriptor, &leader, site,
                          "ldmatrix and stmatrix move 1, 2 or 4 matrices in a "

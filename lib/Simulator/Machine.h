@@ -182,7 +182,7 @@ struct Cluster {
   MBarrierTable mbarriers;
   std::deque<BulkOperation> bulkOperations;
   AccumulatorPool accumulators;
-  RegionCache regionCache;
+  RegionCache regionCache = nullptr;
   /// By address: what atomics with release semantics carry.
   std::unordered_map<uint64_t, SyncClock> atomicClocks;
 

@@ -157,12 +157,12 @@ Void peermla::sim::abi::peermla_sim_mma_sync(Ptr d, Ptr a, Ptr b, Ptr c, I32 k,
                 (k == 4 * perWord || k == 8 * perWord) &&
                 (typeD == wide ||
                  (typeD == ElementType::F16 && typeA == ElementType::F16)) &&
-                thread.warp->lanes == ~0u;
+                thread.warp->getLive(~0u) == ~0u;
   if (!exists) {
     thread.cluster->report(ReportKind::Descriptor, &thread, site,
                            "mma.sync m16n8k" + std::to_string(k) +
-                               " does not exist for these types, or not for a "
-                               "warp of less than 32 threads");
+                               " does not exist for these types, or lanes of "
+                               "the warp are missing");
   } else {
     thread.cluster->counting.addMatrixFlop(site, 2ull * kM * kN * k);
     if (integers)

@@ -113,6 +113,8 @@ uint32_t peermla::sim::encodeFloat(float value, ElementType type,
   uint32_t bits = toBits(value);
   if (flags & RoundingFlags::FlushSubnormal && (bits & 0x7f800000) == 0)
     value = fromBits(bits & 0x80000000);
+  if (type == ElementType::F32)
+    return flags & RoundingFlags::Relu && value < 0 ? 0 : toBits(value);
   // The common case without a detour.
   if (type == ElementType::BF16 && flags == RoundingFlags::Nearest &&
       value == value)
