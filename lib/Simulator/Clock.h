@@ -131,7 +131,8 @@ struct Knowledge {
   }
   /// And whether the asynchronous proxy sees it.
   bool knowsFenced(Agent other, Epoch epoch) const {
-    return other == agent ? epoch <= fencedOwn : fenced.get(other) >= epoch;
+    // Of its own accesses another thread may have fenced more.
+    return (other == agent && epoch <= fencedOwn) || fenced.get(other) >= epoch;
   }
 };
 

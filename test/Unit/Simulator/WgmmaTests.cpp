@@ -333,7 +333,8 @@ TEST(WgmmaTest, operationsNobodyWaitsForAreReported) {
 
 TEST(WgmmaTest, waitLeavesTheLastGroupsPending) {
   for (Options &options : getAllModes()) {
-    Result result = runBatch(options, [](void *zero, uint64_t a, uint64_t b) {
+    bool nonzero = false;
+    Result result = runBatch(options, [&](void *zero, uint64_t a, uint64_t b) {
       peermla_sim_wgmma_fence(4);
       // The same zeros for two chains: the first must not change them.
       void *first = multiply(zero, a, b, 5);
@@ -348,8 +349,9 @@ TEST(WgmmaTest, waitLeavesTheLastGroupsPending) {
       bits = peermla_sim_accumulator_get(second, 0, 12);
       EXPECT_EQ(sum, 2 * peermla_sim_convert_to_f32(
                              bits, uint32_t(ElementType::F32)));
-      EXPECT_NE(sum, 0);
+      nonzero |= sum != 0;
     });
+    EXPECT_TRUE(nonzero);
     EXPECT_EQ(summarize(result), "");
   }
 }

@@ -1,0 +1,97 @@
+//===- CountingTests.cpp - sectors, wavefronts, instructions --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestKernel.h"
+
+using namespace peermla::sim;
+
+namespace {
+
+/// Counters of site 1, where each lane accesses `getAddress(lane)`.
+template <typename T, typename GetAddress>
+Counters count(GetAddress getAddress, uint32_t flags, uint32_t times = 1) {
+  TestKernel kernel(32, 65536);
+  kernel.options.countAccesses = true;
+  Result result = kernel.run([&] {
+    for (uint32_t i = 0; i < times; ++i)
+      store(getAddress(getTid()), T(), 1, flags);
+  });
+  EXPECT_EQ(result.getText(kernel.launch), "");
+  return result.sites[1];
+}
+
+TEST(CountingTest, sharedWavefronts) {
+  auto at = [](uint32_t step) {
+    return [=](uint32_t lane) { return shared(lane * step); };
+  };
+  auto get = [](const Counters &c) {
+    return std::make_pair(c.sharedWavefronts, c.sharedIdealWavefronts);
+  };
+  using Pair = std::pair<uint64_t, uint64_t>;
+  uint32_t flags = AccessFlags::Shared;
+  EXPECT_EQ(get(count<uint32_t>(at(4), flags)), Pair(1, 1));
+  EXPECT_EQ(get(count<uint32_t>(at(8), flags)), Pair(2, 1));
+  EXPECT_EQ(get(count<uint32_t>(at(128), flags)), Pair(32, 1));
+  EXPECT_EQ(get(count<uint32_t>(at(132), flags)), Pair(1, 1));
+  // One word for all is no conflict.
+  EXPECT_EQ(get(count<uint32_t>(at(0), flags)), Pair(1, 1));
+  // 16 bytes of 32 lanes are four passes at best.
+  struct alignas(16) Wide {
+    uint32_t x[4];
+  };
+  EXPECT_EQ(get(count<Wide>(at(16), flags)), Pair(4, 4));
+  EXPECT_EQ(get(count<Wide>(at(32), flags)), Pair(8, 4));
+  EXPECT_EQ(get(count<uint32_t>(at(8), flags, 5)), Pair(10, 5));
+}
+
+TEST(CountingTest, globalSectors) {
+  alignas(256) static char memory[8192];
+  auto at = [](uint32_t step) {
+    return [=](uint32_t lane) { return memory + lane * step; };
+  };
+  auto run = [&](uint32_t step) {
+    Counters c = count<uint32_t>(at(step), AccessFlags::Global);
+    EXPECT_EQ(c.globalRequests, 1u);
+    return std::make_pair(c.globalSectors, c.globalIdealSectors);
+  };
+  using Pair = std::pair<uint64_t, uint64_t>;
+  EXPECT_EQ(run(4), Pair(4, 4));
+  EXPECT_EQ(run(8), Pair(8, 4));
+  EXPECT_EQ(run(64), Pair(32, 4));
+  EXPECT_EQ(run(0), Pair(1, 1));
+}
+
+TEST(CountingTest, ldmatrixConflicts) {
+  for (uint32_t step : {16u, 128u, 144u}) {
+    TestKernel kernel(32, 8192);
+    kernel.options.countAccesses = true;
+    Result result = kernel.run([&] {
+      uint32_t fragment[4];
+      peermla_sim_ldmatrix(fragment, shared(getTid() * step), 4, 0, 1);
+    });
+    EXPECT_EQ(result.sites[1].sharedWavefronts, step == 128 ? 32u : 4u);
+    EXPECT_EQ(result.sites[1].sharedIdealWavefronts, 4u);
+  }
+}
+
+TEST(CountingTest, instructionsByClassAndSite) {
+  TestKernel kernel(64, 128, 3);
+  kernel.options.countAccesses = true;
+  Result result = kernel.run([&] {
+    peermla_sim_count(uint32_t(InstructionClass::Float), 7, 2);
+    peermla_sim_barrier_sync(0, 0, 3);
+  });
+  auto get = [](const Counters &c, InstructionClass kind) {
+    return c.instructions[uint32_t(kind)];
+  };
+  EXPECT_EQ(get(result.total, InstructionClass::Float), 7u * 64 * 3);
+  EXPECT_EQ(get(result.sites[2], InstructionClass::Float), 7u * 64 * 3);
+  EXPECT_EQ(get(result.sites[3], InstructionClass::Barrier), 64u * 3);
+  // All but the last thread of each block wait.
+  EXPECT_EQ(result.total.barrierWaits, 63u * 3);
+}
+
+} // namespace
