@@ -32,12 +32,13 @@ static void complete(Block &block, NamedBarrier &barrier, Thread *last) {
     barrier.clock.seal();
     if (last)
       barrier.clock.acquireAll(last->knowledge);
-    for (Thread *waiter : barrier.waiters)
-      barrier.clock.acquireAll(waiter->knowledge);
-    barrier.clock.clear();
   }
-  for (Thread *waiter : barrier.waiters)
+  for (Thread *waiter : barrier.waiters) {
+    if (cluster.races)
+      barrier.clock.acquireAll(waiter->knowledge);
     cluster.wake(*waiter);
+  }
+  barrier.clock.clear();
   barrier.waiters.clear();
   barrier.arrived = barrier.numTrue = 0;
 }

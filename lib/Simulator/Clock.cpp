@@ -155,10 +155,14 @@ void SyncClock::acquire(Knowledge &knowledge) const {
 }
 
 void SyncClock::acquireAll(Knowledge &knowledge) const {
-  knowledge.generic.base = generic.base;
-  knowledge.generic.entries = generic.entries;
-  knowledge.fenced.base = fenced.base;
-  knowledge.fenced.entries = fenced.entries;
+  // As a rule neither has entries: nothing to allocate, nothing to free.
+  auto assign = [](Clock &to, const Clock &from) {
+    to.base = from.base;
+    if (to.hasEntries() || from.hasEntries())
+      to.entries = from.entries;
+  };
+  assign(knowledge.generic, generic);
+  assign(knowledge.fenced, fenced);
 }
 
 void SyncClock::seal() {

@@ -8,14 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PEERMLA_SIM_ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define PEERMLA_SIM_ASAN 1
-#endif
 #ifdef PEERMLA_SIM_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -91,9 +85,13 @@ extern "C" void peermla_sim_switch_stack(void **saved, void *next);
 
 void Context::prepare(char *stack, size_t size, uint32_t stagger,
                       void (*function)()) {
+#ifdef PEERMLA_SIM_ASAN
   stackBottom = stack;
   stackSize = size;
   fakeStack = nullptr;
+  // Frames of the last fiber that was here may never have been left.
+  __asan_unpoison_memory_region(stack, size);
+#endif
 #ifdef PEERMLA_SIM_UCONTEXT
   (void)stagger;
   getcontext(&context);

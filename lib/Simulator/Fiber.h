@@ -17,6 +17,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PEERMLA_SIM_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define PEERMLA_SIM_ASAN 1
+#endif
+
 #if !defined(__x86_64__) && !defined(__aarch64__)
 #define PEERMLA_SIM_UCONTEXT 1
 #include <ucontext.h>
@@ -36,6 +44,14 @@ public:
   /// will never go on.
   void switchTo(Context &next, bool dies = false);
 
+  /// Asks the memory for the top of the stack.
+  void prefetch() const {
+#ifndef PEERMLA_SIM_UCONTEXT
+    __builtin_prefetch(stackPointer);
+    __builtin_prefetch(static_cast<char *>(stackPointer) + 64);
+#endif
+  }
+
 private:
   friend void startFiber(Context &scheduler);
 #ifdef PEERMLA_SIM_UCONTEXT
@@ -43,10 +59,11 @@ private:
 #else
   void *stackPointer = nullptr;
 #endif
-  // For sanitizers.
+#ifdef PEERMLA_SIM_ASAN
   const void *stackBottom = nullptr;
   size_t stackSize = 0;
   void *fakeStack = nullptr;
+#endif
 };
 
 /// What a new fiber calls first: tells sanitizers which context it came from.

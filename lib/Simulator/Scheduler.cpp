@@ -81,6 +81,11 @@ void Cluster::loop() {
     }
     Thread &thread = *queue[queueHead++];
     ++steps;
+    // The next ones will be needed soon.
+    if (queueHead + 1 < queue.size()) {
+      __builtin_prefetch(queue[queueHead + 1], /*rw=*/1);
+      queue[queueHead]->context.prefetch();
+    }
     currentThread = &thread;
     scheduler.switchTo(thread.context);
     if (thread.state == Thread::Done)

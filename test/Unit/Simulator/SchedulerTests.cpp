@@ -264,6 +264,21 @@ TEST(SchedulerTest, impossibleLaunchesAreRefused) {
                        "requires blocks of 64x1x1, got 32x1x1"));
 }
 
+TEST(SchedulerTest, kernelsPrint) {
+  TestKernel kernel(1);
+  struct alignas(8) {
+    int number = -7;
+    double real = 2.5;
+    const char *text = "abc";
+    long long big = 1ll << 40;
+  } arguments;
+  char format[] = "%d|%6.2f|%s|%lld|100%%\n";
+  testing::internal::CaptureStdout();
+  kernel.run([&] { EXPECT_EQ(peermla_sim_print(format, &arguments, 0), 4u); });
+  EXPECT_EQ(testing::internal::GetCapturedStdout(),
+            "-7|  2.50|abc|1099511627776|100%\n");
+}
+
 TEST(SchedulerTest, reportsPrintAsJson) {
   TestKernel kernel(32, 4);
   Result result = kernel.run([&] {

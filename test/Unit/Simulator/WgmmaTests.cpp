@@ -434,6 +434,51 @@ TEST(WgmmaTest, operandsMayOnlyBeOverwrittenAfterTheWait) {
   EXPECT_EQ(run(true), "race 8 5");
 }
 
+/// A producer overwrites operands after `arrivals` warps have said that they
+/// are done with them.
+std::string overwriteAfterArrivals(uint32_t arrivals, bool strict) {
+  TestKernel kernel(160, 16384);
+  kernel.options.checkRaces = true;
+  kernel.options.strict = strict;
+  return summarize(kernel.run([&] {
+    Layout a = makeLayout(kBF16, false, 128, 64, 0);
+    Layout b = makeLayout(kBF16, false, 128, 8, 8192);
+    uint32_t tid = getTid();
+    char *barrier = shared(16000);
+    if (tid == 0)
+      peermla_sim_mbarrier_init(barrier, arrivals, 0);
+    if (tid < 128) {
+      write(a, 0, 64, 16, tid);
+      write(b, 1, 8, 16, tid);
+    }
+    peermla_sim_fence(uint32_t(FenceKind::ProxyAsync), 1);
+    peermla_sim_barrier_sync(0, 0, 2);
+    if (tid < 128) {
+      void *handle = peermla_sim_accumulator_zero(4);
+      peermla_sim_wgmma_fence(4);
+      multiply(handle, a.getDescriptor(), b.getDescriptor(), 5);
+      peermla_sim_wgmma_commit(6);
+      peermla_sim_wgmma_wait(0, 7);
+      if (tid % 32 == 0 && tid / 32 < arrivals)
+        peermla_sim_mbarrier_arrive(barrier, 1, 0, 8);
+    } else {
+      while (!peermla_sim_mbarrier_wait(barrier, 0,
+                                        WaitFlags::Parity | WaitFlags::Try, 9))
+        ;
+      // Row 16, which the second warp reads.
+      if (tid == 130)
+        store(shared(2048), 0u, 10);
+    }
+  }));
+}
+
+TEST(WgmmaTest, strictWaitsCoverTheWarpAlone) {
+  EXPECT_EQ(overwriteAfterArrivals(4, false), "");
+  EXPECT_EQ(overwriteAfterArrivals(4, true), "");
+  EXPECT_EQ(overwriteAfterArrivals(1, false), "");
+  EXPECT_EQ(overwriteAfterArrivals(1, true), "race 10 5");
+}
+
 TEST(WgmmaTest, writesNeedAProxyFence) {
   TestKernel kernel(128, 16384);
   kernel.options.checkRaces = true;
