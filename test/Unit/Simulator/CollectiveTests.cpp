@@ -88,7 +88,7 @@ TEST(CollectiveTest, shuffleFromALaneThatIsNotThere) {
       peermla_sim_shuffle(uint32_t(ShuffleKind::Butterfly), 0xffff, 1, 16, 31,
                           nullptr, 4);
   });
-  EXPECT_EQ(summarize(result), "divergence 4");
+  ASSERT_EQ(summarize(result), "divergence 4");
   EXPECT_TRUE(contains(result.reports[0].message, "lane 0 reads from lane 16"));
 }
 

@@ -86,7 +86,7 @@ TEST(CopyTest, cpAsyncWithoutWaitIsARace) {
     peermla_sim_cp_async_commit(2);
     load<uint32_t>(shared(8), 3);
   });
-  EXPECT_EQ(summarize(result), "race 3 1; exit 1");
+  ASSERT_EQ(summarize(result), "race 3 1; exit 1");
   EXPECT_EQ(result.reports[0].other, "cp.async of thread 0");
 }
 
@@ -194,7 +194,7 @@ TEST(CopyTest, misusedMbarriersAreReported) {
     peermla_sim_mbarrier_init(b, 2, 1);
     peermla_sim_mbarrier_arrive(b, 1, 0, 2);
   });
-  EXPECT_EQ(summarize(open), "exit 1");
+  ASSERT_EQ(summarize(open), "exit 1");
   EXPECT_TRUE(contains(open.reports[0].message,
                        "mbarrier at offset 8: phase 0, 1 of 2 arrivals"));
   // Written over.
@@ -203,7 +203,7 @@ TEST(CopyTest, misusedMbarriersAreReported) {
     store(b, uint32_t(77), 2);
     peermla_sim_mbarrier_arrive(b, 1, 0, 3);
   });
-  EXPECT_EQ(summarize(over), "barrier 3");
+  ASSERT_EQ(summarize(over), "barrier 3");
   EXPECT_TRUE(contains(over.reports[0].message, "written over"));
 }
 

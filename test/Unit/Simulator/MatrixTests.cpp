@@ -70,7 +70,7 @@ TEST(MatrixTest, rowsMustBeAlignedAndInside) {
     EXPECT_EQ(fragment[0] == ~0u, true); // NaN: nobody wrote
     peermla_sim_ldmatrix(fragment, shared(lane * 16), 4, 0, 1);
   });
-  EXPECT_EQ(summarize(result), "misaligned 0; out-of-bounds 1");
+  ASSERT_EQ(summarize(result), "misaligned 0; out-of-bounds 1");
   EXPECT_EQ(result.reports[0].thread, 3u);
   EXPECT_EQ(result.reports[1].thread, 16u);
 }

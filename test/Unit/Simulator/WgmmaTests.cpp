@@ -408,7 +408,7 @@ TEST(WgmmaTest, descriptorsMustStayInside) {
     peermla_sim_wgmma_commit(3);
     peermla_sim_wgmma_wait(0, 4);
   });
-  EXPECT_EQ(summarize(result), "out-of-bounds 2");
+  ASSERT_EQ(summarize(result), "out-of-bounds 2");
   EXPECT_TRUE(contains(result.reports[0].message,
                        "the descriptor of A reaches offset 1024 of 1024"));
 }
@@ -494,7 +494,7 @@ TEST(WgmmaTest, writesNeedAProxyFence) {
     peermla_sim_wgmma_commit(6);
     peermla_sim_wgmma_wait(0, 7);
   });
-  EXPECT_EQ(summarize(result), "race 5 0");
+  ASSERT_EQ(summarize(result), "race 5 0");
   EXPECT_TRUE(contains(result.reports[0].message, "fence.proxy.async"));
 }
 
