@@ -40,6 +40,18 @@ static Accumulator *getAccumulator(const WgmmaThread &state, uint32_t token,
   return state.slots[slot];
 }
 
+/// Whether a register of A is one of an accumulator. A token is a NaN in every
+/// floating-point type, but ordinary bytes in the integer ones: there it must
+/// be one that this thread has now.
+static bool isTokenInA(const WgmmaThread &state, uint32_t bits,
+                       ElementType type) {
+  if (!isToken(bits) || (type != ElementType::S8 && type != ElementType::U8))
+    return isToken(bits);
+  uint32_t slot;
+  const Accumulator *accumulator = getAccumulator(state, bits, slot);
+  return accumulator && (bits & 127) < accumulator->count;
+}
+
 /// The accumulator in flight whose tokens fill `registers`, or null after a
 /// report.
 static Accumulator *takeTokens(Thread &thread, const uint32_t *registers,
@@ -117,7 +129,9 @@ Void peermla::sim::abi::peermla_sim_wgmma_registers(
     reportWgmma(thread, site,
                 "registers are given to wgmma without a wgmma.fence since the "
                 "last commit or wait");
-  if (request.a && std::any_of(request.a, request.a + 4, isToken))
+  if (request.a && std::any_of(request.a, request.a + 4, [&](uint32_t bits) {
+        return isTokenInA(state, bits, request.typeA);
+      }))
     reportWgmma(thread, site,
                 "A is made of registers of an accumulator in flight");
   if (!accumulator) {
