@@ -91,6 +91,8 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   split.deterministic = options.deterministic;
   target.addNestedPass<func::FuncOp>(createSplitKeys(split));
   target.addNestedPass<func::FuncOp>(createTileAndFuse());
+  // What was fused is not asked for its extents any more, and goes.
+  target.addPass(memref::createResolveShapedTypeResultDimsPass());
   addCleanup(target);
   pm.addPass(createContract("tiled"));
 }

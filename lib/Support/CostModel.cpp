@@ -28,21 +28,21 @@ Work peermla::operator*(double times, const Work &work) {
 // Machine
 //===----------------------------------------------------------------------===//
 
-double Machine::getComputeTime(const Work &work) const {
+double peermla::getComputeTime(const Work &work, const UnitRates &rates) {
   return std::max(work.flop / rates.flop + work.narrowFlop / rates.narrowFlop,
                   work.special / rates.special);
 }
 
 double Machine::getFloor(const Work &work) const {
   double bandwidth = std::min(units * rates.memoryBytes, rates.allMemoryBytes);
-  return std::max(getComputeTime(work) / units, work.bytes / bandwidth);
+  return std::max(getComputeTime(work, rates) / units, work.bytes / bandwidth);
 }
 
 double Machine::getItemTime(const Work &item) const {
   // Bytes of both kinds pass through the same queue.
   double moving =
       item.bytes / rates.memoryBytes + item.sharedBytes / rates.sharedBytes;
-  double computing = getComputeTime(item);
+  double computing = getComputeTime(item, rates);
   return computing + std::max(0.0, moving - item.overlap * computing) +
          rates.itemSeconds;
 }
@@ -56,6 +56,18 @@ double Machine::predict(double items, const Work &item) const {
 
 double Machine::getBalance(double items) const {
   return items > 0 ? items / (std::ceil(items / units) * units) : 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+double RowBlocks::getItems(double allRows) const {
+  return std::ceil(allRows / rows);
+}
+
+Work RowBlocks::getItem(double allRows, const Work &row) const {
+  return allRows / getItems(allRows) * row;
 }
 
 //===----------------------------------------------------------------------===//
@@ -120,9 +132,18 @@ Work MatrixBlocks::getItem(const MatrixProduct &product,
   // Memory gives each matrix once, if the shared cache holds it from then on.
   double allOfB = product.terms * product.columns * product.bytesB;
   double firstFetches = allOfB <= level.sharedCacheBytes ? 1 / rowBlocks : 1;
-  item.bytes += bytesOfB * firstFetches + bytesOfA / columnBlocks;
   item.overlap = std::min(1.0, product.tileRows / blockRows);
+  item.bytes += bytesOfB * firstFetches;
   item.sharedBytes =
       bytesOfB * (1 - firstFetches) + bytesOfA * (fetches - 1 / columnBlocks);
+  if (!product.prologue) {
+    item.bytes += bytesOfA / columnBlocks;
+    return item;
+  }
+  // Each block of columns reads and computes again; no product hides it.
+  Work rows = blockRows * *product.prologue;
+  item.flop += getComputeTime(rows, level.rates) * level.rates.flop;
+  item.bytes += rows.bytes / columnBlocks;
+  item.sharedBytes += rows.sharedBytes + rows.bytes * (1 - 1 / columnBlocks);
   return item;
 }

@@ -13,18 +13,19 @@ using namespace peermla;
 
 // Rates of one core: products as measured on Zen and Sapphire Rapids cores,
 // exponentials from the length of their polynomial, bytes as measured with one
-// and two cores; servers have more channels than two cores can use.
-static constexpr UnitRates v3Rates = {105e9, 105e9, 4e9,    40e9,
-                                      20e9,  200e9, 1.0e-6, 20e-9};
+// and two cores; servers have more channels than two cores can use. A launch is
+// an empty parallel region of libgomp with two threads that spin.
+static constexpr UnitRates v3Rates = {105e9, 105e9, 4e9,     40e9,
+                                      20e9,  200e9, 0.45e-6, 20e-9};
 // One rate of f32 for both: their f32 code is the same, so are its schedules.
-static constexpr UnitRates v4Rates = {210e9, 210e9, 8e9,    40e9,
-                                      20e9,  200e9, 1.0e-6, 20e-9};
-static constexpr UnitRates v4Bf16Rates = {210e9, 410e9, 8e9,    40e9,
-                                          20e9,  200e9, 1.0e-6, 20e-9};
-static constexpr UnitRates amxRates = {210e9, 1900e9, 8e9,    40e9,
-                                       20e9,  200e9,  1.0e-6, 20e-9};
-static constexpr UnitRates aarch64Rates = {48e9, 48e9,  2e9,    40e9,
-                                           20e9, 200e9, 1.0e-6, 20e-9};
+static constexpr UnitRates v4Rates = {210e9, 210e9, 8e9,     40e9,
+                                      20e9,  200e9, 0.45e-6, 20e-9};
+static constexpr UnitRates v4Bf16Rates = {210e9, 410e9, 8e9,     40e9,
+                                          20e9,  200e9, 0.45e-6, 20e-9};
+static constexpr UnitRates amxRates = {210e9, 1900e9, 8e9,     40e9,
+                                       20e9,  200e9,  0.45e-6, 20e-9};
+static constexpr UnitRates aarch64Rates = {48e9, 48e9,  2e9,     40e9,
+                                           20e9, 200e9, 0.45e-6, 20e-9};
 
 static const CpuLevel levels[] = {
     {"x86-64-v3", "x86_64_v3", "x86-64-v3", "", "x86_64", 8, 16, false, false,

@@ -20,6 +20,7 @@
 #define PEERMLA_SUPPORT_COSTMODEL_H
 
 #include "peermla/Support/TargetInfo.h"
+#include <optional>
 
 namespace peermla {
 
@@ -50,16 +51,27 @@ public:
   double getFloor(const Work &work) const;
   /// Seconds of one unit for one work item.
   double getItemTime(const Work &item) const;
-  /// Seconds for `items` equal work items.
+  /// Seconds for `items` equal work items. All units are asked only where there
+  /// is work for more than one.
   double predict(double items, const Work &item) const;
   /// The share of the units' time that is used: items / (rounds * units).
   double getBalance(double items) const;
 
 private:
-  double getComputeTime(const Work &work) const;
-
   UnitRates rates;
   double units;
+};
+
+/// Seconds of one unit for the operations of `work`.
+double getComputeTime(const Work &work, const UnitRates &rates);
+
+/// Rows that are computed apart from each other, so many per work item.
+struct RowBlocks {
+  double rows;
+
+  double getItems(double allRows) const;
+  /// The mean item, if a row takes `row`.
+  Work getItem(double allRows, const Work &row) const;
 };
 
 /// A product of a batch of matrices, C[rows, columns] = A[rows, terms]
@@ -75,6 +87,9 @@ struct MatrixProduct {
   double bytesA, bytesB, bytesC;
   /// Whether bf16 elements are multiplied as such.
   bool isNarrow = false;
+  /// What computes a row of A in each block of columns, where A is not stored:
+  /// its bytes are those that it reads.
+  std::optional<Work> prologue;
 
   /// The whole product; each matrix is moved once.
   Work getWork() const;
@@ -88,7 +103,8 @@ struct MatrixBlocks {
   /// What a work item does. FLOP count more where a block has too few rows to
   /// hide the latency of the multiplier, and matrices are read as often as the
   /// caches of `level` make it necessary. A panel arrives while its first rows
-  /// are computed; those that follow wait for nothing.
+  /// are computed; those that follow wait for nothing. A prologue computes the
+  /// rows of the item before the product begins.
   Work getItem(const MatrixProduct &product, const CpuLevel &level) const;
   /// Bytes that an item wants to find in its unit's cache: its rows of A, a
   /// panel of B, and sums in f32.

@@ -232,17 +232,35 @@ def SelectSchedules
   let description = [{
     Every op that becomes a kernel of its own gets the attribute
     `peermla.schedule`; an op without it is computed inside the kernel that
-    consumes it. A producer joins its consumer when each of its tiles is used once
-    or recomputing it is cheaper than storing it: epilogues of matrix products,
-    sums of rows under the elementwise op that reads them, scores under selection.
-    Blocks are those that the cost model (Support/CostModel.h) predicts to be
-    fastest on the function's level over the usual numbers of rows and cores.
+    consumes it: epilogues of matrix products, sums of rows under the elementwise op
+    that reads them, scores under selection. Elementwise ops and sums of rows in
+    front of a matrix product, a norm, a cast or a gate product, are stored by a
+    kernel of their own, or a prologue that each block of columns computes for the
+    rows it reads, where the cost model (Support/CostModel.h) predicts that this
+    takes less time. A prologue has one reader, a product without batches.
+    Blocks of products, rows, selections and weights are those that the cost model
+    predicts to be fastest on the function's level over the usual numbers of rows
+    and cores.
     For attention the schedule says tokens and heads of a work item, keys of a block
     and parts of the keys; what an op gives stays, the rest is chosen.
     Each decision is a remark. An op that has the attribute keeps it; a matrix
     product takes it along to the elementwise op that is computed with its tiles.
     With `plans`, each kernel also gets what a report tells of it, the attribute
-    `peermla.plan` of Support/KernelPlan.h. Numerics: unchanged.
+    `peermla.plan` of Support/KernelPlan.h. Numerics: unchanged; what a prologue
+    computes is rounded as it would be to be stored.
+
+    ```mlir
+    %sum = linalg.generic ins(%x) {iterator_types = ["parallel", "reduction"]}
+    %n = linalg.generic ins(%x, %sum)
+    %y = linalg.matmul ins(%n, %w)
+    ```
+    becomes, if `%w` has few columns,
+    ```mlir
+    %sum = linalg.generic ins(%x) {iterator_types = ["parallel", "reduction"]}
+    %n = linalg.generic ins(%x, %sum)
+    %y = linalg.matmul {peermla.schedule = #tile.schedule<block = [24, 0, 0]>} ins(%n, %w)
+    ```
+    and if it has many, `%n` has a schedule of its own.
   }];
   let options = [
     Option<"plans", "plans", "bool", /*default=*/"false",
@@ -347,7 +365,8 @@ def TileAndFuse
     Ops in the branches of an `scf.if` are cut there. Attention is cut by a table of
     runs of tokens, `mla.work_items`, since no tile may cross the end of a sequence;
     a join of partial results whose attention has no schedule computes them in the
-    same kernel.
+    same kernel. Where a producer's tile is read through `tensor.expand_shape`, the
+    tile is what is expanded.
 
     Numerics: unchanged, reductions are not split.
 

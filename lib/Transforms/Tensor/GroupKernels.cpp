@@ -7,8 +7,8 @@
 // Every tileable op either joins the kernel of the one op that consumes it, or
 // is the root of a kernel. An op with a schedule is a root, except that a
 // matrix product takes its schedule along into the kernel of its epilogue.
-// Elementwise producers of a matrix product's inputs do not join it: each block
-// of columns would compute them again.
+// Producers of a matrix product's inputs, which each block of columns computes
+// again, are left to JoinPrologues.
 //
 //===----------------------------------------------------------------------===//
 
@@ -105,7 +105,8 @@ static bool isKernelOp(Operation *op) {
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 
-SmallVector<Kernel> peermla::groupKernels(Block &body) {
+SmallVector<Kernel> peermla::groupKernels(Block &body, const CpuLevel &level,
+                                          Explain explain) {
   SmallVector<Kernel> kernels;
   llvm::DenseMap<Operation *, unsigned> kernelOf;
   for (Operation &op : llvm::reverse(body)) {
@@ -130,5 +131,6 @@ SmallVector<Kernel> peermla::groupKernels(Block &body) {
     kernelOf[&op] = kernels.size();
     kernels.push_back({&op, {&op}});
   }
+  joinPrologues(kernels, level, explain);
   return kernels;
 }

@@ -13,7 +13,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/TilingInterface.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
@@ -92,8 +91,7 @@ void KernelCosts::add(linalg::LinalgOp op) {
   }
   int64_t flop = 0, special = 0;
   op.getBlock()->walk([&](Operation *inner) {
-    if (isa<math::ExpOp, math::Exp2Op, math::RsqrtOp, math::SqrtOp,
-            math::TanhOp, math::ErfOp, math::LogOp, arith::DivFOp>(inner))
+    if (isSpecialFunction(inner))
       ++special;
     else if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp,
                  arith::MaxNumFOp, arith::MinimumFOp, arith::NegFOp>(inner))

@@ -5,6 +5,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -58,6 +62,74 @@ MatrixProduct peermla::getMatrixProduct(linalg::LinalgOp contraction,
   product.tileRows = std::min(
       12.0, std::floor((level.registers - 1) / product.panelVectors - 1));
   return product;
+}
+
+bool peermla::isSpecialFunction(Operation *op) {
+  return isa<math::ExpOp, math::Exp2Op, math::RsqrtOp, math::SqrtOp,
+             math::TanhOp, math::ErfOp, math::LogOp, arith::DivFOp>(op);
+}
+
+Work peermla::getOperations(linalg::LinalgOp op, double rows) {
+  double iterations = 1;
+  for (int64_t extent : op.getStaticLoopRanges())
+    iterations *= ShapedType::isDynamic(extent) ? rows : extent;
+  // Values that change in the innermost loop.
+  llvm::DenseSet<Value> changing;
+  if (op.getNumLoops() != 0)
+    for (OpOperand &operand : op->getOpOperands())
+      if (op.getMatchingIndexingMap(&operand).isFunctionOfDim(op.getNumLoops() -
+                                                              1) ||
+          op.isDpsInit(&operand))
+        changing.insert(op.getMatchingBlockArgument(&operand));
+  Work once;
+  for (Operation &inner : op.getBlock()->without_terminator()) {
+    bool changes = isa<linalg::IndexOp>(inner) ||
+                   llvm::any_of(inner.getOperands(), [&](Value operand) {
+                     return changing.contains(operand);
+                   });
+    if (!changes)
+      continue;
+    changing.insert(inner.result_begin(), inner.result_end());
+    if (auto extract = dyn_cast<tensor::ExtractOp>(inner))
+      once.bytes += getBytes(extract.getTensor());
+    else if (isSpecialFunction(&inner))
+      once.special += 1;
+    else if (inner.getNumResults() == 1 &&
+             isa<FloatType>(inner.getResult(0).getType()))
+      once.flop += 2;
+  }
+  return iterations * once;
+}
+
+Work peermla::getRowWork(ArrayRef<Operation *> members, bool isStored) {
+  // Bytes of a row of a tensor of rows.
+  auto getRowBytes = [](Value value) -> double {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || type.getRank() == 0 || !type.isDynamicDim(0) ||
+        type.getNumDynamicDims() != 1)
+      return 0;
+    double bytes = getBytes(value);
+    for (int64_t extent : type.getShape().drop_front())
+      bytes *= extent;
+    return bytes;
+  };
+  llvm::DenseSet<Value> counted;
+  for (Operation *member : members)
+    counted.insert(member->result_begin(), member->result_end());
+  Work row;
+  for (Operation *member : members) {
+    if (auto op = dyn_cast<linalg::LinalgOp>(member))
+      row += getOperations(op, 1);
+    auto op = dyn_cast<DestinationStyleOpInterface>(member);
+    for (Value input :
+         op ? op.getDpsInputs() : SmallVector<Value>(member->getOperands()))
+      if (counted.insert(input).second)
+        row.sharedBytes += getRowBytes(input);
+  }
+  if (isStored)
+    for (Value result : members.front()->getResults())
+      row.sharedBytes += getRowBytes(result);
+  return row;
 }
 
 double

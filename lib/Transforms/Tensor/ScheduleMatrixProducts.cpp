@@ -61,15 +61,19 @@ static SmallVector<int64_t> getPanelCounts(const ResultDims &dims) {
   return counts;
 }
 
-Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
-                                        const CpuLevel &level) {
-  RankedTensorType type = kernel.getType();
-  ResultDims dims = getResultDims(type);
-  double bytesC = type.getElementTypeBitWidth() / 8.0;
-  auto getProduct = [&](double rows) {
-    return getMatrixProduct(kernel.getContraction(), rows, bytesC, level);
-  };
+/// The matrix product of `kernel` for `rows` rows.
+static MatrixProduct getProduct(const Kernel &kernel, double rows,
+                                const CpuLevel &level) {
+  double bytesC = kernel.getType().getElementTypeBitWidth() / 8.0;
+  MatrixProduct product =
+      getMatrixProduct(kernel.getContraction(), rows, bytesC, level);
+  if (!kernel.prologue.empty())
+    product.prologue = getRowWork(kernel.prologue, /*isStored=*/false);
+  return product;
+}
 
+static MatrixBlocks chooseBlocks(const Kernel &kernel, const ResultDims &dims,
+                                 const CpuLevel &level) {
   MatrixBlocks best{48, 0};
   double bestScore = 0;
   for (int64_t panels : getPanelCounts(dims))
@@ -78,9 +82,9 @@ Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
                                             ? std::numeric_limits<double>::max()
                                             : double(panels * dims.step)};
       double score =
-          judge(type.getDimSize(dims.rows), level,
+          judge(kernel.getType().getDimSize(dims.rows), level,
                 [&](double rows, const Machine &machine) {
-                  MatrixProduct product = getProduct(rows);
+                  MatrixProduct product = getProduct(kernel, rows, level);
                   return machine.predict(blocks.getItems(product),
                                          blocks.getItem(product, level));
                 });
@@ -89,6 +93,25 @@ Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
         bestScore = score;
       }
     }
+  return best;
+}
+
+Prediction peermla::predictMatrixProduct(const Kernel &kernel,
+                                         const CpuLevel &level) {
+  MatrixBlocks blocks =
+      chooseBlocks(kernel, getResultDims(kernel.getType()), level);
+  return [=](double rows, const Machine &machine) {
+    MatrixProduct product = getProduct(kernel, rows, level);
+    return machine.predict(blocks.getItems(product),
+                           blocks.getItem(product, level));
+  };
+}
+
+Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
+                                        const CpuLevel &level) {
+  RankedTensorType type = kernel.getType();
+  ResultDims dims = getResultDims(type);
+  MatrixBlocks best = chooseBlocks(kernel, dims, level);
 
   SmallVector<int64_t> tile(type.getRank(), 0);
   for (unsigned dim = 1; dim + 2 < tile.size(); ++dim)
@@ -97,8 +120,8 @@ Schedule peermla::scheduleMatrixProduct(const Kernel &kernel,
   if (dims.panels >= 0 && !ShapedType::isDynamic(dims.step))
     tile[dims.panels] = best.columns / dims.step;
 
-  MatrixProduct product =
-      getProduct(type.isDynamicDim(0) ? best.rows : type.getDimSize(0));
+  MatrixProduct product = getProduct(
+      kernel, type.isDynamicDim(0) ? best.rows : type.getDimSize(0), level);
   Machine machine(level.rates, 2);
   std::string reason = llvm::formatv(
       "{0} per block, {1} of {2}",

@@ -17,6 +17,7 @@
 #include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Support/CostModel.h"
 #include "llvm/ADT/SmallVector.h"
+#include <functional>
 #include <string>
 
 namespace peermla {
@@ -33,6 +34,9 @@ struct Kernel {
   mlir::Operation *root;
   /// The root first, then producers after the ops that read them.
   llvm::SmallVector<mlir::Operation *> members;
+  /// Members that compute the rows which the matrix product reads, once more in
+  /// each block of columns; their root first.
+  llvm::SmallVector<mlir::Operation *> prologue = {};
 
   /// The first matrix product among the members, or null.
   mlir::linalg::LinalgOp getContraction() const;
@@ -43,9 +47,19 @@ struct Kernel {
 /// Whether `op` is a sum of products that can be cut like a matrix product.
 bool isContraction(mlir::Operation *op);
 
+/// Says why the op is computed where it is.
+using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;
+
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
 /// belongs to one.
-llvm::SmallVector<Kernel> groupKernels(mlir::Block &body);
+llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, const CpuLevel &level,
+                                       Explain explain);
+
+/// Of `kernels`, makes those of elementwise ops and row sums part of the
+/// kernel whose matrix product alone reads them, where the cost model says that
+/// this takes less time.
+void joinPrologues(llvm::SmallVectorImpl<Kernel> &kernels,
+                   const CpuLevel &level, Explain explain);
 
 //===----------------------------------------------------------------------===//
 // Schedules
@@ -86,6 +100,28 @@ MatrixProduct getMatrixProduct(mlir::linalg::LinalgOp contraction, double rows,
 /// usual numbers of units and, where `extent` is dynamic, of rows.
 double judge(int64_t extent, const CpuLevel &level,
              llvm::function_ref<double(double rows, const Machine &)> predict);
+
+/// Seconds for `rows` rows on a machine.
+using Prediction = std::function<double(double rows, const Machine &)>;
+
+/// What the kernel takes, cut as the cost model wants it.
+Prediction predictMatrixProduct(const Kernel &kernel, const CpuLevel &level);
+Prediction predictRows(const Kernel &kernel, const CpuLevel &level);
+
+/// The operations of all iterations of an op that is no matrix product, where
+/// `rows` stands for dynamic extents. A vector operation takes as long as a
+/// multiply-add; what does not change in the innermost loop is left out.
+Work getOperations(mlir::linalg::LinalgOp op, double rows);
+
+/// The work of one row of a kernel over rows: operations of its members, root
+/// first, and bytes of the rows that they read and, if the root `isStored`, of
+/// the one it writes. Rows are on their way from one kernel to another and
+/// found in the cache that units share.
+Work getRowWork(llvm::ArrayRef<mlir::Operation *> members,
+                bool isStored = true);
+
+/// Whether `op` is an exponential, a root, a quotient or the like.
+bool isSpecialFunction(mlir::Operation *op);
 
 /// The attribute `peermla.plan` of a kernel; `schedule` may be null where the
 /// kernel is cut by its lowering.

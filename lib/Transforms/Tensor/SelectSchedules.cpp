@@ -118,6 +118,13 @@ static void decide(const Kernel &kernel, tile::ScheduleAttr schedule,
       << why;
 }
 
+/// Says why an op is computed where it is.
+static void explainPlace(Operation *op, const std::string &why) {
+  remark::passed(op->getLoc(),
+                 remark::RemarkOpts::name("Prologue").category("schedule"))
+      << why;
+}
+
 namespace {
 
 struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
@@ -128,8 +135,8 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
       return;
     const CpuLevel *target = CpuLevel::of(getOperation());
     const CpuLevel &level = target ? *target : CpuLevel::getDefault();
-    for (const Kernel &kernel :
-         groupKernels(getOperation().getFunctionBody().front())) {
+    for (const Kernel &kernel : groupKernels(
+             getOperation().getFunctionBody().front(), level, explainPlace)) {
       identify(kernel);
       if (auto attention = dyn_cast<mla::OnlineAttentionOp>(kernel.root)) {
         FailureOr<Schedule> schedule = scheduleAttention(attention, level);

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
@@ -35,6 +36,33 @@ using namespace mlir;
 using namespace peermla;
 
 namespace {
+
+/// A slice of an expanded tensor becomes an expanded slice where another op
+/// than a kernel's root computes the tensor, so that its tile is fused.
+struct SliceBeforeExpanding : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp slice,
+                                PatternRewriter &rewriter) const override {
+    auto expand = slice.getSource().getDefiningOp<tensor::ExpandShapeOp>();
+    if (!expand || slice.getDroppedDims().any())
+      return failure();
+    Operation *producer = expand.getSrc().getDefiningOp();
+    if (!isa_and_nonnull<linalg::LinalgOp>(producer) ||
+        producer->hasAttr(scheduleName))
+      return failure();
+    SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    if (failed(tensor::getCollapsedExtractSliceInfo(rewriter, slice, groups,
+                                                    offsets, sizes, strides)))
+      return failure();
+    auto collapsed = tensor::ExtractSliceOp::create(
+        rewriter, slice.getLoc(), expand.getSrc(), offsets, sizes, strides);
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
+        slice, slice.getType(), collapsed, groups, slice.getMixedSizes());
+    return success();
+  }
+};
 
 struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   using Base::Base;
@@ -161,6 +189,9 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
             return std::nullopt;
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         });
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SliceBeforeExpanding>(&getContext());
+    options.cleanupPatterns = std::move(patterns);
     FailureOr<scf::SCFTileAndFuseResult> result =
         scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);
     if (failed(result))

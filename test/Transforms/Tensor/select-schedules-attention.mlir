@@ -49,7 +49,7 @@ func.func @given(%q: tensor<?x3x24xf32>, %k: tensor<?x24xf32>, %cu: tensor<?xi32
 
 // CHECK-LABEL: func.func @rotation_before_the_cache(
 //       CHECK:   mla.rope ins
-//       CHECK:   mla.cache_append {peermla.schedule = #tile.schedule<block = [8]>}
+//       CHECK:   mla.cache_append {peermla.schedule = #tile.schedule<block = [128]>}
 func.func @rotation_before_the_cache(%x: tensor<?x20xf32>, %t: tensor<?x4xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %y: tensor<?x20xf32>, %cache: tensor<?x?x20xf32>) -> tensor<?x?x20xf32> {
   %r = mla.rope ins(%x, %t : tensor<?x20xf32>, tensor<?x4xf32>) outs(%y : tensor<?x20xf32>) -> tensor<?x20xf32>
   %n = mla.cache_append ins(%r, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)

@@ -172,6 +172,30 @@ TEST(MatrixBlocks, FewRowsWaitForTheMultiplier) {
                    2 * 1 * 4 * 7 * 4);
 }
 
+TEST(MatrixBlocks, APrologueIsReadAndComputedInEachBlockOfColumns) {
+  MatrixProduct product = makeProduct();
+  MatrixBlocks blocks{3, 4};
+  Work stored = blocks.getItem(product, makeLevel());
+  // A row takes 3 seconds, reads 10 bytes that are new and 4 that are shared.
+  product.prologue = Work{200, 0, 30, 10, 4, 1};
+  Work recomputed = blocks.getItem(product, makeLevel());
+  EXPECT_DOUBLE_EQ(recomputed.flop - stored.flop, 3 * 3 * rates.flop);
+  // Five blocks of columns read three rows; A itself is not read.
+  EXPECT_NEAR(recomputed.bytes - stored.bytes, 3 * (10 - 7 * 2) / 5.0, 1e-9);
+  EXPECT_DOUBLE_EQ(recomputed.sharedBytes - stored.sharedBytes,
+                   3 * (4 + 10 * 4 / 5.0));
+}
+
+TEST(RowBlocks, ItemsAreTheMeanOfAllRows) {
+  RowBlocks blocks{4};
+  EXPECT_DOUBLE_EQ(blocks.getItems(9), 3);
+  EXPECT_DOUBLE_EQ(blocks.getItems(3), 1);
+  Work item = blocks.getItem(9, make(2, 0, 5, 0, 7));
+  EXPECT_DOUBLE_EQ(item.flop, 6);
+  EXPECT_DOUBLE_EQ(item.special, 15);
+  EXPECT_DOUBLE_EQ(item.sharedBytes, 21);
+}
+
 TEST(CpuLevel, RatesAreThoseOfTheBestInstruction) {
   for (const CpuLevel &level : CpuLevel::all()) {
     EXPECT_GE(level.rates.narrowFlop, level.rates.flop) << level.name.str();
