@@ -1,6 +1,8 @@
 // Conversions round as the instructions do: between two neighbours, ties, and
-// values that are too large, as inline PTX.
+// values that are too large, as intrinsics and as inline PTX.
 
+// RUN: peermla-sim %s --kernel=intrinsics --block=1 --output=out:i32:6 --outputs=%t.st
+// RUN: %python %S/show.py %t.st | FileCheck %s
 // RUN: peermla-sim %s --kernel=ptx --block=1 --output=out:i32:6 --outputs=%t.st
 // RUN: %python %S/show.py %t.st | FileCheck %s
 
@@ -12,6 +14,36 @@
 // then tf32 of 1 + 2^-11, a tie that goes away from zero: 0x3f802000; and the
 // e4m3 pair as f16: 0x3c00'5f00.
 // CHECK: out: 1065370746 1006920656 14462 15460 1065361408 1006657280{{$}}
+
+llvm.func @intrinsics(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
+  %h = llvm.mlir.constant(1.00390625 : f32) : f32
+  %l = llvm.mlir.constant(1.000000e+03 : f32) : f32
+  %t = llvm.mlir.constant(1.00048828125 : f32) : f32
+  %b = llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"(%h, %l) : (f32, f32) -> vector<2xbf16>
+  %v0 = llvm.bitcast %b : vector<2xbf16> to i32
+  %f = llvm.call_intrinsic "llvm.nvvm.ff2f16x2.rn"(%h, %l) : (f32, f32) -> vector<2xf16>
+  %v1 = llvm.bitcast %f : vector<2xf16> to i32
+  %e4 = llvm.call_intrinsic "llvm.nvvm.ff.to.e4m3x2.rn"(%h, %l) : (f32, f32) -> i16
+  %v2 = llvm.zext %e4 : i16 to i32
+  %e5 = llvm.call_intrinsic "llvm.nvvm.ff.to.e5m2x2.rn"(%h, %l) : (f32, f32) -> i16
+  %v3 = llvm.zext %e5 : i16 to i32
+  %v4 = llvm.call_intrinsic "llvm.nvvm.f2tf32.rna"(%t) : (f32) -> i32
+  %w = llvm.call_intrinsic "llvm.nvvm.e4m3x2.to.f16x2.rn"(%e4) : (i16) -> vector<2xf16>
+  %v5 = llvm.bitcast %w : vector<2xf16> to i32
+  %p0 = llvm.getelementptr %out[0] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v0, %p0 : i32, !llvm.ptr<1>
+  %p1 = llvm.getelementptr %out[1] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v1, %p1 : i32, !llvm.ptr<1>
+  %p2 = llvm.getelementptr %out[2] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v2, %p2 : i32, !llvm.ptr<1>
+  %p3 = llvm.getelementptr %out[3] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v3, %p3 : i32, !llvm.ptr<1>
+  %p4 = llvm.getelementptr %out[4] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v4, %p4 : i32, !llvm.ptr<1>
+  %p5 = llvm.getelementptr %out[5] : (!llvm.ptr<1>) -> !llvm.ptr<1>, i32
+  llvm.store %v5, %p5 : i32, !llvm.ptr<1>
+  llvm.return
+}
 
 llvm.func @ptx(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
   %h = llvm.mlir.constant(1.00390625 : f32) : f32

@@ -43,7 +43,7 @@ llvm.func @unawaited(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
 llvm.func @zero_fill(%in: !llvm.ptr<1>, %bytes: i32) attributes {nvvm.kernel} {
   %words = llvm.mlir.addressof @words : !llvm.ptr<3>
   llvm.inline_asm has_side_effects "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r" %words, %in, %bytes : (!llvm.ptr<3>, !llvm.ptr<1>, i32) -> ()
-  llvm.inline_asm has_side_effects "cp.async.commit_group; cp.async.wait_group 0;", "" : () -> ()
+  llvm.inline_asm has_side_effects "cp.async.wait_all;", "" : () -> ()
   %x = llvm.load %words {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
   llvm.store %x, %in {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
   llvm.return

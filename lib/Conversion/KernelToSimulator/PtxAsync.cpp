@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InstructionNames.h"
 #include "PtxInstruction.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -112,16 +113,8 @@ static LogicalResult executeTensorCopy(PtxInstruction x) {
   R reduction = R::None;
   if (x.part(1) == "reduce")
     for (StringRef part : x.statement.opcode)
-      reduction = llvm::StringSwitch<R>(part)
-                      .Case("add", R::Add)
-                      .Case("min", R::Min)
-                      .Case("max", R::Max)
-                      .Case("inc", R::Inc)
-                      .Case("dec", R::Dec)
-                      .Case("and", R::And)
-                      .Case("or", R::Or)
-                      .Case("xor", R::Xor)
-                      .Default(reduction);
+      if (R named = parseTmaReduction(part); named != R::None)
+        reduction = named;
   emitTmaStore(x.rewriter, map, x.address(1), coordinates, reduction);
   return success();
 }
@@ -183,8 +176,11 @@ static LogicalResult executeCopy(PtxInstruction x) {
     return executeBulkCopy(x);
   if (x.part(2) == "commit_group")
     return x.call(Runtime::cp_async_commit, {});
-  if (x.part(2) == "wait_all")
+  if (x.part(2) == "wait_all") {
+    // All copies: also those that no group has yet.
+    x.rewriter.call(Runtime::cp_async_commit, {x.rewriter.site()});
     return x.call(Runtime::cp_async_wait, {x.rewriter.i32(0)});
+  }
   if (x.part(2) == "wait_group") {
     std::optional<int64_t> groups = x.number(0);
     return groups ? x.call(Runtime::cp_async_wait, {x.rewriter.i32(*groups)})

@@ -1,5 +1,4 @@
-//===- PtxCollectives.cpp - barriers and matrices in PTX
-//-------------------===//
+//===- PtxCollectives.cpp - barriers and matrices in PTX ------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -10,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InstructionNames.h"
 #include "PtxInstruction.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -67,12 +67,7 @@ static LogicalResult executeFence(PtxInstruction x) {
 
 /// shfl.sync.bfly.b32 d|p, a, b, c, mask
 static LogicalResult executeShuffle(PtxInstruction x) {
-  auto kind = llvm::StringSwitch<std::optional<sim::ShuffleKind>>(x.part(2))
-                  .Case("bfly", sim::ShuffleKind::Butterfly)
-                  .Case("up", sim::ShuffleKind::Up)
-                  .Case("down", sim::ShuffleKind::Down)
-                  .Case("idx", sim::ShuffleKind::Index)
-                  .Default(std::nullopt);
+  std::optional<sim::ShuffleKind> kind = parseShuffle(x.part(2));
   if (!kind || x.size() != 5)
     return x.reject();
   return x.out(
@@ -81,12 +76,7 @@ static LogicalResult executeShuffle(PtxInstruction x) {
 
 /// vote.sync.ballot.b32 d, p, mask
 static LogicalResult executeVote(PtxInstruction x) {
-  auto kind = llvm::StringSwitch<std::optional<sim::VoteKind>>(x.part(2))
-                  .Case("any", sim::VoteKind::Any)
-                  .Case("all", sim::VoteKind::All)
-                  .Case("uni", sim::VoteKind::Uniform)
-                  .Case("ballot", sim::VoteKind::Ballot)
-                  .Default(std::nullopt);
+  std::optional<sim::VoteKind> kind = parseVote(x.part(2));
   if (!kind || x.size() != 3)
     return x.reject();
   return x.out(
