@@ -15,9 +15,9 @@
 // A level counts as usable when the processor has it and the operating system
 // saves its registers. That more instructions are there does not make them
 // faster: x86-64-v4-bf16 differs from x86-64-v4 by products of bf16 pairs
-// (VDPBF16PS), which do twice the work of an f32 multiply-add. AMD's cores issue
-// as many of them (Zen 4, Zen 5), Intel's server cores half as many (Cooper
-// Lake, Sapphire Rapids), so that there f32 is as fast and exact.
+// (VDPBF16PS), which do twice the work of an f32 multiply-add. AMD's cores
+// issue as many of them (Zen 4, Zen 5), Intel's server cores half as many
+// (Cooper Lake, Sapphire Rapids), so that there f32 is as fast and exact.
 //
 //===----------------------------------------------------------------------===//
 

@@ -27,9 +27,9 @@ llvm::Error
 writeOutput(llvm::StringRef path,
             llvm::function_ref<llvm::Error(llvm::raw_ostream &)> write);
 
-/// The error that writing `path` would end in, as far as it can be known before:
-/// a folder in its place, or no folder that it could go to. What is not written
-/// as a stream must not replace a pipe or a device either.
+/// The error that writing `path` would end in, as far as it can be known
+/// before: a folder in its place, or no folder that it could go to. What is not
+/// written as a stream must not replace a pipe or a device either.
 llvm::Error verifyOutput(llvm::StringRef path, bool isStream = true);
 
 } // namespace peermla

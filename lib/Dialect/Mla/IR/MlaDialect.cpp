@@ -1,5 +1,4 @@
-//===- MlaDialect.cpp - the mla dialect
-//-------------------------------------===//
+//===- MlaDialect.cpp - the mla dialect -----------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

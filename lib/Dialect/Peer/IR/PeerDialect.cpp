@@ -1,5 +1,4 @@
-//===- PeerDialect.cpp - the peer dialect
-//-------------------------------------===//
+//===- PeerDialect.cpp - the peer dialect ---------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- PeerTiling.cpp - TilingInterface of the peer ops
-//---------------------===//
+//===- PeerTiling.cpp - TilingInterface of the peer ops -------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
