@@ -246,8 +246,10 @@ def case(seed, number):
     peer_keys = config.get("peer")
     if peer_keys and dtype != "f32":
         # Nobody sees which experts a language model chose: one that rounding
-        # swaps in must have a small gate.
+        # swaps in must have a small gate, as the last of many has.
         peer_keys |= {"norm_query": "none", "norm_keys": "none", "score_function": "softmax"}
+        experts = int(np.prod(peer_keys["product_key_dim"]))
+        peer_keys["num_experts_per_tok"] = min(8, experts)
         edit = edits.sharp_queries
     elif architecture != "PeerLayer":
         edit = edits.gentle_queries
