@@ -15,6 +15,7 @@
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Dialect/Peer/IR/PeerBufferization.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Dialect/Tile/IR/TileBufferization.h"
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Transforms/Passes.h"
 
@@ -24,6 +25,7 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<mla::MlaDialect, peer::PeerDialect, tile::TileDialect>();
   mla::registerBufferizableOpInterfaceExternalModels(registry);
   peer::registerBufferizableOpInterfaceExternalModels(registry);
+  tile::registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void peermla::registerAllPasses() {

@@ -73,6 +73,34 @@ struct CpuLevel {
   std::string getSymbol(llvm::StringRef function) const;
 };
 
+/// A family of NVIDIA GPUs that one binary is made for.
+struct GpuTarget {
+  /// The name users see (`sm_80`), which is what LLVM and ptxas call it, and
+  /// the version of PTX that its code needs, times 10.
+  llvm::StringRef name;
+  unsigned ptxVersion;
+  /// Bytes of shared memory: of one block at most, of one block without asking
+  /// for more at the launch, and of a multiprocessor.
+  int64_t sharedBytesPerBlock, staticSharedBytes, sharedBytesPerUnit;
+  /// Threads of a block at most; 32-bit registers of a multiprocessor and of a
+  /// thread.
+  int64_t threadsPerBlock, registersPerUnit, registersPerThread;
+  /// Whether the target has warpgroup products (wgmma), bulk tensor copies
+  /// (TMA) with mbarriers, and register reallocation (setmaxnreg).
+  bool hasWgmma, hasTma, hasSetMaxRegisters;
+  /// Multiprocessors of the usual device, and the rates of each.
+  int64_t numUnits;
+  UnitRates rates;
+
+  /// All targets, oldest first.
+  static llvm::ArrayRef<GpuTarget> all();
+  /// The target of that name, or null.
+  static const GpuTarget *get(llvm::StringRef name);
+  /// The target of the nested module that encloses `op` (its attribute
+  /// `peermla.gpu`), or null.
+  static const GpuTarget *of(mlir::Operation *op);
+};
+
 } // namespace peermla
 
 #endif // PEERMLA_SUPPORT_TARGETINFO_H

@@ -24,3 +24,88 @@ func.func private @split() attributes {s = #tile.schedule<split = -2>}
 
 // expected-error @below {{expects 'parts' to be at least 0, got -2}}
 func.func private @parts() attributes {s = #tile.schedule<parts = -2>}
+
+// -----
+
+gpu.module @k {
+  func.func @k() { return }
+}
+func.func @launch_c1_blocks(%n: index) {
+  // expected-error @below {{'tile.launch' op expects 'blocks' to have 1 to 3 extents, got 4}}
+  tile.launch @k::@k blocks(%n, %n, %n, %n)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  func.func @k(%x: vector<4xf32>) { return }
+}
+func.func @launch_c2_inputs(%n: index, %x: vector<4xf32>) {
+  // expected-error @below {{'tile.launch' op expects 'inputs' to be ranked tensors, memrefs, integers or floats, got 'vector<4xf32>'}}
+  tile.launch @k::@k blocks(%n) ins(%x : vector<4xf32>)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  func.func @k(%x: f32) { return }
+}
+func.func @launch_c2_outputs(%n: index, %x: f32) {
+  // expected-error @below {{'tile.launch' op expects 'outputs' to be ranked tensors or memrefs, got 'f32'}}
+  tile.launch @k::@k blocks(%n) outs(%x : f32)
+  return
+}
+
+// -----
+
+func.func @launch_c3_kernel(%n: index) {
+  // expected-error @below {{'tile.launch' op expects 'kernel' to name a function in a gpu.module, got @launch_c3_kernel}}
+  tile.launch @launch_c3_kernel blocks(%n)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  func.func @k(%x: f32) { return }
+}
+func.func @launch_c4_parameters(%n: index) {
+  // expected-error @below {{'tile.launch' op expects the kernel @k::@k to have 0 parameters, got 1}}
+  tile.launch @k::@k blocks(%n)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  llvm.func @k(%x: !llvm.ptr) { llvm.return }
+}
+func.func @launch_c4_lowered_parameters(%n: index, %x: memref<?x?xf32>) {
+  // expected-error @below {{'tile.launch' op expects the kernel @k::@k to have 4 parameters, got 1}}
+  tile.launch @k::@k blocks(%n) outs(%x : memref<?x?xf32>)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  func.func @k(%x: memref<3xf32>, %y: memref<3xf32>) { return }
+}
+func.func @launch_c5_mixed(%n: index, %x: tensor<3xf32>, %y: memref<3xf32>) {
+  // expected-error @below {{'tile.launch' op expects either tensors or memrefs, got both}}
+  tile.launch @k::@k blocks(%n) ins(%x : tensor<3xf32>) outs(%y : memref<3xf32>)
+  return
+}
+
+// -----
+
+gpu.module @k {
+  func.func @k(%y: memref<3xf32>) { return }
+}
+func.func @launch_c5_results(%n: index, %y: tensor<3xf32>) {
+  // expected-error @below {{'tile.launch' op expects one result per destination, got 0 results and 1 destinations}}
+  tile.launch @k::@k blocks(%n) outs(%y : tensor<3xf32>)
+  return
+}

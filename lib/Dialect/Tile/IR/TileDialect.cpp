@@ -46,6 +46,10 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
 }
 
 void TileDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "peermla/Dialect/Tile/IR/TileOps.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"

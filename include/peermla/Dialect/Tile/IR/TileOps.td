@@ -1,11 +1,11 @@
-//===- TileOps.td - schedules ---------------------------------------------===//
+//===- TileOps.td - schedules and launches --------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// The tile dialect so far holds one attribute: the decision how a kernel is
-// cut. One pass writes it from a cost model, the others read it.
+// `#tile.schedule` is the decision how a kernel is cut: one pass writes it from
+// a cost model, the others read it. `tile.launch` runs a kernel of a GPU.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,7 +13,8 @@
 #define PEERMLA_DIALECT_TILE_IR_TILEOPS_TD
 
 include "mlir/IR/AttrTypeBase.td"
-include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "peermla/Support/StructuredOps.td"
 
 def Tile_Dialect : Dialect {
   let name = "tile";
@@ -67,6 +68,68 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
                custom<Extents>($registers), $split, $parts) `>`
   }];
   let genVerifyDecl = 1;
+}
+
+def Tile_LaunchOp : Op<Tile_Dialect, "launch",
+    [AttrSizedOperandSegments, DestinationStyleOpInterface,
+     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+     DeclareOpInterfaceMethods<ConditionallySpeculatable>,
+     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                               ["reifyResultShapes"]>,
+     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "run a kernel on a grid of blocks";
+  let description = [{
+    Runs the function `kernel` of a `gpu.module` once for each block of a grid of
+    one to three dimensions, x first. Extents of the grid are computed on the host
+    and at least 0; a grid with an extent 0 runs nothing.
+
+    Destinations are read and written in place. On tensors there is one result per
+    destination, of its type; on memrefs there are none.
+
+    **Parameters.** While the kernel is a `func.func`, its parameters are the
+    operands of `ins`, then those of `outs`, tensors as memrefs. As an `llvm.func`
+    it takes
+
+    1. for each operand in that order: a memref as a pointer to its first element
+       (its offset applied), an index as i64, any other scalar as itself;
+    2. for each memref operand in that order: its dynamic sizes, then its dynamic
+       strides, in the order of the dimensions, each as i64.
+
+    The number of threads of a block is the kernel's `nvvm.reqntid`, the bytes of
+    shared memory that the launch provides its `tile.shared_bytes` (0 if absent).
+
+    Constraints:
+    * (C1) `blocks` has 1 to 3 extents.
+    * (C2) operands of `ins` and `outs` are tensors, memrefs, integers or floats;
+      those of `outs` are tensors or memrefs.
+    * (C3) `kernel` names a function in a `gpu.module`.
+    * (C4) the function has the number of parameters given above.
+    * (C5) tensors and memrefs are not mixed; there is one result per tensor of
+      `outs`, of its type.
+
+    ```mlir
+    %y = tile.launch @scale::@scale blocks(%n) ins(%x, %f : tensor<?x64xf32>, f32)
+           outs(%init : tensor<?x64xf32>) -> tensor<?x64xf32>
+    tile.launch @scale::@scale blocks(%n) ins(%x, %f : memref<?x64xf32>, f32)
+           outs(%y : memref<?x64xf32>)
+    ```
+  }];
+  let arguments = (ins SymbolRefAttr:$kernel, Variadic<Index>:$blocks,
+                       Variadic<AnyType>:$inputs, Variadic<AnyType>:$outputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel `blocks` `(` $blocks `)`
+    (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+    (`outs` `(` $outputs^ `:` type($outputs) `)`)?
+    attr-dict (`->` type($results)^)?
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return getOutputsMutable();
+    }
+  }];
+  let extraClassDefinition = Peermla_StructuredDefinition;
 }
 
 #endif // PEERMLA_DIALECT_TILE_IR_TILEOPS_TD

@@ -1,0 +1,73 @@
+//===- Launch.cpp - tile.launch --------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/Diagnostics.h"
+#include "peermla/Support/StructuredOps.h"
+
+using namespace mlir;
+using namespace peermla;
+using namespace peermla::tile;
+
+#define GET_OP_CLASSES
+#include "peermla/Dialect/Tile/IR/TileOps.cpp.inc"
+
+LogicalResult LaunchOp::verify() {
+  // (C1)
+  if (getBlocks().empty() || getBlocks().size() > 3)
+    return emitOpError() << "expects 'blocks' to have 1 to 3 extents, got "
+                         << getBlocks().size();
+  // (C2)
+  for (Type type : getInputs().getTypes())
+    if (!isa<RankedTensorType, MemRefType>(type) && !type.isIntOrIndexOrFloat())
+      return emitOpError() << "expects 'inputs' to be ranked tensors, memrefs, "
+                              "integers or floats, got "
+                           << type;
+  for (Type type : getOutputs().getTypes())
+    if (!isa<RankedTensorType, MemRefType>(type))
+      return emitOpError()
+             << "expects 'outputs' to be ranked tensors or memrefs, got "
+             << type;
+  // (C5)
+  if (llvm::none_of(getOperandTypes(), llvm::IsaPred<ShapedType>))
+    return success();
+  return verifyDestinationStyle(*this);
+}
+
+/// Parameters of the kernel as an llvm.func.
+static unsigned getNumLoweredParameters(LaunchOp op) {
+  unsigned count = op.getInputs().size() + op.getOutputs().size();
+  for (ValueRange operands : {ValueRange(op.getInputs()),
+                              ValueRange(op.getOutputs())})
+    for (Type type : operands.getTypes())
+      if (auto memref = dyn_cast<MemRefType>(type)) {
+        count += memref.getNumDynamicDims();
+        auto [strides, offset] = memref.getStridesAndOffset();
+        count += llvm::count_if(strides, ShapedType::isDynamic);
+      }
+  return count;
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // (C3)
+  Operation *kernel = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  auto function = dyn_cast_or_null<FunctionOpInterface>(kernel);
+  if (!function || !isa<gpu::GPUModuleOp>(function->getParentOp()))
+    return emitOpError() << "expects 'kernel' to name a function in a "
+                            "gpu.module, got "
+                         << getKernelAttr();
+  // (C4)
+  bool isLowered = function->getName().getDialectNamespace() == "llvm";
+  unsigned expected = isLowered ? getNumLoweredParameters(*this)
+                                : getInputs().size() + getOutputs().size();
+  if (function.getNumArguments() != expected)
+    return emitOpError() << "expects the kernel " << getKernelAttr()
+                         << " to have " << expected << " parameters, got "
+                         << function.getNumArguments();
+  return success();
+}
