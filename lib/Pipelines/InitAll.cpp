@@ -8,6 +8,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/ModelToReference.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
@@ -31,6 +32,7 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
 void peermla::registerAllPasses() {
   mlir::registerAllPasses();
   registerPeermlaConversionPasses();
+  registerPeermlaLaunchToRuntimePasses();
   registerPeermlaTransformsPasses();
   registerPipelines();
   registerReferencePipelines();

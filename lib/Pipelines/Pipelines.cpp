@@ -13,6 +13,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Passes.h"
@@ -156,6 +157,13 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
 
 void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
+  // Host code of GPU targets: it asks the runtime for launches.
+  pm.nest<ModuleOp>().addPass(createPlanWorkspace());
+  DescribeModelOptions gpus;
+  gpus.gpus = true;
+  pm.addPass(createDescribeModel(gpus));
+  pm.addPass(createLowerKernelLaunches());
+
   OpPassManager &target = pm.nest<ModuleOp>();
   target.addPass(createExpandMath());
   target.addPass(createConvertVectorToSCFPass());

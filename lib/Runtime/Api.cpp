@@ -129,8 +129,8 @@ static peermla_status sessionInfo(const peermla_session *session,
                                   peermla_session_info *info) {
   if (!session || !info)
     return failNull("a session and a place for its facts");
-  *info = {"cpu", session->program->level.c_str(), session->workers.count,
-           session->weights.size()};
+  *info = {session->device->getName().c_str(), session->program->level.c_str(),
+           session->workers.count, session->weights->size()};
   return PEERMLA_OK;
 }
 
@@ -211,6 +211,56 @@ static peermla_status callEntry(peermla_context *context, int32_t entry,
   return report(call(*context, entry, arguments, numArguments));
 }
 
+static peermla_status memoryAllocate(peermla_session *session, size_t size,
+                                     void **data) {
+  if (!session || !data)
+    return failNull("a session and a place for the address");
+  *data = nullptr;
+  std::unique_ptr<DeviceMemory> memory;
+  // A byte at least: every piece has an address of its own.
+  if (Status status = session->device->allocate(std::max<size_t>(size, 1),
+                                                "a tensor", memory))
+    return report(status);
+  std::lock_guard<std::mutex> lock(session->allocationsMutex);
+  *data = memory->data();
+  session->allocations[*data] = std::move(memory);
+  return PEERMLA_OK;
+}
+
+static peermla_status memoryFree(peermla_session *session, void *data) {
+  if (!session)
+    return failNull("a session");
+  std::lock_guard<std::mutex> lock(session->allocationsMutex);
+  auto found = session->allocations.find(data);
+  if (found == session->allocations.end() && data)
+    return report(Status(PEERMLA_INVALID_ARGUMENT,
+                         "expected memory of this session, got another "
+                         "address"));
+  if (data)
+    session->allocations.erase(found);
+  return PEERMLA_OK;
+}
+
+static peermla_status memoryUpload(peermla_session *session, void *device,
+                                   const void *host, size_t size) {
+  if (!session || (size && (!device || !host)))
+    return failNull("a session and two addresses");
+  return report(session->device->upload(device, host, size));
+}
+
+static peermla_status memoryDownload(peermla_session *session, void *host,
+                                     const void *device, size_t size) {
+  if (!session || (size && (!device || !host)))
+    return failNull("a session and two addresses");
+  return report(session->device->download(host, device, size));
+}
+
+static peermla_status contextSynchronize(peermla_context *context) {
+  if (!context)
+    return failNull("a context");
+  return report(context->session->device->synchronize(context->stream));
+}
+
 namespace {
 /// A model of this library with its table; lives as long as the library.
 struct RegisteredModel {
@@ -241,7 +291,12 @@ registerModel(const char *metadata, uint64_t size, void *const *functions) {
                      contextCreate,
                      contextReserve,
                      contextDestroy,
-                     callEntry};
+                     callEntry,
+                     memoryAllocate,
+                     memoryFree,
+                     memoryUpload,
+                     memoryDownload,
+                     contextSynchronize};
   return registered;
 }
 

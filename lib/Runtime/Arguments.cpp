@@ -7,6 +7,7 @@
 #include "Arguments.h"
 #include "Text.h"
 #include "Words.h"
+#include <algorithm>
 
 using namespace peermla;
 using namespace peermla::runtime;
@@ -27,13 +28,26 @@ static std::string formatType(DLDataType type) {
          " lanes";
 }
 
-/// Checks everything about a tensor but its extents.
+static Status checkPlace(const peermla_argument &argument, DLDevice expected,
+                         DLDevice given) {
+  if (given.device_type != expected.device_type) {
+    std::string place = expected.device_type == kDLCPU
+                            ? "the CPU (DLPack device type 1)"
+                            : "a CUDA device (DLPack device type 2)";
+    return fail(argument, "a tensor on " + place + ", got device type " +
+                              std::to_string(given.device_type));
+  }
+  if (expected.device_type != kDLCPU && given.device_id != expected.device_id)
+    return fail(argument, "a tensor on CUDA device " +
+                              std::to_string(expected.device_id) +
+                              ", got one on device " +
+                              std::to_string(given.device_id));
+  return Status();
+}
+
+/// Checks type and rank of a tensor.
 static Status checkTensor(const peermla_argument &argument, const Dtype &dtype,
                           const DLTensor &tensor) {
-  if (tensor.device.device_type != kDLCPU)
-    return fail(argument, "a tensor on the CPU (DLPack device type 1), got "
-                          "device type " +
-                              std::to_string(tensor.device.device_type));
   if (tensor.dtype.code != dtype.dlpack.code ||
       tensor.dtype.bits != dtype.dlpack.bits || tensor.dtype.lanes != 1)
     return fail(argument, std::string("type ") + dtype.name + ", got " +
@@ -46,7 +60,7 @@ static Status checkTensor(const peermla_argument &argument, const Dtype &dtype,
 
 /// Checks layout and data of a tensor whose extents are right.
 static Status checkLayout(const peermla_argument &argument, const Dtype &dtype,
-                          const DLTensor &tensor) {
+                          size_t alignment, const DLTensor &tensor) {
   bool isEmpty = false;
   for (int32_t i = 0; i < tensor.ndim; ++i)
     isEmpty |= tensor.shape[i] == 0;
@@ -69,16 +83,18 @@ static Status checkLayout(const peermla_argument &argument, const Dtype &dtype,
   if (!tensor.data)
     return fail(argument, "data, got a null pointer");
   uintptr_t address = reinterpret_cast<uintptr_t>(getData(tensor));
-  if (address % dtype.size != 0)
-    return fail(argument, "data aligned to " + std::to_string(dtype.size) +
+  alignment = std::max<size_t>(alignment, dtype.size);
+  if (address % alignment != 0)
+    return fail(argument, "data aligned to " + std::to_string(alignment) +
                               " bytes, got an address " +
-                              std::to_string(address % dtype.size) +
+                              std::to_string(address % alignment) +
                               " beyond that");
   return Status();
 }
 
-Status runtime::checkArguments(const Entry &entry, DLTensor *const *tensors,
-                               int32_t numTensors, SymbolBinding &binding) {
+Status runtime::checkArguments(const Entry &entry, const Device &device,
+                               DLTensor *const *tensors, int32_t numTensors,
+                               SymbolBinding &binding) {
   if (numTensors != entry.description.num_arguments)
     return fail("entry " + quote(entry.name) + " expects " +
                 std::to_string(entry.description.num_arguments) +
@@ -92,12 +108,16 @@ Status runtime::checkArguments(const Entry &entry, DLTensor *const *tensors,
     if (!tensors[i])
       return fail(argument, "a tensor, got a null pointer");
     const DLTensor &tensor = *tensors[i];
+    if (Status status =
+            checkPlace(argument, device.getTensorDevice(), tensor.device))
+      return status;
     if (Status status = checkTensor(argument, *entry.dtypes[i], tensor))
       return status;
     Failure failure = binding.bind(i, tensor.ndim, tensor.shape);
     if (failure)
       return Status(PEERMLA_INVALID_ARGUMENT, failure);
-    if (Status status = checkLayout(argument, *entry.dtypes[i], tensor))
+    if (Status status = checkLayout(argument, *entry.dtypes[i],
+                                    device.getTensorAlignment(), tensor))
       return status;
   }
   return Status();

@@ -13,8 +13,9 @@ namespace peermla::runtime {
 
 /// Checks device, type, rank, shape, layout and alignment of the tensors, and
 /// learns the entry's symbols.
-Status checkArguments(const Entry &entry, DLTensor *const *tensors,
-                      int32_t numTensors, SymbolBinding &binding);
+Status checkArguments(const Entry &entry, const Device &device,
+                      DLTensor *const *tensors, int32_t numTensors,
+                      SymbolBinding &binding);
 
 /// Learns the symbols from a list of their values.
 Status bindSymbols(const Entry &entry, const int64_t *symbols,

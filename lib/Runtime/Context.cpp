@@ -6,6 +6,7 @@
 
 #include "Context.h"
 #include "Arguments.h"
+#include "Launches.h"
 #include "Text.h"
 #include "Words.h"
 #include <algorithm>
@@ -34,6 +35,7 @@ Status runtime::createContext(peermla_session &session,
   context->isGiven = options.workspace != nullptr;
   context->workspace = static_cast<char *>(options.workspace);
   context->workspaceSize = options.workspace_size;
+  context->stream = options.stream;
   const std::deque<Entry> &entries = session.model->metadata.entries;
   for (size_t i = 0; i < entries.size(); ++i)
     context->entries.push_back(
@@ -56,10 +58,14 @@ Status runtime::reserveWorkspace(peermla_context &context,
   // The old pages go first: both together may not fit.
   context.workspace = nullptr;
   context.workspaceSize = 0;
-  if (!context.own.allocate(size))
-    return Status(PEERMLA_OUT_OF_MEMORY, "out of memory for a workspace of " +
-                                             std::to_string(size) + " bytes");
-  context.workspace = context.own.data();
+  Device &device = *context.session->device;
+  if (context.own)
+    if (Status status = device.synchronize(context.stream))
+      return status;
+  context.own.reset();
+  if (Status status = device.allocate(size, "a workspace", context.own))
+    return status;
+  context.workspace = context.own->data();
   context.workspaceSize = size;
   return Status();
 }
@@ -72,11 +78,15 @@ Status runtime::call(peermla_context &context, int32_t entry,
   const Program::EntryCode &code = session.program->entries[entry];
   auto &[binding, words] = context.entries[entry];
 
-  if (Status status = checkArguments(info, tensors, numTensors, binding))
+  Device &device = *session.device;
+  if (Status status =
+          checkArguments(info, device, tensors, numTensors, binding))
     return status;
   uint64_t word = 0;
-  if (Status status = checkIndices(info, static_cast<uint8_t>(entry), tensors,
-                                   binding, word)) {
+  if (Status status = device.isHostVisible()
+                          ? checkIndices(info, static_cast<uint8_t>(entry),
+                                         tensors, binding, word)
+                          : Status()) {
     // The first one stays.
     uint64_t none = 0;
     if (word)
@@ -92,7 +102,13 @@ Status runtime::call(peermla_context &context, int32_t entry,
     return status;
   writeArguments(info, binding, tensors, words);
   writeWorkspace(context.workspace, context.workspaceSize, words);
-  WorkersScope scope(session.workers);
+  WorkersScope workers(session.workers);
+  if (session.program->target.empty()) {
+    model.getFunction(code.function)(words.data());
+    return Status();
+  }
+  device.prepareWorkspace(context.workspace, context.workspaceSize);
+  LaunchScope launches(device, *session.program, context.stream);
   model.getFunction(code.function)(words.data());
-  return Status();
+  return launches.takeStatus();
 }

@@ -15,6 +15,8 @@ namespace peermla::runtime {
 /// Alignment of every tensor and workspace the runtime allocates.
 constexpr size_t tensorAlignment = 64;
 constexpr size_t hugePage = 2 << 20;
+/// What kernels of GPUs expect of every tensor: they load 16 bytes at a time.
+constexpr size_t gpuTensorAlignment = 16;
 
 constexpr size_t alignTo(size_t value, size_t alignment) {
   return (value + alignment - 1) / alignment * alignment;

@@ -30,6 +30,7 @@ private:
   void readCheck(const std::string &text, size_t argument, Entry &entry);
   void findRoles(Entry &entry);
   void readProgram(const Json &json);
+  Kernel readKernel(const Json &json);
   void readRows(const Json &json, Prepared &prepared);
   Prepared readPrepared(const Json &json);
 
@@ -60,9 +61,12 @@ private:
 
   /// A value in [0, limit).
   int32_t number(const Json &value, int64_t limit, const char *what) {
+    return static_cast<int32_t>(number64(value, limit, what));
+  }
+  int64_t number64(const Json &value, int64_t limit, const char *what) {
     if (value.is_number_unsigned() &&
         value.get<uint64_t>() < static_cast<uint64_t>(limit))
-      return static_cast<int32_t>(value.get<uint64_t>());
+      return static_cast<int64_t>(value.get<uint64_t>());
     fail(std::string("expected ") + what + " below " + std::to_string(limit) +
          ", got " + value.dump(-1, ' ', true, Json::error_handler_t::replace));
     return 0;
@@ -357,11 +361,54 @@ Prepared MetadataReader::readPrepared(const Json &json) {
   return prepared;
 }
 
+Kernel MetadataReader::readKernel(const Json &json) {
+  Kernel kernel;
+  kernel.name = string(json, "name");
+  where += " kernel " + quote(kernel.name);
+  const Json &threads = array(json, "threads");
+  for (size_t d = 0; d < 3 && d < threads.size(); ++d)
+    kernel.threads[d] = number(threads[d], 1025, "a number of threads");
+  kernel.operands = string(json, "operands");
+  if (kernel.operands.find_first_not_of("rws") != std::string::npos)
+    fail("expected r, w or s for each operand, got " + quote(kernel.operands));
+  if (!failure.empty())
+    return kernel;
+  if (json.contains("shared_bytes"))
+    kernel.sharedBytes =
+        number(json["shared_bytes"], INT32_MAX, "bytes of shared memory");
+  kernel.simulated = function(json, "simulated");
+  for (const Json &image : array(json, "images")) {
+    std::string kind = string(image, "kind");
+    if (kind != "ptx" && kind != "cubin")
+      fail("expected an image of kind ptx or cubin, got " + quote(kind));
+    KernelImage &result = kernel.images.emplace_back();
+    result.kind =
+        kind == "ptx" ? KernelImage::Kind::Ptx : KernelImage::Kind::Cubin;
+    result.data = function(image, "data");
+    if (result.data < 0 || !image.contains("bytes"))
+      fail("expected 'data' and 'bytes' of an image");
+    else
+      result.bytes = static_cast<size_t>(
+          number64(image["bytes"], INT64_MAX, "bytes of an image"));
+  }
+  return kernel;
+}
+
 void MetadataReader::readProgram(const Json &json) {
   Program program;
-  program.level = string(json, "level");
-  std::string outer = "metadata: level " + quote(program.level);
+  bool isForGpu = json.is_object() && json.contains("target");
+  if (isForGpu)
+    program.target = string(json, "target");
+  if (!isForGpu || json.contains("level"))
+    program.level = string(json, "level");
+  std::string outer = isForGpu ? "metadata: target " + quote(program.target)
+                               : "metadata: level " + quote(program.level);
   where = outer;
+  if (isForGpu)
+    for (const Json &kernel : array(json, "kernels")) {
+      program.kernels.push_back(readKernel(kernel));
+      where = outer;
+    }
   for (const Json &prepared : array(json, "prepared")) {
     program.prepared.push_back(readPrepared(prepared));
     where = outer;
@@ -387,7 +434,8 @@ void MetadataReader::readProgram(const Json &json) {
   for (size_t i = 0; i < program.entries.size(); ++i)
     if (program.entries[i].function < 0)
       fail("expected a function for entry " + quote(metadata.entries[i].name));
-  metadata.programs.push_back(std::move(program));
+  (isForGpu ? metadata.gpuPrograms : metadata.programs)
+      .push_back(std::move(program));
 }
 
 void MetadataReader::readModel(const Json &json) {
@@ -405,6 +453,7 @@ void MetadataReader::readModel(const Json &json) {
   where = "metadata";
   if (!failure.empty())
     return;
+  metadata.simulator = function(json, "simulator");
   for (const Json &program : array(json, "programs"))
     readProgram(program);
 }

@@ -17,13 +17,26 @@
 //                       {"name", "dtype", "shape", "function": index,
 //                        "workspace": index, "sources": [weight, ...]}, ...],
 //          "entries": [{"name", "function": index, "workspace": index,
-//                       "prepared": [position, ...]}, ...]}, ...]}
+//                       "prepared": [position, ...]}, ...]},
+//        {"target": "sm_80", "level": "x86-64-v3", "prepared", "entries",
+//          "kernels": [{"name", "threads": [128, 1, 1], "shared_bytes": 0,
+//              "operands": "rsw", "simulated": index,
+//              "images": [{"kind": "ptx" | "cubin", "data": index,
+//                          "bytes": size}, ...]}, ...]}, ...],
+//      "simulator": index}
 //
 // "check" is one of `tokens:LIMIT` and `index:LIMIT` (values in [0, LIMIT), a
 // number or a dimension), `cu_seqlens:TOTAL`, `lengths`, `block_table`.
 // "workspace" may be missing: no bytes. With "rows", row i of the prepared
 // weight is row i of each of these weights, one after the other; their rows are
 // as many as the prepared weight has, whatever their shapes say.
+//
+// A program with "target" is that of a GPU; its host code is for "level". Each
+// kernel says of its operands, its first parameters, whether they are memory
+// that it reads (r), or reads and writes (w), or scalars (s). "simulated", the
+// descriptor of its form for the simulator, is in the table of functions as are
+// its images; "simulator" is peermla_rt_create_simulator. Both are missing in
+// libraries that are not to run in the simulator.
 //
 //===----------------------------------------------------------------------===//
 
@@ -82,12 +95,36 @@ struct Prepared {
   std::vector<int32_t> sources;
 };
 
+/// A kernel in the form that a GPU's driver loads.
+struct KernelImage {
+  enum class Kind { Ptx, Cubin };
+  Kind kind = Kind::Ptx;
+  /// Its place in the table of functions; PTX ends in a 0 that `bytes` counts.
+  int32_t data = -1;
+  size_t bytes = 0;
+};
+
+struct Kernel {
+  std::string name;
+  uint32_t threads[3] = {1, 1, 1};
+  uint32_t sharedBytes = 0;
+  /// One of r, w and s for each operand.
+  std::string operands;
+  /// The descriptor for the simulator, or -1.
+  int32_t simulated = -1;
+  std::vector<KernelImage> images;
+};
+
 struct Program {
   struct EntryCode {
     int32_t function = -1, workspace = -1;
     std::vector<int32_t> prepared;
   };
+  /// The CPU level of its host code; empty for the GPU's programs of tests.
   std::string level;
+  /// The GPU that it is for; empty if it is for the CPU.
+  std::string target;
+  std::vector<Kernel> kernels;
   std::vector<Prepared> prepared;
   /// In the order of the entries.
   std::vector<EntryCode> entries;
@@ -104,7 +141,10 @@ public:
   std::string model, compiler;
   std::vector<Weight> weights;
   std::deque<Entry> entries;
-  std::vector<Program> programs;
+  /// Those of CPU levels, and those of GPUs.
+  std::vector<Program> programs, gpuPrograms;
+  /// peermla_rt_create_simulator in the table of functions, or -1.
+  int32_t simulator = -1;
   /// Views of all of it.
   peermla_description description = {};
 

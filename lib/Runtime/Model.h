@@ -11,11 +11,14 @@
 #ifndef PEERMLA_LIB_RUNTIME_MODEL_H
 #define PEERMLA_LIB_RUNTIME_MODEL_H
 
+#include "Device/Device.h"
 #include "Memory.h"
 #include "Metadata.h"
 #include "ParallelFor.h"
 #include "peermla/Runtime/Shapes.h"
 #include <atomic>
+#include <map>
+#include <mutex>
 
 struct peermla_model {
   peermla::runtime::Metadata metadata;
@@ -35,13 +38,19 @@ struct peermla_session {
   const peermla_model *model = nullptr;
   const peermla::runtime::Program *program = nullptr;
   peermla::runtime::Workers workers;
+  /// Outlives all memory of the session.
+  std::unique_ptr<peermla::runtime::Device> device;
   /// The prepared weights of the program: one piece of memory, and where in it
   /// each of them is.
-  peermla::runtime::Pages weights;
+  std::unique_ptr<peermla::runtime::DeviceMemory> weights;
   std::vector<char *> prepared;
 
   std::atomic<uint64_t> errorWord{0};
   std::atomic<int32_t> numContexts{0};
+
+  /// What memory_allocate has given out.
+  std::mutex allocationsMutex;
+  std::map<void *, std::unique_ptr<peermla::runtime::DeviceMemory>> allocations;
 };
 
 struct peermla_context {
@@ -58,7 +67,9 @@ struct peermla_context {
   char *workspace = nullptr;
   size_t workspaceSize = 0;
   bool isGiven = false;
-  peermla::runtime::Pages own;
+  std::unique_ptr<peermla::runtime::DeviceMemory> own;
+  /// Of the device's kind.
+  void *stream = nullptr;
 };
 
 #endif // PEERMLA_LIB_RUNTIME_MODEL_H

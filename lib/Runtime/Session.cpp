@@ -15,23 +15,72 @@
 using namespace peermla;
 using namespace peermla::runtime;
 
-static Status checkDevice(const char *device) {
-  std::string text = device ? device : "cpu";
-  std::string kind = text.substr(0, text.find(':'));
-  if (text == "cpu")
-    return Status();
-  if (kind == "cuda" || kind == "sim")
-    return Status(PEERMLA_UNSUPPORTED,
-                  "device " + quote(text) +
-                      " is not built into this library, only 'cpu' is");
+static Status failUnknown(const std::string &device) {
   return Status(PEERMLA_INVALID_ARGUMENT,
-                "unknown device " + quote(text) +
+                "unknown device " + quote(device) +
                     ", expected cpu, cuda[:N] or sim[:TARGET]");
+}
+
+static Status failMissing(const std::string &device, const std::string &what) {
+  return Status(PEERMLA_UNSUPPORTED, "device " + quote(device) +
+                                         " is not built into this library, " +
+                                         what);
+}
+
+static Status failOtherTargets(const std::string &device,
+                               const Metadata &metadata) {
+  std::vector<std::string> names;
+  for (const Program &program : metadata.gpuPrograms)
+    names.push_back(program.target);
+  return failMissing(device, "only kernels of " + joinWithAnd(names) + " are");
+}
+
+/// The simulator with the kernels of `target`, or of the newest target that the
+/// library has.
+static Status chooseSimulator(const std::string &text,
+                              const std::string &target,
+                              peermla_session &session) {
+  const Metadata &metadata = session.model->metadata;
+  if (metadata.gpuPrograms.empty())
+    return failMissing(text, "only 'cpu' is");
+  if (metadata.simulator < 0)
+    return failMissing(text, "which was compiled without '--simulate'");
+  for (const Program &program : metadata.gpuPrograms)
+    if (target.empty() || target == program.target)
+      session.program = &program;
+  if (!session.program)
+    return failOtherTargets(text, metadata);
+  auto create = reinterpret_cast<decltype(&peermla_rt_create_simulator)>(
+      session.model->functions[metadata.simulator]);
+  Status status;
+  create(&session.program->target, session.workers.count, &session.device,
+         &status);
+  return status;
+}
+
+static Status chooseGpu(const std::string &text, const std::string &number,
+                        peermla_session &session) {
+  int32_t ordinal = 0;
+  for (char c : number)
+    if (c < '0' || c > '9' || __builtin_mul_overflow(ordinal, 10, &ordinal) ||
+        __builtin_add_overflow(ordinal, c - '0', &ordinal))
+      return failUnknown(text);
+  const std::vector<Program> &programs = session.model->metadata.gpuPrograms;
+  if (programs.empty())
+    return failMissing(text, "only 'cpu' is");
+  size_t selected = 0;
+  if (Status status =
+          createCudaDevice(ordinal, programs, session.device, selected))
+    return status;
+  session.program = &programs[selected];
+  return Status();
 }
 
 static Status chooseProgram(const peermla_session_options &options,
                             peermla_session &session) {
   const Metadata &metadata = session.model->metadata;
+  if (metadata.programs.empty() && !metadata.gpuPrograms.empty())
+    return failOtherTargets("cpu", metadata);
   std::vector<std::string> available;
   for (const Program &program : metadata.programs)
     available.push_back(program.level);
@@ -77,16 +126,47 @@ static Status chooseWorkers(const peermla_session_options &options,
   return Status();
 }
 
+/// Device and program; makes the kernels ready.
+static Status chooseDevice(const peermla_session_options &options,
+                           peermla_session &session) {
+  std::string text = options.device ? options.device : "cpu";
+  size_t colon = text.find(':');
+  std::string kind = text.substr(0, colon), detail;
+  if (colon != std::string::npos)
+    detail = text.substr(colon + 1);
+  // A colon announces something.
+  bool isKnown = colon == std::string::npos
+                     ? kind == "cpu" || kind == "sim" || kind == "cuda"
+                     : !detail.empty() && (kind == "sim" || kind == "cuda");
+  if (!isKnown)
+    return failUnknown(text);
+  if (kind == "cpu") {
+    session.device = createCpuDevice();
+    return chooseProgram(options, session);
+  }
+  if (options.level)
+    return Status(PEERMLA_INVALID_ARGUMENT,
+                  "expected no CPU level with device " + quote(text) +
+                      ", got " + quote(options.level));
+  if (Status status = kind == "sim" ? chooseSimulator(text, detail, session)
+                                    : chooseGpu(text, detail, session))
+    return status;
+  const std::string &level = session.program->level;
+  if (!level.empty() && !isUsable(level))
+    return Status(PEERMLA_UNSUPPORTED,
+                  "device " + quote(text) + " expects a processor of level " +
+                      quote(level) + ", which this machine does not have");
+  return session.device->load(*session.model, *session.program);
+}
+
 Status runtime::createSession(const peermla_model &model,
                               const peermla_session_options &options,
                               std::unique_ptr<peermla_session> &session) {
-  if (Status status = checkDevice(options.device))
-    return status;
   session = std::make_unique<peermla_session>();
   session->model = &model;
-  if (Status status = chooseProgram(options, *session))
-    return status;
   if (Status status = chooseWorkers(options, session->workers))
+    return status;
+  if (Status status = chooseDevice(options, *session))
     return status;
   return loadWeights(*session, options.weights,
                      [&](const std::string &message) {

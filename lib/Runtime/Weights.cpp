@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Weights.h"
+#include "Launches.h"
 #include "Text.h"
 #include "Words.h"
 #include <algorithm>
@@ -152,6 +153,21 @@ static Status readPieces(const Workers &workers,
   return Status(PEERMLA_INVALID_WEIGHTS, first);
 }
 
+/// Reads the pieces that `place` names for a buffer of the host, and copies the
+/// buffer to `destination`, memory of a device that the host cannot write.
+static Status readThroughHost(
+    peermla_session &session, char *destination, size_t bytes,
+    const std::function<void(char *, std::vector<Piece> &)> &place) {
+  Pages buffer;
+  if (!buffer.allocate(bytes))
+    return makeOutOfMemory("the host's copy of a weight", bytes);
+  std::vector<Piece> pieces;
+  place(buffer.data(), pieces);
+  if (Status status = readPieces(session.workers, pieces))
+    return status;
+  return session.device->upload(destination, buffer.data(), bytes);
+}
+
 /// Places the prepared weights of the program one after the other. Tables begin
 /// at a huge page; for smaller tensors that would waste more than it helps.
 static Status placeWeights(peermla_session &session) {
@@ -167,12 +183,11 @@ static Status placeWeights(peermla_session &session) {
       return Status(PEERMLA_OUT_OF_MEMORY,
                     "the weights need more bytes than can be counted");
   }
-  if (!session.weights.allocate(position))
-    return Status(PEERMLA_OUT_OF_MEMORY, "out of memory for weights of " +
-                                             std::to_string(position) +
-                                             " bytes");
+  if (Status status =
+          session.device->allocate(position, "weights", session.weights))
+    return status;
   for (size_t offset : offsets)
-    session.prepared.push_back(session.weights.data() + offset);
+    session.prepared.push_back(session.weights->data() + offset);
   return Status();
 }
 
@@ -190,14 +205,14 @@ public:
 private:
   struct Source {
     int32_t weight;
-    Pages memory;
+    std::unique_ptr<DeviceMemory> memory;
   };
 
   Status loadSources(const std::vector<int32_t> &weights);
   const char *find(int32_t weight) const {
     for (const Source &source : sources)
       if (source.weight == weight)
-        return source.memory.data();
+        return source.memory->data();
     return nullptr;
   }
 
@@ -226,12 +241,21 @@ Status Preparation::loadSources(const std::vector<int32_t> &weights) {
     const Weight &weight = metadata.weights[index];
     Source &source = sources.emplace_back();
     source.weight = index;
-    if (!source.memory.allocate(weight.bytes))
-      return Status(PEERMLA_OUT_OF_MEMORY,
-                    "out of memory for tensor " + quote(weight.name) + " of " +
-                        std::to_string(weight.bytes) + " bytes");
-    addPieces(*checkpoint.find(weight.name),
-              {source.memory.data(), weight.bytes, weight.bytes}, pieces);
+    if (Status status = session.device->allocate(
+            weight.bytes, "tensor " + quote(weight.name), source.memory))
+      return status;
+    if (session.device->isHostVisible()) {
+      addPieces(*checkpoint.find(weight.name),
+                {source.memory->data(), weight.bytes, weight.bytes}, pieces);
+      continue;
+    }
+    auto place = [&](char *begin, std::vector<Piece> &staged) {
+      addPieces(*checkpoint.find(weight.name),
+                {begin, weight.bytes, weight.bytes}, staged);
+    };
+    if (Status status = readThroughHost(session, source.memory->data(),
+                                        weight.bytes, place))
+      return status;
   }
   return readPieces(session.workers, pieces);
 }
@@ -259,16 +283,21 @@ Status Preparation::run(const Prepared &prepared, char *destination) {
   if (Status status = computeWorkspaceSize(*session.model, prepared.workspace,
                                            prepared.name, words, size))
     return status;
-  Pages workspace;
-  if (!workspace.allocate(size))
-    return Status(PEERMLA_OUT_OF_MEMORY,
-                  "out of memory for a workspace of " + std::to_string(size) +
-                      " bytes to prepare weight " + quote(prepared.name));
+  std::unique_ptr<DeviceMemory> workspace;
+  if (Status status = session.device->allocate(
+          size, "a workspace to prepare weight " + quote(prepared.name),
+          workspace))
+    return status;
   writeTensors(true);
-  writeWorkspace(workspace.data(), size, words);
+  writeWorkspace(workspace->data(), size, words);
   WorkersScope scope(session.workers);
+  session.device->prepareWorkspace(workspace->data(), size);
+  LaunchScope launches(*session.device, *session.program, nullptr);
   session.model->getFunction(prepared.function)(words.data());
-  return Status();
+  if (Status status = launches.takeStatus())
+    return status;
+  // Sources and workspace may go.
+  return session.device->synchronize(nullptr);
 }
 
 Status
@@ -298,18 +327,25 @@ runtime::loadWeights(peermla_session &session, const char *path,
   std::vector<Piece> pieces;
   for (size_t i = 0; i < session.prepared.size(); ++i) {
     const Prepared &prepared = session.program->prepared[i];
-    if (prepared.source >= 0)
-      addPieces(*checkpoint.find(metadata.weights[prepared.source].name),
-                {session.prepared[i], prepared.bytes, prepared.bytes}, pieces);
-    char *place = session.prepared[i];
-    for (int32_t index : prepared.rows) {
-      const Weight &weight = metadata.weights[index];
-      uint64_t numRows = prepared.shape[0];
-      addPieces(*checkpoint.find(weight.name),
-                {place, weight.bytes / numRows, prepared.bytes / numRows},
-                pieces);
-      place += weight.bytes / numRows;
-    }
+    auto place = [&](char *begin, std::vector<Piece> &pieces) {
+      if (prepared.source >= 0)
+        addPieces(*checkpoint.find(metadata.weights[prepared.source].name),
+                  {begin, prepared.bytes, prepared.bytes}, pieces);
+      for (int32_t index : prepared.rows) {
+        const Weight &weight = metadata.weights[index];
+        uint64_t numRows = prepared.shape[0];
+        addPieces(*checkpoint.find(weight.name),
+                  {begin, weight.bytes / numRows, prepared.bytes / numRows},
+                  pieces);
+        begin += weight.bytes / numRows;
+      }
+    };
+    if (session.device->isHostVisible())
+      place(session.prepared[i], pieces);
+    else if (prepared.function < 0)
+      if (Status status = readThroughHost(session, session.prepared[i],
+                                          prepared.bytes, place))
+        return status;
   }
   if (Status status = readPieces(session.workers, pieces))
     return status;

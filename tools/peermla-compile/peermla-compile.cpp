@@ -73,7 +73,8 @@ static cl::list<std::string> reportSizes(
              "threads=2)"),
     cl::value_desc("name=size"), cl::cat(category));
 static cl::opt<bool> simulate("simulate",
-                              cl::desc("add GPU kernels as host code"),
+                              cl::desc("make the library run kernels of GPUs "
+                                       "with --device=sim, too"),
                               cl::cat(category));
 static cl::opt<std::string>
     linker("linker", cl::desc("linker to run (default: built in)"),
@@ -127,8 +128,6 @@ static LogicalResult checkOptions() {
     if (target != "cpu")
       return error("target '" + target +
                    "' is not built yet, this version compiles for 'cpu'");
-  if (simulate)
-    return error("'--simulate' is not built yet");
   if (llvm::Error invalid = verifyOptions(getOptions()))
     return error(llvm::toString(std::move(invalid)));
   std::optional<Artifact> artifact = getArtifact();
@@ -210,6 +209,7 @@ static LogicalResult writeResult(ModuleOp model, Report &report,
   options.report = reportFile.empty() ? nullptr : &report;
   options.libraryPaths.assign(libraryPaths.begin(), libraryPaths.end());
   options.runtimeArchive = runtimeArchive;
+  options.simulate = simulate;
   if (options.runtimeArchive.empty())
     options.runtimeArchive = getRuntimeArchive(llvm::sys::fs::getMainExecutable(
         argv0, reinterpret_cast<void *>(&writeResult)));

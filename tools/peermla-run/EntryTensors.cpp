@@ -130,6 +130,13 @@ Failure EntryTensors::reset() {
   return Failure();
 }
 
+std::vector<size_t> EntryTensors::getSizes() const {
+  std::vector<size_t> sizes;
+  for (const Buffer &buffer : buffers)
+    sizes.push_back(buffer.bytes);
+  return sizes;
+}
+
 Failure EntryTensors::write(const std::string &path) const {
   std::vector<SafetensorsTensor> tensors;
   for (int32_t i = 0; i < entry.num_arguments; ++i)

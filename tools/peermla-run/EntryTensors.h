@@ -46,6 +46,8 @@ public:
   /// By position; valid as long as this.
   DLTensor *const *getTensors() const { return pointers.data(); }
   const peermla_entry &getEntry() const { return entry; }
+  /// Bytes of each.
+  std::vector<size_t> getSizes() const;
 
 private:
   struct FreeDeleter {

@@ -108,5 +108,8 @@ peermla::run::loadModelLibrary(const std::string &path) {
     return createStringError(path + ": expected version " +
                              Twine(PEERMLA_API_VERSION) +
                              " of the interface, got another one");
+  if (api->struct_size < sizeof(peermla_api))
+    return createStringError(path + ": was written by an older version of "
+                                    "peermla-compile");
   return api;
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RunLibrary.h"
+#include "DeviceTensors.h"
 #include "EntryTensors.h"
 #include "ModelLibrary.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -63,15 +64,20 @@ static void printDescription(const peermla_description &description) {
 /// Calls the entry `repeat` times, each time on fresh arguments, and returns
 /// the times in milliseconds.
 static Failure callRepeatedly(const peermla_api &api, peermla_context &context,
-                              int32_t entry, EntryTensors &tensors, int repeat,
+                              int32_t entry, EntryTensors &tensors,
+                              DeviceTensors &onDevice, int repeat,
                               std::vector<double> &milliseconds) {
   for (int i = 0; i < repeat; ++i) {
-    if (i > 0)
+    if (i > 0) {
       if (Failure failure = tensors.reset())
         return failure;
+      if (Failure failure = onDevice.upload())
+        return failure;
+    }
     auto begin = std::chrono::steady_clock::now();
-    if (api.call(&context, entry, tensors.getTensors(),
-                 tensors.getEntry().num_arguments) != PEERMLA_OK)
+    if (api.call(&context, entry, onDevice.getTensors(),
+                 tensors.getEntry().num_arguments) != PEERMLA_OK ||
+        api.context_synchronize(&context) != PEERMLA_OK)
       return Failure(api.last_message());
     std::chrono::duration<double, std::milli> time =
         std::chrono::steady_clock::now() - begin;
@@ -106,9 +112,15 @@ static int runEntry(const RunOptions &options, const peermla_api &api,
     return fail(api.last_message());
   llvm::scope_exit destroyContext([&] { (void)api.context_destroy(context); });
 
+  DeviceTensors onDevice(api, *session, tensors.getEntry(),
+                         tensors.getTensors(), tensors.getSizes());
+  if (Failure failure = onDevice.allocate())
+    return fail(failure.getMessage());
   std::vector<double> milliseconds;
-  if (Failure failure = callRepeatedly(api, *context, entry, tensors,
+  if (Failure failure = callRepeatedly(api, *context, entry, tensors, onDevice,
                                        options.repeat, milliseconds))
+    return fail(failure.getMessage());
+  if (Failure failure = onDevice.download())
     return fail(failure.getMessage());
   if (!options.outputs.empty())
     if (Failure failure = tensors.write(options.outputs))

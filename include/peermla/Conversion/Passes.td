@@ -503,7 +503,8 @@ def PlanWorkspace : Pass<"peermla-plan-workspace", "mlir::ModuleOp"> {
     dynamic extents are planned together, first fit. Buffers inside a kernel have
     a constant bound and lie in a slice per worker. Each function gets the arguments
     `workspace` and number of workers, and a function `<name>.workspace` that returns
-    the bytes it needs.
+    the bytes it needs. An entry says in `peermla.workspace` that it has been planned;
+    a module with such an entry stays as it is.
 
     Numerics: unchanged.
   }];
@@ -528,9 +529,15 @@ def DescribeModel : Pass<"peermla-describe-model", "mlir::ModuleOp"> {
   let description = [{
     Writes the attribute `peermla.metadata` of the outer module, JSON text that the
     library carries, makes the names of all functions unique over the nested
-    modules, and marks those that the runtime calls with `peermla.packed`. Numerics:
-    unchanged.
+    modules, and marks those that the runtime calls with `peermla.packed`. With
+    `gpus`, it is the modules of GPU targets that are described, beside what the
+    attribute says already; their kernels follow when code is made of them.
+    Numerics: unchanged.
   }];
+  let options = [
+    Option<"gpus", "gpus", "bool", /*default=*/"false",
+           "Describe GPU targets rather than CPU levels">,
+  ];
 }
 
 //===----------------------------------------------------------------------===//

@@ -29,6 +29,10 @@
 // `in`, `inout` and `out` arguments come in the order of the metadata; the
 // workspace is a memref<?xi8>.
 //
+// The program of a GPU target has the same functions. Their tensors are memory
+// of the device, which they do not touch: they call peermla_rt_launch and
+// peermla_rt_copy.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PEERMLA_RUNTIME_MODELABI_H
@@ -57,6 +61,17 @@ void peermla_rt_parallel_for(int64_t n,
                              void (*body)(int64_t begin, int64_t end,
                                           int64_t worker, void *ctx),
                              void *ctx);
+
+/// Launches kernel number `kernel` of the program whose function runs, on a
+/// grid of x * y * z blocks; nothing if one of them is 0. `parameters[i]`
+/// points to the value of the kernel's parameter i. The first parameters are
+/// its operands (`operands` in the metadata); where operand i is a pointer,
+/// `bytes[i]` says how many bytes from there on the kernel may use.
+void peermla_rt_launch(int64_t kernel, int64_t x, int64_t y, int64_t z,
+                       void **parameters, const int64_t *bytes);
+
+/// Copies memory of the device, after all that was launched before.
+void peermla_rt_copy(void *to, const void *from, int64_t bytes);
 }
 
 #endif // PEERMLA_RUNTIME_MODELABI_H

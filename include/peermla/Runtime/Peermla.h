@@ -99,7 +99,9 @@ typedef enum {
   /* The workspace that the context was given is too small for the call. */
   PEERMLA_WORKSPACE_TOO_SMALL = 6,
   /* The library contradicts itself. */
-  PEERMLA_INVALID_LIBRARY = 7
+  PEERMLA_INVALID_LIBRARY = 7,
+  /* A kernel or the driver failed, or the simulator reports an error. */
+  PEERMLA_DEVICE_ERROR = 8
 } peermla_status;
 
 typedef struct peermla_model peermla_model;
@@ -176,7 +178,12 @@ typedef struct {
   /* A safetensors file, its index (.json), or a folder with either. May be NULL
    * if the model has no weights. */
   const char *weights;
-  /* "cpu" (default); "cuda[:N]" and "sim[:TARGET]" if the library has them. */
+  /* "cpu" (default); "cuda[:N]" and "sim[:TARGET]" if the library has them.
+   * In the simulator ("sim") kernels of a GPU run on the CPU and are checked
+   * for races, for reads of what nobody wrote and for accesses out of bounds:
+   * what it reports makes a call fail. PEERMLA_SIM_ASYNC (eager, lazy, random),
+   * PEERMLA_SIM_CHECKS (all, none, or some of race,init,bounds) and
+   * PEERMLA_SIM_SEED choose how. */
   const char *device;
   /* A CPU level of the library. NULL: that of the environment variable
    * PEERMLA_CPU_LEVEL, else the best that this machine has. */
@@ -191,7 +198,7 @@ typedef struct {
 } peermla_session_options;
 
 typedef struct {
-  const char *device;
+  const char *device;    /* "cpu", "sim:sm_80", "cuda:0" */
   const char *level;     /* the CPU level in use */
   int32_t threads;       /* workers of one call */
   uint64_t weight_bytes; /* memory of the prepared weights */
@@ -204,8 +211,11 @@ typedef struct {
  * needs more. A given workspace is never grown. */
 typedef struct {
   uint64_t struct_size;
-  void *workspace; /* aligned to PEERMLA_WORKSPACE_ALIGNMENT */
+  void *workspace; /* of the device, aligned to PEERMLA_WORKSPACE_ALIGNMENT */
   size_t workspace_size;
+  /* "cuda": a CUstream (cudaStream_t) of the device's primary context; NULL:
+   * the legacy default stream. Of no meaning to other devices. */
+  void *stream;
 } peermla_context_options;
 
 #define PEERMLA_WORKSPACE_ALIGNMENT 64
@@ -277,9 +287,27 @@ typedef struct {
    * element size; shapes and types are checked, index tensors are checked
    * before anything is written. `in` and `out` tensors of one call must not
    * overlap. Allocates nothing, unless the context's own workspace has to
-   * grow. */
+   * grow.
+   *
+   * "sim" and "cuda": tensors are aligned to 16 bytes. "cuda": they are on that
+   * device (kDLCUDA), and the call returns when its work is in the stream; it
+   * can be captured in a graph once its workspace is there. Values of index
+   * tensors are on the device, where the host cannot check them. */
   peermla_status (*call)(peermla_context *context, int32_t entry,
                          DLTensor *const *arguments, int32_t num_arguments);
+
+  /* Memory of the session's device, for programs without another way to it.
+   * What is not freed goes with the session. Copies are done when they
+   * return. */
+  peermla_status (*memory_allocate)(peermla_session *session, size_t size,
+                                    void **data);
+  peermla_status (*memory_free)(peermla_session *session, void *data);
+  peermla_status (*memory_upload)(peermla_session *session, void *device,
+                                  const void *host, size_t size);
+  peermla_status (*memory_download)(peermla_session *session, void *host,
+                                    const void *device, size_t size);
+  /* Waits for all work of the context's stream. */
+  peermla_status (*context_synchronize)(peermla_context *context);
 } peermla_api;
 
 #ifdef __cplusplus

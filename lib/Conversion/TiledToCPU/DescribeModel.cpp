@@ -40,53 +40,74 @@ json::Array staticShape(ShapedType type) {
   return shape;
 }
 
+/// What the names of a target's functions end in.
+struct Target {
+  /// A CPU level, or null for a GPU.
+  const CpuLevel *level;
+  StringRef name, symbol;
+
+  /// The key under which programs name their target.
+  StringRef getKey() const { return level ? "level" : "target"; }
+  /// That of the nested module; without a name if it has none that exists.
+  static Target of(ModuleOp nested) {
+    if (const CpuLevel *level = CpuLevel::of(nested))
+      return {level, level->name, level->symbol};
+    if (const GpuTarget *gpu = GpuTarget::of(nested))
+      return {nullptr, gpu->name, gpu->name};
+    return {nullptr, "", ""};
+  }
+};
+
 struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
   using Base::Base;
 
   void runOnOperation() override {
-    weights.clear();
+    weights = {};
+    weightIds.clear();
     json::Array programs, entries;
-    SmallVector<ModuleOp> targets(getOperation().getOps<ModuleOp>());
+    SmallVector<ModuleOp> targets;
+    for (auto nested : getOperation().getOps<ModuleOp>())
+      if (nested->hasAttr("peermla.gpu") == gpus)
+        targets.push_back(nested);
+    if (gpus && targets.empty())
+      return;
+    if (failed(readKnown(programs, entries)))
+      return signalPassFailure();
     // A level that gains nothing over the one before runs its code.
     SmallVector<bool> isRepeated{false};
     for (size_t i = 1; i < targets.size(); ++i)
       isRepeated.push_back(haveSameCode(targets[i - 1], targets[i]));
     StringRef code;
     for (auto [nested, repeats] : llvm::zip(targets, isRepeated)) {
-      const CpuLevel *level = CpuLevel::of(nested);
-      if (!level) {
-        nested.emitOpError("expects 'peermla.level' to name a CPU level");
+      Target target = Target::of(nested);
+      if (target.name.empty()) {
+        nested.emitOpError("expects 'peermla.level' to name a CPU level or "
+                           "'peermla.gpu' a GPU target");
         return signalPassFailure();
       }
-      if (repeats) {
+      if (repeats && target.level) {
         json::Object program = *programs.back().getAsObject();
-        program["level"] = level->name;
+        program["level"] = target.name;
         program["code"] = code;
         programs.push_back(std::move(program));
         nested.erase();
         continue;
       }
-      code = level->name;
-      makeNamesUnique(nested, *level);
+      code = target.name;
+      makeNamesUnique(nested, target);
       json::Array described;
       FailureOr<json::Object> program =
-          describeProgram(nested, *level, described);
+          describeProgram(nested, target, described);
       if (failed(program))
         return signalPassFailure();
       programs.push_back(std::move(*program));
       if (entries.empty())
         entries = std::move(described);
     }
-    json::Array sources;
-    for (auto &[name, type] : weights)
-      sources.push_back(
-          json::Object{{"name", name},
-                       {"dtype", dtypeName(type.getElementType())},
-                       {"shape", staticShape(type)}});
     json::Object metadata{{"schema", 1},
                           {"model", getOperation().getName().value_or("model")},
                           {"compiler", "peermla 0.1.0"},
-                          {"weights", std::move(sources)},
+                          {"weights", std::move(weights)},
                           {"entries", std::move(entries)},
                           {"programs", std::move(programs)}};
     std::string text =
@@ -95,21 +116,48 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
                             StringAttr::get(&getContext(), text));
   }
 
+  /// What the levels' description says already.
+  LogicalResult readKnown(json::Array &programs, json::Array &entries) {
+    auto text = getOperation()->getAttrOfType<StringAttr>("peermla.metadata");
+    if (!gpus || !text)
+      return success();
+    llvm::Expected<json::Value> value = json::parse(text.getValue());
+    if (!value)
+      return getOperation().emitOpError(
+                 "expects 'peermla.metadata' to be JSON: ")
+             << llvm::toString(value.takeError());
+    json::Object *known = value->getAsObject();
+    for (auto [key, array] :
+         {std::pair<StringRef, json::Array *>{"programs", &programs},
+          {"entries", &entries},
+          {"weights", &weights}}) {
+      json::Array *found = known ? known->getArray(key) : nullptr;
+      if (!found)
+        return getOperation().emitOpError("expects '")
+               << key << "' in 'peermla.metadata'";
+      *array = std::move(*found);
+    }
+    for (auto [i, weight] : llvm::enumerate(weights))
+      if (json::Object *object = weight.getAsObject())
+        weightIds[object->getString("name").value_or("")] = i;
+    return success();
+  }
+
   static bool haveSameCode(ModuleOp lhs, ModuleOp rhs) {
     return OperationEquivalence::isRegionEquivalentTo(
         &lhs.getBodyRegion(), &rhs.getBodyRegion(),
         OperationEquivalence::IgnoreLocations);
   }
 
-  /// Appends the level to the name of each function; `peermla.entry` keeps the
+  /// Appends the target to the name of each function; `peermla.entry` keeps the
   /// name people use.
-  void makeNamesUnique(ModuleOp nested, const CpuLevel &level) {
+  void makeNamesUnique(ModuleOp nested, const Target &target) {
     llvm::StringMap<StringAttr> names;
     for (auto function : nested.getOps<func::FuncOp>()) {
       if (function->hasAttr("peermla.entry"))
         function->setAttr("peermla.entry", function.getSymNameAttr());
       auto name = StringAttr::get(&getContext(),
-                                  function.getName() + "." + level.symbol);
+                                  function.getName() + "." + target.symbol);
       names[function.getName()] = name;
       function.setSymNameAttr(name);
     }
@@ -125,8 +173,7 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
           function->setAttr("peermla.launch", FlatSymbolRefAttr::get(name));
   }
 
-  FailureOr<json::Object> describeProgram(ModuleOp nested,
-                                          const CpuLevel &level,
+  FailureOr<json::Object> describeProgram(ModuleOp nested, const Target &target,
                                           json::Array &described) {
     llvm::StringMap<func::FuncOp> prepareOf;
     for (auto function : nested.getOps<func::FuncOp>())
@@ -161,7 +208,7 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
                 source, cast<MemRefType>(function.getArgument(i).getType())));
         function->setAttr("peermla.packed", UnitAttr::get(&getContext()));
         object["function"] = function.getName().str() + ".packed";
-        object["workspace"] = workspaceOf(function, level);
+        object["workspace"] = workspaceOf(function, target);
         object["sources"] = std::move(sources);
       } else {
         object["source"] = getSource(name, type);
@@ -202,10 +249,10 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
       entries.push_back(
           json::Object{{"name", name.getValue()},
                        {"function", function.getName().str() + ".packed"},
-                       {"workspace", workspaceOf(function, level)},
+                       {"workspace", workspaceOf(function, target)},
                        {"prepared", std::move(ids)}});
     }
-    return json::Object{{"level", level.name},
+    return json::Object{{target.getKey(), target.name},
                         {"prepared", std::move(prepared)},
                         {"entries", std::move(entries)}};
   }
@@ -218,10 +265,10 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
            source.getAs<StringAttr>("name");
   }
 
-  static std::string workspaceOf(func::FuncOp function, const CpuLevel &level) {
+  static std::string workspaceOf(func::FuncOp function, const Target &target) {
     StringRef name = function.getName();
-    name.consume_back(("." + level.symbol).str());
-    return (name + ".workspace." + level.symbol + ".packed").str();
+    name.consume_back(("." + target.symbol).str());
+    return (name + ".workspace." + target.symbol + ".packed").str();
   }
 
   static json::Object describeArgument(func::FuncOp function, unsigned i,
@@ -255,11 +302,18 @@ struct DescribeModel : peermla::impl::DescribeModelBase<DescribeModel> {
 
   /// The number of a weight of the checkpoint.
   unsigned getSource(StringAttr name, MemRefType type) {
-    weights.insert({name.getValue(), type});
-    return std::distance(weights.begin(), weights.find(name.getValue()));
+    auto [known, isNew] =
+        weightIds.try_emplace(name.getValue(), weights.size());
+    if (isNew)
+      weights.push_back(
+          json::Object{{"name", name.getValue()},
+                       {"dtype", dtypeName(type.getElementType())},
+                       {"shape", staticShape(type)}});
+    return known->second;
   }
 
-  llvm::MapVector<StringRef, MemRefType> weights;
+  json::Array weights;
+  llvm::StringMap<unsigned> weightIds;
 };
 
 } // namespace

@@ -113,6 +113,10 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   void runOnOperation() override {
     scratchBytes.clear();
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
+    if (llvm::any_of(functions, [](func::FuncOp function) {
+          return function->hasAttr("peermla.workspace");
+        }))
+      return;
     for (func::FuncOp function : functions)
       if (function->hasAttr("peermla.kernel") && failed(planKernel(function)))
         return signalPassFailure();

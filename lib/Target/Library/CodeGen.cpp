@@ -10,6 +10,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "peermla/Support/TargetInfo.h"
+#include "peermla/Target/Binary/Ptx.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -26,6 +27,7 @@ using namespace peermla;
 void peermla::registerLibraryTarget(DialectRegistry &registry) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerBinaryTarget(registry);
 }
 
 static FailureOr<std::unique_ptr<llvm::TargetMachine>>
@@ -99,9 +101,15 @@ static void setAttributes(llvm::Module &module, const LevelModule &level) {
     function.setDoesNotThrow();
     function.setUWTableKind(llvm::UWTableKind::Default);
   }
-  for (llvm::GlobalVariable &global : module.globals())
-    if (!global.isDeclaration())
-      global.setLinkage(llvm::GlobalValue::InternalLinkage);
+  for (llvm::GlobalVariable &global : module.globals()) {
+    if (global.isDeclaration())
+      continue;
+    bool isExported = llvm::is_contained(level.exported, global.getName());
+    global.setLinkage(isExported ? llvm::GlobalValue::ExternalLinkage
+                                 : llvm::GlobalValue::InternalLinkage);
+    if (isExported)
+      global.setVisibility(llvm::GlobalValue::HiddenVisibility);
+  }
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -238,7 +246,7 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
   FailureOr<Code> code =
       emit(loc, *module, **machine, llvm::CodeGenFileType::ObjectFile);
   if (failed(code) || hasErrors ||
-      failed(verifyUndefinedSymbols(loc, info.name, *code)))
+      failed(verifyUndefinedSymbols(loc, level, *code)))
     return failure();
   if (report) {
     report->level = info.name.str();

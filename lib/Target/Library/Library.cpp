@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "peermla/Target/Library/Library.h"
+#include "Kernels.h"
 #include "peermla/Support/OutputFile.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Library/CodeGen.h"
@@ -25,6 +26,13 @@ namespace path = llvm::sys::path;
 std::string peermla::getRuntimeArchive(StringRef toolPath) {
   SmallString<128> archive(path::parent_path(path::parent_path(toolPath)));
   path::append(archive, "lib", "libpeermla_runtime.a");
+  return archive.str().str();
+}
+
+/// The simulator's archive, beside that of the runtime.
+static std::string getSimulatorArchive(StringRef runtimeArchive) {
+  SmallString<128> archive(path::parent_path(runtimeArchive));
+  path::append(archive, "libpeermla_simulator.a");
   return archive.str().str();
 }
 
@@ -61,12 +69,39 @@ static int64_t getWeightBytes(const Metadata &metadata) {
   return bytes;
 }
 
-/// The objects of all levels, then the one that describes the model.
+/// Adds the host code of GPU targets and, if asked for, the kernels that the
+/// simulator runs; makes the images of all kernels.
+static LogicalResult compileTargets(Metadata &metadata, bool simulate,
+                                    std::vector<Code> &codes) {
+  FailureOr<std::vector<Code>> hosts =
+      compileLevels(metadata.hosts, Artifact::Objects);
+  if (failed(hosts) || failed(addImages(metadata)))
+    return failure();
+  llvm::move(*hosts, std::back_inserter(codes));
+  if (!simulate)
+    return success();
+  FailureOr<std::vector<Code>> kernels = simulateKernels(metadata);
+  if (failed(kernels))
+    return failure();
+  llvm::move(*kernels, std::back_inserter(codes));
+  return success();
+}
+
+/// The objects of all levels, those of GPU targets, then the one that describes
+/// the model.
 static FailureOr<std::vector<Code>>
-compileModel(ModuleOp model, const Metadata &metadata, Report *report) {
+compileModel(ModuleOp model, Metadata &metadata,
+             const LibraryOptions &options) {
+  Report *report = options.report;
+  if (options.simulate && metadata.hosts.empty())
+    return emitError(model.getLoc())
+           << "expects a GPU target to simulate, found none";
   FailureOr<std::vector<Code>> codes =
       compileLevels(metadata.levels, Artifact::Objects, report);
   if (failed(codes))
+    return failure();
+  if (!metadata.hosts.empty() &&
+      failed(compileTargets(metadata, options.simulate, *codes)))
     return failure();
   if (report) {
     report->model = metadata.model;
@@ -85,23 +120,33 @@ compileModel(ModuleOp model, const Metadata &metadata, Report *report) {
   return codes;
 }
 
+/// The name of an object among `count` of compileModel's.
+static std::string getStem(const Metadata &metadata, size_t i, size_t count) {
+  if (i + 1 == count)
+    return "model";
+  if (i < metadata.levels.size())
+    return metadata.levels[i].level->name.str();
+  i -= metadata.levels.size();
+  if (i < metadata.hosts.size())
+    return metadata.hosts[i].gpu->name.str() + ".host";
+  gpu::GPUModuleOp module = metadata.kernels[i - metadata.hosts.size()].module;
+  return module.getName().str() + ".simulated";
+}
+
 LogicalResult peermla::writeObjects(ModuleOp model,
                                     const LibraryOptions &options) {
   FailureOr<Metadata> metadata = readMetadata(model);
   if (failed(metadata))
     return failure();
-  FailureOr<std::vector<Code>> codes =
-      compileModel(model, *metadata, options.report);
+  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata, options);
   if (failed(codes))
     return failure();
   if (std::error_code error = fs::create_directories(options.output))
     return emitError(model.getLoc())
            << "cannot create '" << options.output << "': " << error.message();
   for (auto [i, code] : llvm::enumerate(*codes)) {
-    StringRef stem = i < metadata->levels.size()
-                         ? metadata->levels[i].level->name
-                         : StringRef("model");
-    std::string file = options.output + "/" + stem.str() + ".o";
+    std::string file =
+        options.output + "/" + getStem(*metadata, i, codes->size()) + ".o";
     if (failed(writeFile(model.getLoc(), file,
                          StringRef(code.data(), code.size()))))
       return failure();
@@ -115,14 +160,16 @@ LogicalResult peermla::writeLibrary(ModuleOp model,
   FailureOr<Metadata> metadata = readMetadata(model);
   if (failed(metadata))
     return failure();
-  if (failed(
-          verifyRuntime(loc, options.runtimeArchive, metadata->architecture)))
-    return failure();
+  std::vector<std::string> archives{options.runtimeArchive};
+  if (options.simulate)
+    archives.push_back(getSimulatorArchive(options.runtimeArchive));
+  for (const std::string &archive : archives)
+    if (failed(verifyRuntime(loc, archive, metadata->architecture)))
+      return failure();
   // Before the long part.
   if (llvm::Error error = verifyOutput(options.output, /*isStream=*/false))
     return emitError(loc) << llvm::toString(std::move(error));
-  FailureOr<std::vector<Code>> codes =
-      compileModel(model, *metadata, options.report);
+  FailureOr<std::vector<Code>> codes = compileModel(model, *metadata, options);
   if (failed(codes))
     return failure();
 
@@ -142,7 +189,8 @@ LogicalResult peermla::writeLibrary(ModuleOp model,
   });
 
   LinkJob job{std::move(*codes), metadata->getApiName(),
-              path::filename(options.output).str(), metadata->architecture};
+              path::filename(options.output).str(), metadata->architecture,
+              std::move(archives)};
   if (failed(linkLibrary(loc, job, options, newLibrary)) ||
       failed(writeFile(loc, newHeader,
                        createHeader(*metadata, path::filename(header)))))

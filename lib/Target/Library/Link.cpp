@@ -189,7 +189,7 @@ LogicalResult peermla::linkLibrary(Location loc, const LinkJob &job,
       return failure();
     arguments.push_back(path);
   }
-  arguments.push_back(options.runtimeArchive);
+  llvm::append_range(arguments, job.archives);
   for (const std::string &path : paths)
     arguments.push_back("-L" + path);
   arguments.push_back("--as-needed");

@@ -27,6 +27,9 @@ struct MetadataReader {
 
   LogicalResult readText();
   LogicalResult readLevels();
+  LogicalResult addLevel(ModuleOp nested, StringRef name);
+  LogicalResult addHost(ModuleOp nested, StringRef name);
+  LevelModule *findModule(json::Object &program);
   LogicalResult readProgram(json::Object &program);
   LogicalResult resolve(json::Object &object, StringRef key,
                         LevelModule &level);
@@ -68,32 +71,59 @@ LogicalResult MetadataReader::readText() {
   return success();
 }
 
+LogicalResult MetadataReader::addLevel(ModuleOp nested, StringRef name) {
+  const CpuLevel *level = CpuLevel::get(name);
+  if (!level)
+    return emitError(nested.getLoc()) << "unknown CPU level '" << name << "'";
+  for (const LevelModule &other : metadata.levels)
+    if (other.level == level)
+      return emitError(nested.getLoc())
+             << "second module of level '" << level->name << "'";
+  if (metadata.levels.empty())
+    metadata.architecture = level->architecture.str();
+  else if (metadata.architecture != level->architecture)
+    return emitError(nested.getLoc())
+           << "levels of one library have one architecture, got "
+           << level->architecture << " for '" << level->name << "' and "
+           << metadata.architecture << " for '"
+           << metadata.levels.front().level->name << "'";
+  metadata.levels.push_back({nested, level, {}});
+  return success();
+}
+
+LogicalResult MetadataReader::addHost(ModuleOp nested, StringRef name) {
+  const GpuTarget *gpu = GpuTarget::get(name);
+  if (!gpu)
+    return emitError(nested.getLoc()) << "unknown GPU target '" << name << "'";
+  for (const LevelModule &other : metadata.hosts)
+    if (other.gpu == gpu)
+      return emitError(nested.getLoc())
+             << "second module of target '" << name << "'";
+  metadata.hosts.push_back({nested, nullptr, {}, gpu});
+  return success();
+}
+
 LogicalResult MetadataReader::readLevels() {
   for (auto nested : model.getOps<ModuleOp>()) {
-    auto name = nested->getAttrOfType<StringAttr>("peermla.level");
-    if (!name)
-      continue;
-    const CpuLevel *level = CpuLevel::get(name.getValue());
-    if (!level)
-      return emitError(nested.getLoc())
-             << "unknown CPU level '" << name.getValue() << "'";
-    for (const LevelModule &other : metadata.levels)
-      if (other.level == level)
-        return emitError(nested.getLoc())
-               << "second module of level '" << level->name << "'";
-    if (metadata.levels.empty())
-      metadata.architecture = level->architecture.str();
-    else if (metadata.architecture != level->architecture)
-      return emitError(nested.getLoc())
-             << "levels of one library have one architecture, got "
-             << level->architecture << " for '" << level->name << "' and "
-             << metadata.architecture << " for '"
-             << metadata.levels.front().level->name << "'";
-    metadata.levels.push_back({nested, level, {}});
+    if (auto name = nested->getAttrOfType<StringAttr>("peermla.level"))
+      if (failed(addLevel(nested, name)))
+        return failure();
+    if (auto name = nested->getAttrOfType<StringAttr>("peermla.gpu"))
+      if (failed(addHost(nested, name)))
+        return failure();
   }
-  if (metadata.levels.empty())
+  if (metadata.levels.empty() && metadata.hosts.empty())
     return emitError(model.getLoc())
-           << "expects a nested module with 'peermla.level', found none";
+           << "expects a nested module with 'peermla.level' or 'peermla.gpu', "
+              "found none";
+  if (metadata.levels.empty())
+    metadata.architecture = CpuLevel::getDefault().architecture.str();
+  // Host code of GPUs only counts and launches: it needs no more than all
+  // machines of the architecture have.
+  for (LevelModule &host : metadata.hosts)
+    host.level = llvm::find_if(CpuLevel::all(), [&](const CpuLevel &level) {
+      return level.architecture == metadata.architecture;
+    });
   return success();
 }
 
@@ -105,7 +135,9 @@ LogicalResult MetadataReader::resolve(json::Object &object, StringRef key,
   auto function = level.module.lookupSymbol<LLVM::LLVMFuncOp>(*name);
   if (!function || function.isExternal())
     return error() << "names the function '" << *name
-                   << "', which the module of level '" << level.level->name
+                   << "', which the module of "
+                   << (level.gpu ? "target '" : "level '")
+                   << (level.gpu ? level.gpu->name : level.level->name)
                    << "' does not define";
   auto [entry, isNew] = indices.try_emplace(*name, metadata.functions.size());
   if (isNew) {
@@ -113,23 +145,39 @@ LogicalResult MetadataReader::resolve(json::Object &object, StringRef key,
     level.exported.push_back(name->str());
   } else if (!llvm::is_contained(level.exported, *name)) {
     return error() << "names the function '" << *name
-                   << "', which two levels define";
+                   << "', which two modules define";
   }
   object[key] = entry->second;
   return success();
 }
 
-LogicalResult MetadataReader::readProgram(json::Object &program) {
+LevelModule *MetadataReader::findModule(json::Object &program) {
+  if (std::optional<StringRef> name = program.getString("target")) {
+    for (LevelModule &module : metadata.hosts)
+      if (module.gpu->name == *name)
+        return &module;
+    error() << "has a program of target '" << *name
+            << "', which no nested module has";
+    return nullptr;
+  }
   // A level that gains nothing over another runs that one's code.
   std::optional<StringRef> name = program.getString("code");
   if (!name)
     name = program.getString("level");
-  auto level = llvm::find_if(metadata.levels, [&](const LevelModule &module) {
-    return name && module.level->name == *name;
-  });
-  if (level == metadata.levels.end())
-    return error() << "has a program of level '" << name.value_or("")
-                   << "', which no nested module has";
+  for (LevelModule &module : metadata.levels)
+    if (name && module.level->name == *name)
+      return &module;
+  error() << "has a program of level '" << name.value_or("")
+          << "', which no nested module has";
+  return nullptr;
+}
+
+LogicalResult MetadataReader::readProgram(json::Object &program) {
+  LevelModule *level = findModule(program);
+  if (!level)
+    return failure();
+  if (level->gpu)
+    program["level"] = level->level->name;
   if (json::Array *prepared = program.getArray("prepared"))
     for (json::Value &value : *prepared) {
       json::Object *weight = value.getAsObject();
@@ -143,7 +191,9 @@ LogicalResult MetadataReader::readProgram(json::Object &program) {
     }
   json::Array *entries = program.getArray("entries");
   if (!entries)
-    return error() << "expects 'entries' in the program of level '" << *name
+    return error() << "expects 'entries' in the program of "
+                   << (level->gpu ? "target '" : "level '")
+                   << (level->gpu ? level->gpu->name : level->level->name)
                    << "'";
   for (json::Value &value : *entries) {
     json::Object *entry = value.getAsObject();
@@ -174,6 +224,8 @@ FailureOr<Metadata> peermla::readMetadata(ModuleOp model) {
     if (failed(reader.readProgram(*program)))
       return failure();
   }
+  if (failed(readKernels(model, reader.metadata)))
+    return failure();
   return std::move(reader.metadata);
 }
 
@@ -201,6 +253,13 @@ peermla::createModelModule(const Metadata &metadata,
   auto *pointer = builder.getPtrTy();
   SmallVector<llvm::Constant *> table;
   for (const std::string &name : metadata.functions) {
+    if (auto found = metadata.constants.find(name);
+        found != metadata.constants.end()) {
+      table.push_back(define(
+          name, llvm::ConstantDataArray::getString(context, found->second,
+                                                   /*AddNull=*/false)));
+      continue;
+    }
     // Only the address matters, so one type serves entries and workspaces.
     auto *function = llvm::Function::Create(
         llvm::FunctionType::get(builder.getVoidTy(), {pointer}, false),

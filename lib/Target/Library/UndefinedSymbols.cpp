@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Library/CodeGen.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -25,6 +26,16 @@ static const char *const mathFunctions[] = {
     "exp2", "expm1", "floor", "fmod",  "log",       "log10", "log1p",
     "log2", "pow",   "rint",  "round", "roundeven", "sin",   "sincos",
     "sinh", "sqrt",  "tan",   "tanh",  "trunc"};
+
+/// Whether the simulator defines the function.
+static bool isOfSimulator(StringRef name) {
+  static const char *const hostSymbols[] = {
+#define PEERMLA_SIM_HOST_SYMBOL(Symbol) #Symbol,
+#include "peermla/Simulator/Abi.def"
+  };
+  return name.starts_with("peermla_sim_") ||
+         llvm::is_contained(hostSymbols, name);
+}
 
 static bool isAllowed(StringRef name) {
   for (StringRef function : {"memcpy", "memmove", "memset", "memcmp", "bcmp",
@@ -73,8 +84,10 @@ static std::string findUser(const object::ObjectFile &file, StringRef name) {
   return "";
 }
 
-LogicalResult peermla::verifyUndefinedSymbols(Location loc, StringRef level,
+LogicalResult peermla::verifyUndefinedSymbols(Location loc,
+                                              const LevelModule &module,
                                               ArrayRef<char> code) {
+  StringRef level = module.level->name;
   llvm::MemoryBufferRef buffer(StringRef(code.data(), code.size()), "object");
   auto file = object::ObjectFile::createObjectFile(buffer);
   if (!file)
@@ -90,7 +103,7 @@ LogicalResult peermla::verifyUndefinedSymbols(Location loc, StringRef level,
       continue;
     }
     if (!(*flags & object::SymbolRef::SF_Undefined) || name->empty() ||
-        isAllowed(*name))
+        isAllowed(*name) || (module.isSimulated && isOfSimulator(*name)))
       continue;
     std::string user = findUser(**file, *name);
     InFlightDiagnostic diagnostic = emitError(loc);

@@ -53,7 +53,11 @@ def tools(folder):
             "-std=c++17", "-O2", "-fPIC", f"-I{ROOT / 'include'}", f"-I{folder / 'include'}",
             f"-I{_SHARED}",
         ]  # fmt: skip
-        sources = (ROOT / "lib" / "Runtime").glob("*.cpp")
+        sources = [
+            path
+            for path in (ROOT / "lib" / "Runtime").rglob("*.cpp")
+            if path.stem != "SimulatorDevice"
+        ]
         # As the project's build has them.
         alone = ["-fno-exceptions", "-mno-outline-atomics", "-fvisibility=hidden"]
         _run([COMPILER, *options, *alone, "-c", *sources], folder)

@@ -30,7 +30,7 @@ module @M attributes {peermla.metadata = "{1}"} {}
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"N\"}"} {}
 
 //--- levels.mlir
-// LEVELS: error: expects a nested module with 'peermla.level', found none
+// LEVELS: error: expects a nested module with 'peermla.level' or 'peermla.gpu', found none
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\"}"} {}
 
 //--- unknown.mlir
@@ -67,7 +67,7 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"pr
 }
 
 //--- shared.mlir
-// SHARED: error: 'peermla.metadata' names the function 'f', which two levels define
+// SHARED: error: 'peermla.metadata' names the function 'f', which two modules define
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": [{\"level\": \"x86-64-v3\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}, {\"level\": \"x86-64-v4\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}]}"} {
   module attributes {peermla.level = "x86-64-v3"} {
     llvm.func @f(%words: !llvm.ptr) { llvm.return }

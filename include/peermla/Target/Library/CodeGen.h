@@ -38,10 +38,11 @@ compileLevels(llvm::ArrayRef<LevelModule> levels, Artifact artifact,
 mlir::FailureOr<Code> emitModelObject(mlir::Location loc, llvm::Module &module,
                                       llvm::StringRef architecture);
 
-/// Emits an error on `loc` for every symbol that `object` needs and that
-/// neither the runtime nor the C and math libraries define.
+/// Emits an error on `loc` for every symbol that `object`, made of `level`,
+/// needs and that neither the runtime nor the C and math libraries define; of a
+/// simulated kernel, nor the simulator.
 mlir::LogicalResult verifyUndefinedSymbols(mlir::Location loc,
-                                           llvm::StringRef level,
+                                           const LevelModule &level,
                                            llvm::ArrayRef<char> object);
 
 } // namespace peermla

@@ -15,7 +15,11 @@
 //    other level.
 //
 // A program of the metadata says by `code` which level's functions it names, if
-// they are another level's.
+// they are another level's. A GPU target has its host code in a nested module
+// with the attribute `peermla.gpu`, as a level has it, and its kernels in
+// `gpu.module`s with that attribute, numbered in their order
+// (LowerKernelLaunches makes both); the metadata's program names it by
+// `target`.
 //
 //     module @M attributes {peermla.metadata = "{\"schema\": 1, ...}"} {
 //       module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"} {
@@ -66,6 +70,9 @@ struct LibraryOptions {
   std::string runtimeArchive;
   /// Folders searched for the C and C++ libraries before the usual ones.
   std::vector<std::string> libraryPaths;
+  /// Whether kernels of GPU targets also become host code, for the simulator;
+  /// `libpeermla_simulator.a` is then expected beside the runtime archive.
+  bool simulate = false;
   /// Receives what is known about the model and its code; may be null.
   Report *report = nullptr;
 };

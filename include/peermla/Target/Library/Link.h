@@ -32,6 +32,8 @@ struct LinkJob {
   /// The exported symbol, and the name other programs load the library by.
   std::string exported, soname;
   std::string architecture;
+  /// Linked after the objects.
+  std::vector<std::string> archives;
 };
 
 /// Links `job` into the file `output`, which it creates.

@@ -1,0 +1,46 @@
+//===- Ptx.h - kernels as PTX and machine code of a GPU -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What comes in is a `gpu.module` in the LLVM and NVVM dialects; what goes out
+// is PTX, by LLVM's NVPTX, and, where the assembler of the CUDA toolkit is
+// installed, machine code. IR is not changed.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_TARGET_BINARY_PTX_H
+#define PEERMLA_TARGET_BINARY_PTX_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include <optional>
+#include <string>
+
+namespace peermla {
+
+struct GpuTarget;
+
+/// Adds the translations to LLVM IR that the functions below need.
+void registerBinaryTarget(mlir::DialectRegistry &registry);
+
+/// PTX of all functions of `module`. An error at the module if it needs a
+/// function that no GPU has.
+mlir::FailureOr<std::string> translateToPtx(mlir::gpu::GPUModuleOp module,
+                                            const GpuTarget &target);
+
+/// The path of ptxas: that in the environment variable PEERMLA_PTXAS, or of the
+/// program on the path or in the usual folder; nothing if there is none, or if
+/// the variable is empty.
+std::optional<std::string> findPtxas();
+
+/// Machine code of `ptx` as a file in memory. An error at `loc` holds the first
+/// lines that `ptxas` printed and the command that shows them again.
+mlir::FailureOr<std::string> assemblePtx(mlir::Location loc,
+                                         llvm::StringRef ptx,
+                                         const GpuTarget &target,
+                                         llvm::StringRef ptxas);
+
+} // namespace peermla
+
+#endif // PEERMLA_TARGET_BINARY_PTX_H

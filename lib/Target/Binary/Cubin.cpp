@@ -1,0 +1,97 @@
+//===- Cubin.cpp - PTX as machine code of a GPU ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/Diagnostics.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Target/Binary/Ptx.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstdlib>
+
+using namespace mlir;
+using namespace peermla;
+namespace sys = llvm::sys;
+
+std::optional<std::string> peermla::findPtxas() {
+  if (const char *given = std::getenv("PEERMLA_PTXAS")) {
+    if (*given == 0)
+      return std::nullopt;
+    return std::string(given);
+  }
+  for (ArrayRef<StringRef> folders :
+       {ArrayRef<StringRef>(), ArrayRef<StringRef>("/usr/local/cuda/bin")})
+    if (llvm::ErrorOr<std::string> found =
+            sys::findProgramByName("ptxas", folders))
+      return *found;
+  return std::nullopt;
+}
+
+/// The first lines of a text file.
+static std::string readStart(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file)
+    return "";
+  SmallVector<StringRef> lines;
+  (*file)->getBuffer().trim().split(lines, '\n');
+  if (lines.size() > 4)
+    lines.truncate(4);
+  return llvm::join(lines, "; ");
+}
+
+FailureOr<std::string> peermla::assemblePtx(Location loc, StringRef ptx,
+                                            const GpuTarget &target,
+                                            StringRef ptxas) {
+  SmallString<128> folder;
+  if (std::error_code error =
+          sys::fs::createUniqueDirectory("peermla-ptxas", folder))
+    return emitError(loc) << "cannot create a temporary folder: "
+                          << error.message();
+  bool isKept = false;
+  llvm::scope_exit removeFolder([&] {
+    if (!isKept)
+      sys::fs::remove_directories(folder);
+  });
+  std::string source = (folder + "/kernel.ptx").str(),
+              result = (folder + "/kernel.cubin").str(),
+              messages = (folder + "/messages").str();
+  {
+    std::error_code error;
+    llvm::raw_fd_ostream os(source, error);
+    os << ptx;
+    os.close();
+    if (error || os.has_error()) {
+      os.clear_error();
+      return emitError(loc) << "cannot write '" << source << "'";
+    }
+  }
+  std::string architecture = ("-arch=" + target.name).str();
+  StringRef arguments[] = {ptxas, architecture, "-O3", source, "-o", result};
+  std::optional<StringRef> redirects[] = {StringRef(), StringRef(messages),
+                                          StringRef(messages)};
+  std::string problem;
+  int status = sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects, 0,
+                                   0, &problem);
+  if (status != 0) {
+    // The text that it refused is what a reader needs.
+    isKept = true;
+    std::string said = readStart(messages);
+    return emitError(loc) << "'" << ptxas << "' failed with status " << status
+                          << ": " << (said.empty() ? problem : said)
+                          << "; reproduce with: " << ptxas << " "
+                          << architecture << " -O3 " << source
+                          << " -o kernel.cubin";
+  }
+  auto file = llvm::MemoryBuffer::getFile(result, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return emitError(loc) << "cannot read what '" << ptxas
+                          << "' wrote: " << file.getError().message();
+  return (*file)->getBuffer().str();
+}

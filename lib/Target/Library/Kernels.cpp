@@ -1,0 +1,195 @@
+//===- Kernels.cpp - the code of GPU kernels in a library -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/Threading.h"
+#include "mlir/Pass/PassManager.h"
+#include "peermla/Conversion/Passes.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Target/Binary/Ptx.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace peermla;
+namespace json = llvm::json;
+
+//===----------------------------------------------------------------------===//
+// Descriptions
+//===----------------------------------------------------------------------===//
+
+json::Object &Metadata::getDescription(const KernelModule::Kernel &kernel) {
+  json::Object &program =
+      *(*json.getArray("programs"))[kernel.program].getAsObject();
+  return *(*program.getArray("kernels"))[kernel.number].getAsObject();
+}
+
+/// What the runtime must know to launch a kernel.
+static FailureOr<json::Object> describe(LLVM::LLVMFuncOp kernel) {
+  StringRef name = kernel.getSymName();
+  // PTX allows no more.
+  bool isName =
+      !name.empty() && !llvm::isDigit(name.front()) &&
+      llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+  if (!isName)
+    return kernel.emitError()
+           << "expects the kernel's name to be a C identifier, got '" << name
+           << "'";
+  auto threads = kernel->getAttrOfType<DenseI32ArrayAttr>("nvvm.reqntid");
+  if (!threads || threads.size() < 1 || threads.size() > 3)
+    return kernel.emitError()
+           << "expects 'nvvm.reqntid' with 1 to 3 numbers of threads";
+  json::Array extents;
+  for (int32_t extent : threads.asArrayRef())
+    extents.push_back(extent);
+  while (extents.size() < 3)
+    extents.push_back(1);
+  auto shared = kernel->getAttrOfType<IntegerAttr>("tile.shared_bytes");
+  auto operands = kernel->getAttrOfType<StringAttr>("peermla.operands");
+  return json::Object{{"name", name},
+                      {"threads", std::move(extents)},
+                      {"shared_bytes", shared ? shared.getInt() : 0},
+                      {"operands", operands ? operands.getValue() : ""},
+                      {"images", json::Array()}};
+}
+
+LogicalResult peermla::readKernels(ModuleOp model, Metadata &metadata) {
+  json::Array &programs = *metadata.json.getArray("programs");
+  for (auto [position, value] : llvm::enumerate(programs)) {
+    json::Object &program = *value.getAsObject();
+    std::optional<StringRef> target = program.getString("target");
+    if (!target)
+      continue;
+    const GpuTarget *gpu = GpuTarget::get(*target);
+    json::Array kernels;
+    for (auto module : model.getOps<gpu::GPUModuleOp>()) {
+      if (GpuTarget::of(module) != gpu)
+        continue;
+      KernelModule &known = metadata.kernels.emplace_back();
+      known.module = module;
+      known.gpu = gpu;
+      for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+        if (function.isExternal() || !(function->hasAttr("nvvm.kernel") ||
+                                       function->hasAttr("gpu.kernel")))
+          continue;
+        FailureOr<json::Object> description = describe(function);
+        if (failed(description))
+          return failure();
+        known.kernels.push_back(
+            {function.getSymName().str(), position, kernels.size()});
+        kernels.push_back(std::move(*description));
+      }
+    }
+    program["kernels"] = std::move(kernels);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Images
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Images {
+  std::string ptx, cubin;
+};
+} // namespace
+
+LogicalResult peermla::addImages(Metadata &metadata) {
+  std::vector<KernelModule> &modules = metadata.kernels;
+  if (modules.empty())
+    return success();
+  std::optional<std::string> ptxas = findPtxas();
+  std::vector<Images> images(modules.size());
+  LogicalResult result = failableParallelForEachN(
+      modules.front().module.getContext(), 0, modules.size(),
+      [&](size_t i) -> LogicalResult {
+        KernelModule &kernels = modules[i];
+        FailureOr<std::string> ptx =
+            translateToPtx(kernels.module, *kernels.gpu);
+        if (failed(ptx))
+          return failure();
+        images[i].ptx = std::move(*ptx);
+        if (!ptxas)
+          return success();
+        FailureOr<std::string> cubin = assemblePtx(
+            kernels.module.getLoc(), images[i].ptx, *kernels.gpu, *ptxas);
+        if (failed(cubin))
+          return failure();
+        images[i].cubin = std::move(*cubin);
+        return success();
+      });
+  if (failed(result))
+    return failure();
+  for (auto [kernels, code] : llvm::zip_equal(modules, images)) {
+    json::Array description;
+    auto add = [&](StringRef kind, std::string bytes) {
+      std::string name =
+          ("peermla_" + kind + "." + Twine(metadata.functions.size())).str();
+      description.push_back(
+          json::Object{{"kind", kind},
+                       {"data", metadata.addToTable(name)},
+                       {"bytes", static_cast<int64_t>(bytes.size())}});
+      metadata.constants[name] = std::move(bytes);
+    };
+    // The driver takes PTX as a C string.
+    add("ptx", code.ptx + '\0');
+    if (!code.cubin.empty())
+      add("cubin", std::move(code.cubin));
+    for (const KernelModule::Kernel &kernel : kernels.kernels)
+      metadata.getDescription(kernel)["images"] = json::Array(description);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The simulator
+//===----------------------------------------------------------------------===//
+
+/// Rewrites a copy of the kernels; the names of their descriptors become
+/// `exported`, with the target in them.
+static FailureOr<OwningOpRef<ModuleOp>>
+rewrite(KernelModule &kernels, std::vector<std::string> &exported) {
+  OwningOpRef<ModuleOp> copy = ModuleOp::create(kernels.module.getLoc());
+  copy->push_back(kernels.module->clone());
+  PassManager passes(copy->getContext(), ModuleOp::getOperationName());
+  passes.addPass(createKernelToSimulator());
+  if (failed(passes.run(*copy)))
+    return failure();
+  for (const KernelModule::Kernel &kernel : kernels.kernels) {
+    auto descriptor = copy->lookupSymbol<LLVM::GlobalOp>(
+        "__peermla_sim_" + kernel.name + "_descriptor");
+    if (!descriptor)
+      return emitError(kernels.module.getLoc())
+             << "the simulator has no descriptor of the kernel '" << kernel.name
+             << "'";
+    exported.push_back(
+        ("peermla_simulated." + kernels.gpu->name + "." + kernel.name).str());
+    descriptor.setSymName(exported.back());
+  }
+  return std::move(copy);
+}
+
+FailureOr<std::vector<Code>> peermla::simulateKernels(Metadata &metadata) {
+  std::vector<OwningOpRef<ModuleOp>> copies;
+  std::vector<LevelModule> modules;
+  for (KernelModule &kernels : metadata.kernels) {
+    std::vector<std::string> exported;
+    FailureOr<OwningOpRef<ModuleOp>> copy = rewrite(kernels, exported);
+    if (failed(copy))
+      return failure();
+    for (auto [kernel, name] : llvm::zip_equal(kernels.kernels, exported))
+      metadata.getDescription(kernel)["simulated"] = metadata.addToTable(name);
+    modules.push_back({**copy, metadata.hosts.front().level,
+                       std::move(exported), kernels.gpu,
+                       /*isSimulated=*/true});
+    copies.push_back(std::move(*copy));
+  }
+  metadata.json["simulator"] =
+      metadata.addToTable("peermla_rt_create_simulator");
+  return compileLevels(modules, Artifact::Objects);
+}

@@ -1,0 +1,48 @@
+// RUN: peermla-opt %s -peermla-lower-kernel-launches -split-input-file -verify-diagnostics
+
+module {
+  module attributes {peermla.gpu = "sm_80"} {
+    func.func @strided(%x: memref<?x4xf32, strided<[8, 1]>>, %y: memref<?x4xf32>) {
+      // expected-error @below {{expects contiguous memrefs in host code, got 'memref<?x4xf32, strided<[8, 1]>>'}}
+      memref.copy %x, %y : memref<?x4xf32, strided<[8, 1]>> to memref<?x4xf32>
+      return
+    }
+  }
+}
+
+// -----
+
+module {
+  module attributes {peermla.gpu = "sm_80"} {
+    func.func @read(%x: memref<?xf32>, %i: index) -> f32 {
+      // expected-error @below {{'memref.load' in host code touches memory of the GPU 'sm_80'}}
+      %v = memref.load %x[%i] : memref<?xf32>
+      return %v : f32
+    }
+  }
+}
+
+// -----
+
+module {
+  // expected-error @below {{expects 'peermla.gpu' to name a GPU target, got "sm_1"}}
+  module attributes {peermla.gpu = "sm_1"} {
+  }
+}
+
+// -----
+
+module {
+  module attributes {peermla.gpu = "sm_80"} {
+    gpu.module @k {
+      func.func @k(%y: memref<8xf32>) {
+        return
+      }
+    }
+    func.func @early(%y: memref<8xf32>, %n: index) {
+      // expected-error @below {{expects 'kernel' to be an llvm.func with 'nvvm.kernel', got @k::@k}}
+      tile.launch @k::@k blocks(%n) outs(%y : memref<8xf32>)
+      return
+    }
+  }
+}
