@@ -1,14 +1,15 @@
 """Runs the table of cases through the tools and judges it by the oracle.
 
-    run.py [--filter TEXT]... [--dtype f32,bf16] [--device cpu,reference] [--full] [-v]
+    run.py [--filter TEXT]... [--dtype f32,bf16] [--device cpu,reference,sim:sm_80] [--full] [-v]
     run.py --random COUNT [--seed N] [--first NUMBER]
 
 For each case: config.json and a checkpoint are written to a folder, imported
 and compiled; each call runs on each device and, on the CPU, on levels that this
 machine has. In bf16, `amx-emulated` is code of the level `amx` whose tiles are
 computed by vectors, for machines without them. `--device aarch64` runs the code of
-that level in an emulator, if the packages for it are there. `--device emulated`
-needs no tools: it is the oracle with the
+that level in an emulator, if the packages for it are there. `--device sim:sm_80`
+runs the kernels of that GPU in the simulator with all checks: asynchronous work at
+once (`eager`) and as late as can be (`lazy`). `--device emulated` needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -36,7 +37,10 @@ import random_cases
 from cases import CASES, Call, Case
 from oracle import checkpoint, models, storage
 
-DEVICES = ("cpu", "reference", "aarch64", "emulated")
+SIMULATED = ("sim:sm_80", "sim:sm_90a")
+DEVICES = ("cpu", "reference", "aarch64", "emulated", *SIMULATED)
+# Asynchronous work completes at once, or as late as it may.
+SIMULATOR_MODES = ("eager", "lazy")
 TIMEOUT = 300
 
 
@@ -106,6 +110,9 @@ class Program:
             run_tool([tools / "peermla-import", self.folder, "-o", self.folder / "m.mlir"])
         more = [*self.case.compile_options, *self.options.compile_option]
         compiler = [tools / "peermla-compile", self.folder / "m.mlir", *more]
+        if device in SIMULATED:
+            target = device.removeprefix("sim:")
+            run_tool([*compiler, "-o", self.folder / f"{target}.so", f"--target={target}", "--simulate"])
         if device == "aarch64":
             archive, _ = aarch64.tools(self.options.folder / "aarch64")
             cross = aarch64.compile_options(archive)
@@ -131,6 +138,18 @@ class Program:
     def library(self, level):
         return self.folder / (f"{level}.so" if level in cpu_levels.EMULATED else "m.so")
 
+    def program(self, device, level):
+        """The file that peermla-run runs."""
+        if device in SIMULATED:
+            return self.folder / f"{device.removeprefix('sim:')}.so"
+        return self.library(level) if device == "cpu" else self.folder / "m.mlir"
+
+    def environment(self, device, level):
+        """What chooses a level of the CPU, or a mode of the simulator."""
+        if device in SIMULATED:
+            return {"PEERMLA_SIM_ASYNC": level}
+        return {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)} if level else None
+
     def call(self, entry, tensors, device, level):
         """The outputs of an entry, as Tensors by name."""
         if device == "emulated":
@@ -143,14 +162,12 @@ class Program:
             library = [self.folder / "m.aarch64.so", self.model.architecture]
             command = aarch64.command(driver, *library, entry, source, self.folder, target)
         else:
-            program = self.library(level) if device == "cpu" else self.folder / "m.mlir"
             command = [
-                self.options.tools / "peermla-run", program, f"--entry={entry}",
+                self.options.tools / "peermla-run", self.program(device, level), f"--entry={entry}",
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
                 f"--device={device}",
             ]  # fmt: skip
-        forced = cpu_levels.EMULATED.get(level, level)
-        run_tool(command, {"PEERMLA_CPU_LEVEL": forced} if level else None)
+        run_tool(command, self.environment(device, level))
         outputs = storage.load(target)
         if not self.options.keep:
             source.unlink()
@@ -264,6 +281,8 @@ def run_call(program, call, device, level):
 
 def places(device, levels):
     """(device, level, label) of all runs on a device."""
+    if device in SIMULATED:
+        return [(device, mode, f"{device}:{mode}") for mode in SIMULATOR_MODES]
     if device != "cpu":
         return [(device, None, device)]
     return [(device, level, f"cpu:{level}") for level in levels]
@@ -284,7 +303,8 @@ def run_case(case, dtype, levels, folder, options):
         except ToolError as error:
             failure = str(error)
         # Only the library checks what it is given.
-        calls = [call for call in case.calls if device == "cpu" or not call.rejects]
+        checks = device == "cpu" or device in SIMULATED
+        calls = [call for call in case.calls if checks or not call.rejects]
         if failure:
             name = f"{case.name} {dtype} {device} ({len(calls)} calls)"
             results.append(Result(case, name, failure))
