@@ -158,6 +158,7 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
 void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   // Host code of GPU targets: it asks the runtime for launches.
+  pm.nest<ModuleOp>().addPass(createMergeGpuKernels());
   pm.nest<ModuleOp>().addPass(createPlanWorkspace());
   DescribeModelOptions gpus;
   gpus.gpus = true;

@@ -9,6 +9,34 @@
 
 include "mlir/Pass/PassBase.td"
 
+def MergeGpuKernels : Pass<"peermla-merge-gpu-kernels", "mlir::ModuleOp"> {
+  let summary = "Keep one of several equal kernel modules";
+  let description = [{
+    Layers of a model and entries share most of their kernels: weights, buffers and
+    sizes are parameters. `gpu.module`s that differ only in names, in locations and
+    in the ids of ops (`peermla.id`) become the first of them. Works on kernels in
+    any form. Numerics: unchanged.
+
+    ```mlir
+    gpu.module @forward_0 { llvm.func @forward_0(%x: !llvm.ptr) { BODY } }
+    gpu.module @forward_1 { llvm.func @forward_1(%x: !llvm.ptr) { BODY } }
+    func.func @forward(%a: memref<4xf32>, %b: memref<4xf32>) {
+      tile.launch @forward_0::@forward_0 blocks(%n) outs(%a : memref<4xf32>)
+      tile.launch @forward_1::@forward_1 blocks(%n) outs(%b : memref<4xf32>)
+    ```
+    becomes
+    ```mlir
+    gpu.module @forward_0 { llvm.func @forward_0(%x: !llvm.ptr) { BODY } }
+    func.func @forward(%a: memref<4xf32>, %b: memref<4xf32>) {
+      tile.launch @forward_0::@forward_0 blocks(%n) outs(%a : memref<4xf32>)
+      tile.launch @forward_0::@forward_0 blocks(%n) outs(%b : memref<4xf32>)
+    ```
+  }];
+  let statistics = [
+    Statistic<"numMerged", "num-merged", "Modules replaced by an equal one">
+  ];
+}
+
 def LowerKernelLaunches
     : Pass<"peermla-lower-kernel-launches", "mlir::ModuleOp"> {
   let summary = "Make launches and copies on the host calls of the runtime";
