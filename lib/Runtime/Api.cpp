@@ -195,6 +195,10 @@ static peermla_status contextReserve(peermla_context *context, int32_t entry,
 static peermla_status contextDestroy(peermla_context *context) {
   if (!context)
     return PEERMLA_OK;
+  if (context->numGraphs > 0)
+    return report(Status(PEERMLA_INVALID_ARGUMENT,
+                         "expected a context without graphs, got " +
+                             std::to_string(context->numGraphs)));
   peermla_session *session = context->session;
   delete context;
   session->numContexts.fetch_sub(1);
@@ -261,6 +265,40 @@ static peermla_status contextSynchronize(peermla_context *context) {
   return report(context->session->device->synchronize(context->stream));
 }
 
+static peermla_status graphCreate(peermla_context *context, int32_t entry,
+                                  DLTensor *const *arguments,
+                                  int32_t numArguments, peermla_graph **graph) {
+  if (!context || !graph)
+    return failNull("a context and a place for the graph");
+  *graph = nullptr;
+  if (Status status = checkEntry(*context->session->model, entry))
+    return report(status);
+  if (context->session->program->target.empty())
+    return report(Status(PEERMLA_UNSUPPORTED,
+                         "device 'cpu' has no graphs, only 'sim' and 'cuda' "
+                         "have"));
+  auto created = std::make_unique<peermla_graph>();
+  created->context = context;
+  if (Status status =
+          call(*context, entry, arguments, numArguments, &created->recording))
+    return report(status);
+  ++context->numGraphs;
+  *graph = created.release();
+  return PEERMLA_OK;
+}
+
+static peermla_status graphLaunch(peermla_graph *graph) {
+  return graph ? report(launchGraph(*graph)) : failNull("a graph");
+}
+
+static peermla_status graphDestroy(peermla_graph *graph) {
+  if (!graph)
+    return PEERMLA_OK;
+  --graph->context->numGraphs;
+  delete graph;
+  return PEERMLA_OK;
+}
+
 namespace {
 /// A model of this library with its table; lives as long as the library.
 struct RegisteredModel {
@@ -296,7 +334,10 @@ registerModel(const char *metadata, uint64_t size, void *const *functions) {
                      memoryFree,
                      memoryUpload,
                      memoryDownload,
-                     contextSynchronize};
+                     contextSynchronize,
+                     graphCreate,
+                     graphLaunch,
+                     graphDestroy};
   return registered;
 }
 

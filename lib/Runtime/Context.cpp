@@ -52,6 +52,11 @@ Status runtime::reserveWorkspace(peermla_context &context,
                   "entry " + quote(entry) + " expects a workspace of " +
                       std::to_string(size) + " bytes, got " +
                       std::to_string(context.workspaceSize));
+  if (context.numGraphs > 0)
+    return Status(PEERMLA_WORKSPACE_TOO_SMALL,
+                  "entry " + quote(entry) + " expects a workspace of " +
+                      std::to_string(size) + " bytes, but graphs use the one " +
+                      "of " + std::to_string(context.workspaceSize));
   // Half as much again, so that lengths that grow by one do not grow the
   // workspace each time; what is not touched costs nothing.
   size = std::max(size, context.workspaceSize + context.workspaceSize / 2);
@@ -71,7 +76,8 @@ Status runtime::reserveWorkspace(peermla_context &context,
 }
 
 Status runtime::call(peermla_context &context, int32_t entry,
-                     DLTensor *const *tensors, int32_t numTensors) {
+                     DLTensor *const *tensors, int32_t numTensors,
+                     Recording *recording) {
   peermla_session &session = *context.session;
   const peermla_model &model = *session.model;
   const Entry &info = model.metadata.entries[entry];
@@ -108,7 +114,16 @@ Status runtime::call(peermla_context &context, int32_t entry,
     return Status();
   }
   device.prepareWorkspace(context.workspace, context.workspaceSize);
-  LaunchScope launches(device, *session.program, context.stream);
+  LaunchScope launches(device, *session.program, context.stream, recording);
   model.getFunction(code.function)(words.data());
   return launches.takeStatus();
+}
+
+Status runtime::launchGraph(peermla_graph &graph) {
+  peermla_context &context = *graph.context;
+  peermla_session &session = *context.session;
+  WorkersScope workers(session.workers);
+  session.device->prepareWorkspace(context.workspace, context.workspaceSize);
+  return graph.recording.replay(*session.device, *session.program,
+                                context.stream);
 }

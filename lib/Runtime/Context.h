@@ -20,9 +20,12 @@ Status createContext(peermla_session &session,
 Status reserveWorkspace(peermla_context &context, const std::string &entry,
                         size_t size);
 
-/// Checks the tensors and runs an entry.
+/// Checks the tensors and runs an entry, or records what it launches.
 Status call(peermla_context &context, int32_t entry, DLTensor *const *tensors,
-            int32_t numTensors);
+            int32_t numTensors, Recording *recording = nullptr);
+
+/// Runs what a call has launched.
+Status launchGraph(peermla_graph &graph);
 
 } // namespace peermla::runtime
 

@@ -13,8 +13,10 @@ using namespace peermla::runtime;
 
 static thread_local LaunchScope *currentScope = nullptr;
 
-LaunchScope::LaunchScope(Device &device, const Program &program, void *stream)
-    : device(device), program(program), stream(stream), previous(currentScope) {
+LaunchScope::LaunchScope(Device &device, const Program &program, void *stream,
+                         Recording *recording)
+    : device(device), program(program), stream(stream), recording(recording),
+      previous(currentScope) {
   currentScope = this;
 }
 
@@ -45,15 +47,23 @@ void LaunchScope::launch(int64_t kernel, const int64_t (&grid)[3],
                         std::to_string(d) + ", got " + std::to_string(grid[d]));
     return;
   }
-  status = device.launch(stream, {info,
-                                  static_cast<size_t>(kernel),
-                                  {grid[0], grid[1], grid[2]},
-                                  parameters,
-                                  bytes});
+  Launch launch = {info,
+                   static_cast<size_t>(kernel),
+                   {grid[0], grid[1], grid[2]},
+                   parameters,
+                   bytes};
+  if (recording)
+    recording->addLaunch(launch);
+  else
+    status = device.launch(stream, launch);
 }
 
 void LaunchScope::copy(void *to, const void *from, int64_t bytes) {
-  if (!status && bytes > 0 && to != from)
+  if (status || bytes <= 0 || to == from)
+    return;
+  if (recording)
+    recording->addCopy(to, from, static_cast<size_t>(bytes));
+  else
     status = device.copy(stream, to, from, static_cast<size_t>(bytes));
 }
 

@@ -14,14 +14,16 @@
 #ifndef PEERMLA_LIB_RUNTIME_LAUNCHES_H
 #define PEERMLA_LIB_RUNTIME_LAUNCHES_H
 
-#include "Device/Device.h"
+#include "Graph.h"
 
 namespace peermla::runtime {
 
 /// Makes launches of this thread those of `program` on `stream`, until its end.
 class LaunchScope {
 public:
-  LaunchScope(Device &device, const Program &program, void *stream);
+  /// With a recording, launches go there rather than to the device.
+  LaunchScope(Device &device, const Program &program, void *stream,
+              Recording *recording = nullptr);
   ~LaunchScope();
   LaunchScope(const LaunchScope &) = delete;
   LaunchScope &operator=(const LaunchScope &) = delete;
@@ -37,6 +39,7 @@ private:
   Device &device;
   const Program &program;
   void *stream;
+  Recording *recording;
   Status status;
   LaunchScope *previous;
 };

@@ -371,6 +371,10 @@ Kernel MetadataReader::readKernel(const Json &json) {
   kernel.operands = string(json, "operands");
   if (kernel.operands.find_first_not_of("rws") != std::string::npos)
     fail("expected r, w or s for each operand, got " + quote(kernel.operands));
+  for (const Json &bytes : array(json, "parameters"))
+    kernel.parameters.push_back(number(bytes, 4097, "bytes of a parameter"));
+  if (kernel.parameters.size() < kernel.operands.size())
+    fail("expected a parameter for each operand");
   if (!failure.empty())
     return kernel;
   if (json.contains("shared_bytes"))

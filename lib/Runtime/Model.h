@@ -12,6 +12,7 @@
 #define PEERMLA_LIB_RUNTIME_MODEL_H
 
 #include "Device/Device.h"
+#include "Graph.h"
 #include "Memory.h"
 #include "Metadata.h"
 #include "ParallelFor.h"
@@ -70,6 +71,13 @@ struct peermla_context {
   std::unique_ptr<peermla::runtime::DeviceMemory> own;
   /// Of the device's kind.
   void *stream = nullptr;
+  /// Graphs that use the workspace.
+  int32_t numGraphs = 0;
+};
+
+struct peermla_graph {
+  peermla_context *context = nullptr;
+  peermla::runtime::Recording recording;
 };
 
 #endif // PEERMLA_LIB_RUNTIME_MODEL_H

@@ -130,6 +130,19 @@ Failure EntryTensors::reset() {
   return Failure();
 }
 
+Failure EntryTensors::assign(const EntryTensors &other) {
+  for (int32_t i = 0; i < entry.num_arguments; ++i)
+    if (buffers[i].shape != other.buffers[i].shape)
+      return Failure("argument " + quote(entry.arguments[i].name) +
+                     ": expected inputs of the recorded shape " +
+                     formatShape(buffers[i].shape) + ", got " +
+                     formatShape(other.buffers[i].shape));
+  for (int32_t i = 0; i < entry.num_arguments; ++i)
+    std::memcpy(buffers[i].memory.get(), other.buffers[i].memory.get(),
+                buffers[i].bytes);
+  return Failure();
+}
+
 std::vector<size_t> EntryTensors::getSizes() const {
   std::vector<size_t> sizes;
   for (const Buffer &buffer : buffers)

@@ -41,6 +41,10 @@ public:
   /// Undoes what a call has written.
   Failure reset();
 
+  /// Copies the values of `other`, which must have the same shapes, to where
+  /// those of this are.
+  Failure assign(const EntryTensors &other);
+
   Failure write(const std::string &path) const;
 
   /// By position; valid as long as this.

@@ -61,12 +61,12 @@ static void printDescription(const peermla_description &description) {
   }
 }
 
-/// Calls the entry `repeat` times, each time on fresh arguments, and returns
-/// the times in milliseconds.
+/// Calls the entry, or launches its graph, `repeat` times, each time on fresh
+/// arguments, and returns the times in milliseconds.
 static Failure callRepeatedly(const peermla_api &api, peermla_context &context,
                               int32_t entry, EntryTensors &tensors,
-                              DeviceTensors &onDevice, int repeat,
-                              std::vector<double> &milliseconds) {
+                              DeviceTensors &onDevice, peermla_graph *graph,
+                              int repeat, std::vector<double> &milliseconds) {
   for (int i = 0; i < repeat; ++i) {
     if (i > 0) {
       if (Failure failure = tensors.reset())
@@ -75,9 +75,11 @@ static Failure callRepeatedly(const peermla_api &api, peermla_context &context,
         return failure;
     }
     auto begin = std::chrono::steady_clock::now();
-    if (api.call(&context, entry, onDevice.getTensors(),
-                 tensors.getEntry().num_arguments) != PEERMLA_OK ||
-        api.context_synchronize(&context) != PEERMLA_OK)
+    peermla_status status =
+        graph ? api.graph_launch(graph)
+              : api.call(&context, entry, onDevice.getTensors(),
+                         tensors.getEntry().num_arguments);
+    if (status != PEERMLA_OK || api.context_synchronize(&context) != PEERMLA_OK)
       return Failure(api.last_message());
     std::chrono::duration<double, std::milli> time =
         std::chrono::steady_clock::now() - begin;
@@ -93,9 +95,11 @@ static double getMedian(std::vector<double> values) {
                            : (values[middle - 1] + values[middle]) / 2;
 }
 
-/// Runs one entry on loaded tensors.
+/// Runs one entry on loaded tensors; with `given`, records it on `tensors` and
+/// runs the record on the values of `given`.
 static int runEntry(const RunOptions &options, const peermla_api &api,
-                    int32_t entry, EntryTensors &tensors) {
+                    int32_t entry, EntryTensors &tensors,
+                    const EntryTensors *given) {
   peermla_session_options sessionOptions = {};
   sessionOptions.struct_size = sizeof(sessionOptions);
   sessionOptions.weights =
@@ -116,9 +120,21 @@ static int runEntry(const RunOptions &options, const peermla_api &api,
                          tensors.getTensors(), tensors.getSizes());
   if (Failure failure = onDevice.allocate())
     return fail(failure.getMessage());
+  peermla_graph *graph = nullptr;
+  llvm::scope_exit destroyGraph([&] { (void)api.graph_destroy(graph); });
+  if (given) {
+    if (api.graph_create(context, entry, onDevice.getTensors(),
+                         tensors.getEntry().num_arguments,
+                         &graph) != PEERMLA_OK)
+      return fail(api.last_message());
+    if (Failure failure = tensors.assign(*given))
+      return fail(failure.getMessage());
+    if (Failure failure = onDevice.upload())
+      return fail(failure.getMessage());
+  }
   std::vector<double> milliseconds;
   if (Failure failure = callRepeatedly(api, *context, entry, tensors, onDevice,
-                                       options.repeat, milliseconds))
+                                       graph, options.repeat, milliseconds))
     return fail(failure.getMessage());
   if (Failure failure = onDevice.download())
     return fail(failure.getMessage());
@@ -134,6 +150,14 @@ static int runEntry(const RunOptions &options, const peermla_api &api,
                  << info.level << ", " << info.threads << " threads\n";
   }
   return 0;
+}
+
+/// Reads inputs; prints what is wrong with them.
+static bool loadTensors(EntryTensors &tensors, const std::string &path) {
+  std::vector<std::string> messages = tensors.load(path);
+  for (const std::string &message : messages)
+    fail(message);
+  return messages.empty();
 }
 
 int run::runLibrary(const RunOptions &options) {
@@ -152,10 +176,12 @@ int run::runLibrary(const RunOptions &options) {
   if (api.find_entry(api.model, options.entry.c_str(), &entry) != PEERMLA_OK)
     return fail(options.model + ": " + api.last_message());
   EntryTensors tensors(description->entries[entry]);
-  std::vector<std::string> messages = tensors.load(options.inputs);
-  for (const std::string &message : messages)
-    fail(message);
-  if (!messages.empty())
+  if (!loadTensors(tensors, options.inputs))
     return 1;
-  return runEntry(options, api, entry, tensors);
+  if (options.recordInputs.empty())
+    return runEntry(options, api, entry, tensors, nullptr);
+  EntryTensors recorded(description->entries[entry]);
+  if (!loadTensors(recorded, options.recordInputs))
+    return 1;
+  return runEntry(options, api, entry, recorded, &tensors);
 }

@@ -17,6 +17,8 @@ struct RunOptions {
   std::string entry;
   /// Safetensors files; empty if not given.
   std::string inputs, weights, outputs;
+  /// Inputs of the same shapes; the call is recorded on them. Empty: no record.
+  std::string recordInputs;
   std::string device = "cpu";
   /// 0: as many as OpenMP would use.
   int threads = 0;

@@ -27,6 +27,11 @@ struct CommandLine {
   cl::opt<std::string> inputs{
       "inputs", cl::desc("Safetensors file with the inputs by name"),
       cl::value_desc("FILE"), cl::cat(category)};
+  cl::opt<std::string> recordInputs{
+      "record-inputs",
+      cl::desc("Record the launches of a call on these inputs, of the same "
+               "shapes, and run them on those of --inputs"),
+      cl::value_desc("FILE"), cl::cat(category)};
   cl::opt<std::string> weights{
       "weights", cl::desc("Safetensors file, index, or folder with either"),
       cl::value_desc("FILE_OR_FOLDER"), cl::cat(category)};
@@ -69,6 +74,7 @@ int main(int argc, char **argv) {
   options.model = commandLine.model;
   options.entry = commandLine.entry;
   options.inputs = commandLine.inputs;
+  options.recordInputs = commandLine.recordInputs;
   options.weights = commandLine.weights;
   options.outputs = commandLine.outputs;
   options.device = commandLine.device;

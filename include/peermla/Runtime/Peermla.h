@@ -107,6 +107,7 @@ typedef enum {
 typedef struct peermla_model peermla_model;
 typedef struct peermla_session peermla_session;
 typedef struct peermla_context peermla_context;
+typedef struct peermla_graph peermla_graph;
 
 /* -- What a model is: constant, valid as long as the library is loaded. -- */
 
@@ -308,6 +309,18 @@ typedef struct {
                                     const void *device, size_t size);
   /* Waits for all work of the context's stream. */
   peermla_status (*context_synchronize)(peermla_context *context);
+
+  /* A call of "sim" or "cuda", checked but not run, to be run many times without
+   * its host code. Shapes and addresses are those of these arguments; what is in
+   * memory when the graph is launched may be other values, lengths of sequences
+   * and tables among them, which are not checked then. The context's workspace
+   * cannot grow while it has graphs. */
+  peermla_status (*graph_create)(peermla_context *context, int32_t entry,
+                                 DLTensor *const *arguments,
+                                 int32_t num_arguments, peermla_graph **graph);
+  peermla_status (*graph_launch)(peermla_graph *graph);
+  /* Before its context. NULL is fine. */
+  peermla_status (*graph_destroy)(peermla_graph *graph);
 } peermla_api;
 
 #ifdef __cplusplus

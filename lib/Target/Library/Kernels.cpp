@@ -8,6 +8,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/Threading.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "mlir/Pass/PassManager.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Support/TargetInfo.h"
@@ -48,12 +49,18 @@ static FailureOr<json::Object> describe(LLVM::LLVMFuncOp kernel) {
     extents.push_back(extent);
   while (extents.size() < 3)
     extents.push_back(1);
+  DataLayout layout(kernel->getParentOfType<gpu::GPUModuleOp>());
+  json::Array parameters;
+  for (Type type : kernel.getFunctionType().getParams())
+    parameters.push_back(
+        static_cast<int64_t>(layout.getTypeSize(type).getFixedValue()));
   auto shared = kernel->getAttrOfType<IntegerAttr>("tile.shared_bytes");
   auto operands = kernel->getAttrOfType<StringAttr>("peermla.operands");
   return json::Object{{"name", name},
                       {"threads", std::move(extents)},
                       {"shared_bytes", shared ? shared.getInt() : 0},
                       {"operands", operands ? operands.getValue() : ""},
+                      {"parameters", std::move(parameters)},
                       {"images", json::Array()}};
 }
 

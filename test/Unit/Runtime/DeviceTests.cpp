@@ -31,9 +31,9 @@ static const char metadata[] = R"json({
  "programs": [
   {"target": "sm_80", "prepared": [],
    "kernels": [
-    {"name": "twice", "threads": [32, 1, 1], "operands": "rw", "simulated": 2,
+    {"name": "twice", "threads": [32, 1, 1], "operands": "rw", "simulated": 2, "parameters": [8, 8, 8, 8],
      "images": []},
-    {"name": "plus", "threads": [32], "operands": "rsw", "shared_bytes": 128,
+    {"name": "plus", "threads": [32], "operands": "rsw", "shared_bytes": 128, "parameters": [8, 4, 8, 8],
      "simulated": 3, "images": []}],
    "entries": [{"name": "forward", "function": 0, "workspace": 1,
                 "prepared": []}]}],
@@ -256,6 +256,29 @@ TEST_F(SimulatorSession, ContextsRunBesideEachOther) {
     });
   for (std::thread &thread : threads)
     thread.join();
+}
+
+TEST_F(SimulatorSession, GraphsRunAgainOnOtherValues) {
+  Tensor<float> x({40}), y({40});
+  DLTensor *tensors[] = {x, y};
+  peermla_graph *graph = nullptr;
+  ASSERT_EQ(api.graph_create(context, 0, tensors, 2, &graph), PEERMLA_OK);
+  EXPECT_EQ(y.values[39], 0.0f);
+  for (float first : {0.0f, 5.0f}) {
+    for (size_t i = 0; i < x.values.size(); ++i)
+      x.values[i] = first + static_cast<float>(i);
+    ASSERT_EQ(api.graph_launch(graph), PEERMLA_OK) << api.last_message();
+    for (size_t i = 0; i < x.values.size(); ++i)
+      EXPECT_EQ(y.values[i], 2 * x.values[i] + 1);
+  }
+  // The workspace is the graph's.
+  Tensor<float> longX({400}), longY({400});
+  EXPECT_EQ(call(longX, longY), "entry 'forward' expects a workspace of 1600 "
+                                "bytes, but graphs use the one of 160");
+  EXPECT_EQ(api.context_destroy(context), PEERMLA_INVALID_ARGUMENT);
+  EXPECT_EQ(api.graph_destroy(graph), PEERMLA_OK);
+  EXPECT_EQ(call(longX, longY), "");
+  EXPECT_EQ(api.graph_destroy(nullptr), PEERMLA_OK);
 }
 
 TEST_F(SimulatorSession, GivesMemory) {

@@ -1,6 +1,6 @@
-"""Writes the weights and inputs of row-sums.mlir: w = 1, x = 0, 1, 2, ...
+"""Writes the weights and inputs of row-sums.mlir: w = 1, x = FIRST, FIRST + 1, ...
 
-    row-sums.py FOLDER ROWS
+    row-sums.py FOLDER ROWS [FIRST]
 """
 
 import json
@@ -17,5 +17,6 @@ def write(path, name, shape, values):
 
 
 folder, rows = sys.argv[1], int(sys.argv[2])
+first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 write(f"{folder}/weights", "w", [64], [1.0] * 64)
-write(f"{folder}/inputs", "x", [rows, 64], range(64 * rows))
+write(f"{folder}/inputs", "x", [rows, 64], range(first, first + 64 * rows))
