@@ -9,7 +9,8 @@ machine has. In bf16, `amx-emulated` is code of the level `amx` whose tiles are
 computed by vectors, for machines without them. `--device aarch64` runs the code of
 that level in an emulator, if the packages for it are there. `--device sim:sm_80`
 runs the kernels of that GPU in the simulator with all checks: asynchronous work at
-once (`eager`) and as late as can be (`lazy`). `--device emulated` needs no tools: it is the oracle with the
+once (`eager`) and as late as can be (`lazy`); a ragged call also runs by launches that
+were recorded with other lengths (`graph`). `--device emulated` needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -39,8 +40,10 @@ from oracle import checkpoint, models, storage
 
 SIMULATED = ("sim:sm_80", "sim:sm_90a")
 DEVICES = ("cpu", "reference", "aarch64", "emulated", *SIMULATED)
-# Asynchronous work completes at once, or as late as it may.
+# Asynchronous work completes at once, or as late as it may; a ragged call also as a
+# graph that was recorded with other lengths.
 SIMULATOR_MODES = ("eager", "lazy")
+GRAPH = "graph"
 TIMEOUT = 300
 
 
@@ -147,11 +150,14 @@ class Program:
     def environment(self, device, level):
         """What chooses a level of the CPU, or a mode of the simulator."""
         if device in SIMULATED:
-            return {"PEERMLA_SIM_ASYNC": level}
+            return {"PEERMLA_SIM_ASYNC": "eager" if level == GRAPH else level}
         return {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)} if level else None
 
-    def call(self, entry, tensors, device, level):
-        """The outputs of an entry, as Tensors by name."""
+    def call(self, entry, tensors, device, level, recorded=None):
+        """The outputs of an entry, as Tensors by name.
+
+        With `recorded`, the launches are those of a call on these tensors.
+        """
         if device == "emulated":
             return self.emulate(entry, tensors)
         self.calls += 1
@@ -167,6 +173,10 @@ class Program:
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
                 f"--device={device}",
             ]  # fmt: skip
+            if recorded:
+                record = self.folder / f"record{self.calls}.st"
+                storage.save(record, recorded)
+                command.append(f"--record-inputs={record}")
         run_tool(command, self.environment(device, level))
         outputs = storage.load(target)
         if not self.options.keep:
@@ -274,15 +284,26 @@ def run_call(program, call, device, level):
     if program.model.architecture == "PeerLayer":
         indices, worst = retrieved(program, call, given, device, level, tolerance)
     enough = allowed(program, call, given, tolerance, indices)
-    outputs = program.call(call.entry, given.tensors, device, level)
+    recorded = None
+    if level == GRAPH:
+        rng = np.random.default_rng([program.options.seed, len(call.describe()), 1])
+        recorded = make_inputs.make(program.case.config, reverse(call), dtype, rng).tensors
+    outputs = program.call(call.entry, given.tensors, device, level, recorded)
     error = judge.outputs_of(program.model, call, given, outputs, dtype, enough, indices)
     return max(worst, error), tolerance
 
 
-def places(device, levels):
-    """(device, level, label) of all runs on a device."""
+def reverse(call):
+    """The call with its sequences in the other order: the same shapes."""
+    return dataclasses.replace(call, lengths=call.lengths[::-1], past=call.past[::-1])
+
+
+def places(device, levels, call):
+    """(device, level, label) of all runs of a call on a device."""
     if device in SIMULATED:
-        return [(device, mode, f"{device}:{mode}") for mode in SIMULATOR_MODES]
+        plain = not (call.rejects or call.poison or call.chunks)
+        modes = [*SIMULATOR_MODES, *([GRAPH] if plain and reverse(call) != call else [])]
+        return [(device, mode, f"{device}:{mode}") for mode in modes]
     if device != "cpu":
         return [(device, None, device)]
     return [(device, level, f"cpu:{level}") for level in levels]
@@ -310,7 +331,7 @@ def run_case(case, dtype, levels, folder, options):
             results.append(Result(case, name, failure))
             continue
         for call in calls:
-            for where, level, label in places(device, levels):
+            for where, level, label in places(device, levels, call):
                 result = Result(case, f"{case.name} {dtype} {label} {call.describe()}")
                 results.append(result)
                 try:
