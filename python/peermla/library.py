@@ -210,6 +210,7 @@ class Library:
         *,
         threads: int | None = None,
         level: str | None = None,
+        device: str | None = None,
     ) -> Session:
         """Makes a session: weights in memory, ready to run.
 
@@ -217,11 +218,14 @@ class Library:
         mapping of names to arrays (a `state_dict`, for example), which are
         copied. `threads` is the number of threads of a call (default: what
         OpenMP would use); `level` one of `levels` (default: the variable
-        PEERMLA_CPU_LEVEL, else the best that this machine has).
+        PEERMLA_CPU_LEVEL, else the best that this machine has). `device` is
+        `cpu` (default) or, for libraries compiled with `simulate`, `sim` or
+        `sim:TARGET`: kernels of a GPU run on the CPU with checks, and what these
+        find is raised. Arrays are then aligned to 16 bytes.
         """
         from .session import Session
 
-        return Session(self, weights, threads=threads, level=level)
+        return Session(self, weights, threads=threads, level=level, device=device)
 
     def describe(self) -> str:
         """Entries, with names, types and shapes, and weights, as text."""

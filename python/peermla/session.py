@@ -63,6 +63,7 @@ class Session:
         *,
         threads: int | None = None,
         level: str | None = None,
+        device: str | None = None,
     ) -> None:
         """As `Library.load`."""
         if threads is not None and threads < 1:
@@ -78,19 +79,24 @@ class Session:
                 with open(path, "wb") as file:
                     safetensors.write(file, weights)
                 weights = path
-            self._handle = self._create(weights, threads, level)
+            self._handle = self._create(weights, threads, level, device)
         self._finalizer = weakref.finalize(
             self, _destroy, library._api, self._handle, self._contexts
         )
 
     def _create(
-        self, weights: str | os.PathLike[str] | None, threads: int | None, level: str | None
+        self,
+        weights: str | os.PathLike[str] | None,
+        threads: int | None,
+        level: str | None,
+        device: str | None,
     ) -> ctypes.c_void_p:
         messages: list[str] = []
         options = _abi.SessionOptions(struct_size=ctypes.sizeof(_abi.SessionOptions))
         options.weights = None if weights is None else os.fsencode(weights)
         options.threads = threads or 0
         options.level = None if level is None else level.encode()
+        options.device = None if device is None else device.encode()
         options.warn = _abi.Warn(
             lambda _, message: messages.append(message.decode(errors="backslashreplace"))
         )

@@ -300,3 +300,8 @@ def test_the_interface_of_c_is_mirrored():
 
     assert ctypes.sizeof(_abi.DLTensor) == 48
     assert ctypes.sizeof(_abi.SessionOptions) == 64
+
+
+def test_session_on_a_device_the_library_lacks(peer):
+    with pytest.raises(peermla.Error, match="device 'sim' is not built into this library"):
+        peer.library.load(peer.arrays, device="sim")
