@@ -45,9 +45,57 @@ static std::string readStart(StringRef path) {
   return llvm::join(lines, "; ");
 }
 
-FailureOr<std::string> peermla::assemblePtx(Location loc, StringRef ptx,
-                                            const GpuTarget &target,
-                                            StringRef ptxas) {
+std::vector<KernelResources> peermla::parseResources(StringRef text) {
+  std::vector<KernelResources> kernels;
+  SmallVector<StringRef> lines;
+  text.split(lines, '\n');
+  // `Used 40 registers, used 1 barriers, 8 bytes smem`
+  auto readNumbers = [&](StringRef line) {
+    SmallVector<StringRef> parts;
+    line.split(parts, ',');
+    KernelResources &kernel = kernels.back();
+    for (StringRef part : parts) {
+      part = part.trim();
+      part.consume_front("Used ");
+      auto [digits, what] = part.split(' ');
+      int64_t value;
+      if (digits.getAsInteger(10, value))
+        continue;
+      if (what == "registers")
+        kernel.registers = value;
+      else if (what == "bytes smem")
+        kernel.sharedBytes = value;
+      else if (what == "bytes stack frame")
+        kernel.stackBytes = value;
+      else if (what == "bytes spill stores")
+        kernel.spillStoreBytes = value;
+      else if (what == "bytes spill loads")
+        kernel.spillLoadBytes = value;
+    }
+  };
+  // Notes precede the kernel that they are about, or name it.
+  std::vector<std::string> notes;
+  for (StringRef line : lines) {
+    line = line.trim();
+    if (line.consume_front("ptxas info"))
+      line = line.ltrim(" :");
+    if (line.consume_front("Compiling entry function '")) {
+      KernelResources &kernel = kernels.emplace_back();
+      kernel.name = line.split('\'').first.str();
+      kernel.notes = std::move(notes);
+      notes.clear();
+    } else if (line.starts_with("(C") || line.contains("warning")) {
+      (kernels.empty() ? notes : kernels.back().notes).push_back(line.str());
+    } else if (!kernels.empty()) {
+      readNumbers(line);
+    }
+  }
+  return kernels;
+}
+
+FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
+                                      const GpuTarget &target,
+                                      StringRef ptxas) {
   SmallString<128> folder;
   if (std::error_code error =
           sys::fs::createUniqueDirectory("peermla-ptxas", folder))
@@ -72,7 +120,8 @@ FailureOr<std::string> peermla::assemblePtx(Location loc, StringRef ptx,
     }
   }
   std::string architecture = ("-arch=" + target.name).str();
-  StringRef arguments[] = {ptxas, architecture, "-O3", source, "-o", result};
+  StringRef arguments[] = {ptxas,  architecture, "-O3", "-v",
+                           source, "-o",         result};
   std::optional<StringRef> redirects[] = {StringRef(), StringRef(messages),
                                           StringRef(messages)};
   std::string problem;
@@ -82,10 +131,11 @@ FailureOr<std::string> peermla::assemblePtx(Location loc, StringRef ptx,
     // The text that it refused is what a reader needs.
     isKept = true;
     std::string said = readStart(messages);
+    if (said.empty())
+      said = problem.empty() ? "it printed nothing" : problem;
     return emitError(loc) << "'" << ptxas << "' failed with status " << status
-                          << ": " << (said.empty() ? problem : said)
-                          << "; reproduce with: " << ptxas << " "
-                          << architecture << " -O3 " << source
+                          << ": " << said << "; reproduce with: " << ptxas
+                          << " " << architecture << " -O3 " << source
                           << " -o kernel.cubin";
   }
   auto file = llvm::MemoryBuffer::getFile(result, /*IsText=*/false,
@@ -93,5 +143,8 @@ FailureOr<std::string> peermla::assemblePtx(Location loc, StringRef ptx,
   if (!file)
     return emitError(loc) << "cannot read what '" << ptxas
                           << "' wrote: " << file.getError().message();
-  return (*file)->getBuffer().str();
+  auto said = llvm::MemoryBuffer::getFile(messages);
+  return Cubin{(*file)->getBuffer().str(),
+               said ? parseResources((*said)->getBuffer())
+                    : std::vector<KernelResources>()};
 }

@@ -29,6 +29,11 @@ json::Object &Metadata::getDescription(const KernelModule::Kernel &kernel) {
   return *(*program.getArray("kernels"))[kernel.number].getAsObject();
 }
 
+const json::Object &
+Metadata::getDescription(const KernelModule::Kernel &kernel) const {
+  return const_cast<Metadata *>(this)->getDescription(kernel);
+}
+
 /// What the runtime must know to launch a kernel.
 static FailureOr<json::Object> describe(LLVM::LLVMFuncOp kernel) {
   StringRef name = kernel.getSymName();
@@ -102,11 +107,33 @@ LogicalResult peermla::readKernels(ModuleOp model, Metadata &metadata) {
 
 namespace {
 struct Images {
-  std::string ptx, cubin;
+  std::string ptx;
+  Cubin cubin;
 };
 } // namespace
 
-LogicalResult peermla::addImages(Metadata &metadata) {
+/// Adds what is known of the kernels of a module.
+static void addFacts(Report &report, const Metadata &metadata,
+                     const KernelModule &kernels, const Images &images) {
+  for (const KernelModule::Kernel &kernel : kernels.kernels) {
+    TargetReport::Kernel facts;
+    facts.name = kernel.name;
+    const json::Object &description = metadata.getDescription(kernel);
+    facts.threads = 1;
+    for (const json::Value &extent : *description.getArray("threads"))
+      facts.threads *= extent.getAsInteger().value_or(1);
+    facts.dynamicSharedBytes =
+        description.getInteger("shared_bytes").value_or(0);
+    facts.ptxBytes = images.ptx.size();
+    facts.cubinBytes = images.cubin.code.size();
+    for (const KernelResources &resources : images.cubin.kernels)
+      if (resources.name == kernel.name)
+        facts.resources = resources;
+    report.getTarget(kernels.gpu->name).kernels.push_back(std::move(facts));
+  }
+}
+
+LogicalResult peermla::addImages(Metadata &metadata, Report *report) {
   std::vector<KernelModule> &modules = metadata.kernels;
   if (modules.empty())
     return success();
@@ -123,7 +150,7 @@ LogicalResult peermla::addImages(Metadata &metadata) {
         images[i].ptx = std::move(*ptx);
         if (!ptxas)
           return success();
-        FailureOr<std::string> cubin = assemblePtx(
+        FailureOr<Cubin> cubin = assemblePtx(
             kernels.module.getLoc(), images[i].ptx, *kernels.gpu, *ptxas);
         if (failed(cubin))
           return failure();
@@ -133,6 +160,8 @@ LogicalResult peermla::addImages(Metadata &metadata) {
   if (failed(result))
     return failure();
   for (auto [kernels, code] : llvm::zip_equal(modules, images)) {
+    if (report)
+      addFacts(*report, metadata, kernels, code);
     json::Array description;
     auto add = [&](StringRef kind, std::string bytes) {
       std::string name =
@@ -145,8 +174,8 @@ LogicalResult peermla::addImages(Metadata &metadata) {
     };
     // The driver takes PTX as a C string.
     add("ptx", code.ptx + '\0');
-    if (!code.cubin.empty())
-      add("cubin", std::move(code.cubin));
+    if (!code.cubin.code.empty())
+      add("cubin", std::move(code.cubin.code));
     for (const KernelModule::Kernel &kernel : kernels.kernels)
       metadata.getDescription(kernel)["images"] = json::Array(description);
   }

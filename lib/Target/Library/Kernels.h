@@ -17,8 +17,9 @@
 
 namespace peermla {
 
-/// Adds the images of all kernels to the table and to the text.
-mlir::LogicalResult addImages(Metadata &metadata);
+/// Adds the images of all kernels to the table and to the text, and facts about
+/// them to the targets of `report`, which may be null.
+mlir::LogicalResult addImages(Metadata &metadata, Report *report);
 
 /// The objects of all kernels for the simulator, which join the table and the
 /// text.

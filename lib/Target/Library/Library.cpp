@@ -71,14 +71,19 @@ static int64_t getWeightBytes(const Metadata &metadata) {
 
 /// Adds the host code of GPU targets and, if asked for, the kernels that the
 /// simulator runs; makes the images of all kernels.
-static LogicalResult compileTargets(Metadata &metadata, bool simulate,
+static LogicalResult compileTargets(Metadata &metadata,
+                                    const LibraryOptions &options,
                                     std::vector<Code> &codes) {
   FailureOr<std::vector<Code>> hosts =
       compileLevels(metadata.hosts, Artifact::Objects);
-  if (failed(hosts) || failed(addImages(metadata)))
+  if (failed(hosts) || failed(addImages(metadata, options.report)))
     return failure();
+  if (options.report)
+    for (const LevelModule &host : metadata.hosts)
+      options.report->getTarget(host.gpu->name)
+          .describe(host.module, options.report->sizes);
   llvm::move(*hosts, std::back_inserter(codes));
-  if (!simulate)
+  if (!options.simulate)
     return success();
   FailureOr<std::vector<Code>> kernels = simulateKernels(metadata);
   if (failed(kernels))
@@ -101,7 +106,7 @@ compileModel(ModuleOp model, Metadata &metadata,
   if (failed(codes))
     return failure();
   if (!metadata.hosts.empty() &&
-      failed(compileTargets(metadata, options.simulate, *codes)))
+      failed(compileTargets(metadata, options, *codes)))
     return failure();
   if (report) {
     report->model = metadata.model;

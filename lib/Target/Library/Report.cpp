@@ -61,8 +61,8 @@ void Report::addDecision(Decision decision) {
 // Kernels
 //===----------------------------------------------------------------------===//
 
-static Quantity getQuantity(const SizeFunction &function, unsigned i,
-                            const Sizes &sizes) {
+Quantity peermla::getQuantity(const SizeFunction &function, unsigned i,
+                              const Sizes &sizes) {
   auto size = [&](StringRef name) -> std::optional<int64_t> {
     auto found = sizes.find(name.str());
     return found == sizes.end() ? std::nullopt : std::optional(found->second);
@@ -193,15 +193,15 @@ static json::Array getKernels(const LevelReport &report, int64_t threads) {
   return kernels;
 }
 
-static json::Array getEntries(const LevelReport &report) {
-  json::Array entries;
-  for (const EntryReport &entry : report.entries) {
-    entries.push_back(
+json::Array peermla::getEntries(ArrayRef<EntryReport> entries) {
+  json::Array values;
+  for (const EntryReport &entry : entries) {
+    values.push_back(
         json::Object{{"name", entry.name},
                      {"launches", entry.launches},
                      {"workspace_bytes", ::toJson(entry.workspace)}});
   }
-  return entries;
+  return values;
 }
 
 json::Value Report::toJson() const {
@@ -224,7 +224,7 @@ json::Value Report::toJson() const {
     levelValues.push_back(json::Object{
         {"level", level.level},
         {"object_bytes", level.objectBytes},
-        {"entries", getEntries(level)},
+        {"entries", getEntries(level.entries)},
         {"kernels",
          getKernels(level, threads == sizes.end() ? 1 : threads->second)},
         {"functions", std::move(functions)}});
@@ -232,11 +232,15 @@ json::Value Report::toJson() const {
   json::Object sizeValues;
   for (const auto &[name, size] : sizes)
     sizeValues[name] = size;
+  json::Array targetValues;
+  for (const TargetReport &target : targets)
+    targetValues.push_back(target.toJson());
   return json::Object{{"schema", 1},
                       {"sizes", std::move(sizeValues)},
                       {"model", model},
                       {"compiler", compiler},
                       {"weight_bytes", weightBytes},
                       {"decisions", std::move(decisionValues)},
-                      {"levels", std::move(levelValues)}};
+                      {"levels", std::move(levelValues)},
+                      {"targets", std::move(targetValues)}};
 }

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace peermla {
 
@@ -34,12 +35,32 @@ mlir::FailureOr<std::string> translateToPtx(mlir::gpu::GPUModuleOp module,
 /// the variable is empty.
 std::optional<std::string> findPtxas();
 
-/// Machine code of `ptx` as a file in memory. An error at `loc` holds the first
-/// lines that `ptxas` printed and the command that shows them again.
-mlir::FailureOr<std::string> assemblePtx(mlir::Location loc,
-                                         llvm::StringRef ptx,
-                                         const GpuTarget &target,
-                                         llvm::StringRef ptxas);
+/// What a kernel takes of the GPU, as `ptxas -v` says.
+struct KernelResources {
+  std::string name;
+  int64_t registers = 0;
+  /// Bytes of a thread's stack, and moved between registers and it.
+  int64_t stackBytes = 0, spillStoreBytes = 0, spillLoadBytes = 0;
+  /// Bytes of static shared memory.
+  int64_t sharedBytes = 0;
+  /// What ptxas remarks on: losses of performance, such as C7510.
+  std::vector<std::string> notes;
+};
+
+/// Machine code as a file in memory.
+struct Cubin {
+  std::string code;
+  std::vector<KernelResources> kernels;
+};
+
+/// What ptxas has said of its kernels in `text`.
+std::vector<KernelResources> parseResources(llvm::StringRef text);
+
+/// Machine code of `ptx`. An error at `loc` holds the first lines that `ptxas`
+/// printed and the command that shows them again.
+mlir::FailureOr<Cubin> assemblePtx(mlir::Location loc, llvm::StringRef ptx,
+                                   const GpuTarget &target,
+                                   llvm::StringRef ptxas);
 
 } // namespace peermla
 

@@ -83,6 +83,8 @@ struct Metadata {
   }
   /// What the text says of a kernel.
   llvm::json::Object &getDescription(const KernelModule::Kernel &kernel);
+  const llvm::json::Object &
+  getDescription(const KernelModule::Kernel &kernel) const;
 };
 
 /// Reads the metadata of a model; a located error where it contradicts itself

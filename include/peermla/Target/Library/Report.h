@@ -22,7 +22,16 @@
 //                               [LAUNCH]}],
 //                  "functions": [{"name": "...", "instructions": 89,
 //                                 "stack_bytes": 64, "spills": 0,
-//                                 "reloads": 0, "spills_in_loops": 0}]}]}
+//                                 "reloads": 0, "spills_in_loops": 0}]}],
+//      "targets": [{"target": "sm_80",
+//                   "entries": [{"name": "forward", "launches": 12,
+//                                "workspace_bytes": QUANTITY}],
+//                   "kernels": [{"name": "...", "threads": 128,
+//                                "dynamic_shared_bytes": 0, "ptx_bytes": 4567,
+//                                "cubin_bytes": 3456, "registers": 40,
+//                                "static_shared_bytes": 1024,
+//                                "stack_bytes": 0, "spill_store_bytes": 0,
+//                                "spill_load_bytes": 0, "notes": []}]}]}
 //
 //     QUANTITY = {"formula": "2048 * T", "value": 524288}
 //     LAUNCH   = {"entry": "forward", "count": 4, "flop": QUANTITY,
@@ -41,7 +50,8 @@
 // one. A kernel without `items` is cut by its lowering. Workspaces are bounds
 // where a call asks for less on one side of a choice. A decision that several
 // levels take alike appears once. `spills_in_loops` counts spills and reloads
-// inside loops.
+// inside loops. Of GPU targets, `launches` is how often an entry's code
+// launches kernels; what ptxas says is null without it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,6 +60,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "peermla/Support/KernelPlan.h"
+#include "peermla/Target/Binary/Ptx.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
 #include <array>
@@ -97,6 +108,12 @@ struct EntryReport {
 
 using Sizes = std::map<std::string, int64_t>;
 
+/// The value of a function at `sizes`, and its text.
+Quantity getQuantity(const SizeFunction &function, unsigned i,
+                     const Sizes &sizes);
+/// The entries of a report as JSON.
+llvm::json::Array getEntries(llvm::ArrayRef<EntryReport> entries);
+
 /// Facts about one level.
 struct LevelReport {
   std::string level;
@@ -110,6 +127,24 @@ struct LevelReport {
   FunctionReport &getFunction(llvm::StringRef name);
   /// Adds the kernels and entries of `module`, in the LLVM dialect.
   void describe(mlir::ModuleOp module, const Sizes &sizes);
+};
+
+/// Facts about one GPU target.
+struct TargetReport {
+  struct Kernel {
+    std::string name;
+    int64_t threads = 0, dynamicSharedBytes = 0;
+    int64_t ptxBytes = 0, cubinBytes = 0;
+    /// Of ptxas, if it was there.
+    std::optional<KernelResources> resources;
+  };
+  std::string target;
+  std::vector<Kernel> kernels;
+  std::vector<EntryReport> entries;
+
+  /// Adds the entries of the host code `module`, in the LLVM dialect.
+  void describe(mlir::ModuleOp module, const Sizes &sizes);
+  llvm::json::Value toJson() const;
 };
 
 class Report {
@@ -132,6 +167,9 @@ public:
   std::string model, compiler;
   int64_t weightBytes = 0;
   std::vector<LevelReport> levels;
+  std::vector<TargetReport> targets;
+
+  TargetReport &getTarget(llvm::StringRef name);
 
 private:
   /// Passes run on several threads.

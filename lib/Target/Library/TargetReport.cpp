@@ -1,0 +1,67 @@
+//===- TargetReport.cpp - facts about kernels of a GPU --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "peermla/Target/Library/Report.h"
+
+using namespace mlir;
+using namespace peermla;
+namespace json = llvm::json;
+
+TargetReport &Report::getTarget(StringRef name) {
+  for (TargetReport &target : targets)
+    if (target.target == name)
+      return target;
+  targets.push_back({name.str(), {}, {}});
+  return targets.back();
+}
+
+void TargetReport::describe(ModuleOp module, const Sizes &sizes) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    auto workspace =
+        SizeFunction::fromAttr(function->getAttr("peermla.workspace"));
+    auto name = function->getAttrOfType<StringAttr>("peermla.entry");
+    if (!workspace || !name)
+      continue;
+    EntryReport entry;
+    entry.name = name.str();
+    entry.workspace = getQuantity(*workspace, 0, sizes);
+    function.walk([&](LLVM::CallOp call) {
+      entry.launches += call.getCallee() == StringRef("peermla_rt_launch");
+    });
+    entries.push_back(std::move(entry));
+  }
+}
+
+json::Value TargetReport::toJson() const {
+  json::Array values;
+  for (const Kernel &kernel : kernels) {
+    const std::optional<KernelResources> &resources = kernel.resources;
+    auto get = [&](int64_t KernelResources::*member) {
+      return resources ? json::Value((*resources).*member)
+                       : json::Value(nullptr);
+    };
+    json::Array notes;
+    if (resources)
+      for (const std::string &note : resources->notes)
+        notes.push_back(note);
+    values.push_back(json::Object{
+        {"name", kernel.name},
+        {"threads", kernel.threads},
+        {"dynamic_shared_bytes", kernel.dynamicSharedBytes},
+        {"ptx_bytes", kernel.ptxBytes},
+        {"cubin_bytes", kernel.cubinBytes},
+        {"registers", get(&KernelResources::registers)},
+        {"static_shared_bytes", get(&KernelResources::sharedBytes)},
+        {"stack_bytes", get(&KernelResources::stackBytes)},
+        {"spill_store_bytes", get(&KernelResources::spillStoreBytes)},
+        {"spill_load_bytes", get(&KernelResources::spillLoadBytes)},
+        {"notes", std::move(notes)}});
+  }
+  return json::Object{{"target", target},
+                      {"entries", getEntries(entries)},
+                      {"kernels", std::move(values)}};
+}
