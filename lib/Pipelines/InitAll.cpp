@@ -11,6 +11,7 @@
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/ModelToReference.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToSteps/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -33,7 +34,9 @@ void peermla::registerAllPasses() {
   mlir::registerAllPasses();
   registerPeermlaConversionPasses();
   registerPeermlaLaunchToRuntimePasses();
+  registerPeermlaTiledToStepsPasses();
   registerPeermlaTransformsPasses();
   registerPipelines();
   registerReferencePipelines();
+  registerDecompositionPipeline();
 }

@@ -7,7 +7,8 @@ For each case: config.json and a checkpoint are written to a folder, imported
 and compiled; each call runs on each device and, on the CPU, on levels that this
 machine has. In bf16, `amx-emulated` is code of the level `amx` whose tiles are
 computed by vectors, for machines without them. `--device aarch64` runs the code of
-that level in an emulator, if the packages for it are there. `--device sim:sm_80`
+that level in an emulator, if the packages for it are there. `--device steps` runs
+what GPU targets make of named ops, as plain loops on the CPU. `--device sim:sm_80`
 runs the kernels of that GPU in the simulator with all checks: asynchronous work at
 once (`eager`) and as late as can be (`lazy`); a ragged call also runs by launches that
 were recorded with other lengths (`graph`). `--device emulated` needs no tools: it is the oracle with the
@@ -39,12 +40,22 @@ from cases import CASES, Call, Case
 from oracle import checkpoint, models, storage
 
 SIMULATED = ("sim:sm_80", "sim:sm_90a")
-DEVICES = ("cpu", "reference", "aarch64", "emulated", *SIMULATED)
+DEVICES = ("cpu", "reference", "aarch64", "steps", "emulated", *SIMULATED)
 # Asynchronous work completes at once, or as late as it may; a ragged call also as a
 # graph that was recorded with other lengths.
 SIMULATOR_MODES = ("eager", "lazy")
 GRAPH = "graph"
 TIMEOUT = 300
+# Named ops of tiles become steps, and all linalg ops and loops plain loops.
+STEPS_LEVEL = "x86-64-v3"
+STEPS_PIPELINE = (
+    "builtin.module(peermla-tiled-to-steps,canonicalize,cse,peermla-tiled-to-buffers,"
+    "builtin.module(func.func(peermla-copies-to-kernels),peermla-outline-kernels,"
+    "canonicalize,cse,peermla-merge-kernels,"
+    "func.func(scf-forall-to-for,convert-linalg-to-loops),peermla-plan-workspace,"
+    "canonicalize,cse,func.func(peermla-lower-contractions,peermla-vectorize-generics),"
+    "canonicalize,cse),peermla-describe-model,peermla-verify-contract{stage=cpu})"
+)
 
 
 class ToolError(Exception):
@@ -120,6 +131,8 @@ class Program:
             archive, _ = aarch64.tools(self.options.folder / "aarch64")
             cross = aarch64.compile_options(archive)
             run_tool([*compiler, "-o", self.folder / "m.aarch64.so", *cross])
+        if device == "steps":
+            self.build_steps([*compiler, f"--cpu-levels={STEPS_LEVEL}"])
         if device != "cpu":
             return
         real = [level for level in self.levels if level not in cpu_levels.EMULATED]
@@ -138,6 +151,15 @@ class Program:
         output = self.library(level)
         run_tool([tools / "peermla-compile", "--input-stage=cpu", cpu, "-o", output])
 
+    def build_steps(self, compiler):
+        """The kernels of a CPU level with its named ops decomposed, as plain loops."""
+        tools = self.options.tools
+        tiled, cpu = (self.folder / f"steps.{stage}.mlir" for stage in ("tiled", "cpu"))
+        run_tool([*compiler, "--emit=tiled", "-o", tiled])
+        run_tool([tools / "peermla-opt", f"--pass-pipeline={STEPS_PIPELINE}", tiled, "-o", cpu])
+        output = self.folder / "m.steps.so"
+        run_tool([tools / "peermla-compile", "--input-stage=cpu", cpu, "-o", output])
+
     def library(self, level):
         return self.folder / (f"{level}.so" if level in cpu_levels.EMULATED else "m.so")
 
@@ -145,6 +167,8 @@ class Program:
         """The file that peermla-run runs."""
         if device in SIMULATED:
             return self.folder / f"{device.removeprefix('sim:')}.so"
+        if device == "steps":
+            return self.folder / "m.steps.so"
         return self.library(level) if device == "cpu" else self.folder / "m.mlir"
 
     def environment(self, device, level):
@@ -168,10 +192,11 @@ class Program:
             library = [self.folder / "m.aarch64.so", self.model.architecture]
             command = aarch64.command(driver, *library, entry, source, self.folder, target)
         else:
+            where = "cpu" if device == "steps" else device
             command = [
                 self.options.tools / "peermla-run", self.program(device, level), f"--entry={entry}",
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
-                f"--device={device}",
+                f"--device={where}",
             ]  # fmt: skip
             if recorded:
                 record = self.folder / f"record{self.calls}.st"
