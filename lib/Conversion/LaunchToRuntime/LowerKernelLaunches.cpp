@@ -15,6 +15,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
@@ -255,11 +256,11 @@ LogicalResult HostLowering::lower(memref::CopyOp copy) {
 }
 
 /// Whether the op reads or writes elements, rather than asking for extents and
-/// addresses.
+/// addresses, or has memory that is the host's.
 static bool touchesMemory(Operation *op) {
   StringRef dialect = op->getName().getDialectNamespace();
-  return isa<memref::LoadOp, memref::StoreOp, memref::AllocOp,
-             memref::AtomicRMWOp>(op) ||
+  return isa<memref::LoadOp, memref::StoreOp, memref::AllocOp, memref::AllocaOp,
+             memref::AtomicRMWOp, memref::GetGlobalOp, scf::ForallOp>(op) ||
          dialect == "linalg" || dialect == "vector" || dialect == "peer" ||
          dialect == "mla";
 }
@@ -271,9 +272,10 @@ LogicalResult HostLowering::run(func::FuncOp function) {
     if (auto copy = dyn_cast<memref::CopyOp>(op))
       return lower(copy);
     if (touchesMemory(op))
-      return op->emitError() << "'" << op->getName()
-                             << "' in host code touches memory of the GPU '"
-                             << GpuTarget::of(op)->name << "'";
+      return op->emitError()
+             << "'" << op->getName()
+             << "' may not exist in host code of the GPU '"
+             << GpuTarget::of(op)->name << "', whose memory is the device's";
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());

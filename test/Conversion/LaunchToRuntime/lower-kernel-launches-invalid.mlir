@@ -15,9 +15,25 @@ module {
 module {
   module attributes {peermla.gpu = "sm_80"} {
     func.func @read(%x: memref<?xf32>, %i: index) -> f32 {
-      // expected-error @below {{'memref.load' in host code touches memory of the GPU 'sm_80'}}
+      // expected-error @below {{'memref.load' may not exist in host code of the GPU 'sm_80', whose memory is the device's}}
       %v = memref.load %x[%i] : memref<?xf32>
       return %v : f32
+    }
+  }
+}
+
+// -----
+
+// A constant of the host is no memory of the device.
+
+module {
+  module attributes {peermla.gpu = "sm_80"} {
+    memref.global "private" constant @table : memref<2xf32> = dense<[1.0, 2.0]>
+    func.func @constant(%y: memref<2xf32>) {
+      // expected-error @below {{'memref.get_global' may not exist in host code of the GPU 'sm_80'}}
+      %x = memref.get_global @table : memref<2xf32>
+      memref.copy %x, %y : memref<2xf32> to memref<2xf32>
+      return
     }
   }
 }
