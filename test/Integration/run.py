@@ -11,7 +11,8 @@ that level in an emulator, if the packages for it are there. `--device steps` ru
 what GPU targets make of named ops, as plain loops on the CPU. `--device sim:sm_80`
 runs the kernels of that GPU in the simulator with all checks: asynchronous work at
 once (`eager`) and as late as can be (`lazy`); a ragged call also runs by launches that
-were recorded with other lengths (`graph`). `--device emulated` needs no tools: it is the oracle with the
+were recorded with other lengths (`graph`). `--device cuda` is for a GPU: gpu.py makes
+a folder for a machine that has one. `--device emulated` needs no tools: it is the oracle with the
 roundings of the storage type, and shows how much of a tolerance they take.
 
 The last line is `N passed, N failed`; the status is 1 if anything failed.
@@ -40,7 +41,7 @@ from cases import CASES, Call, Case
 from oracle import checkpoint, models, storage
 
 SIMULATED = ("sim:sm_80", "sim:sm_90a")
-DEVICES = ("cpu", "reference", "aarch64", "steps", "emulated", *SIMULATED)
+DEVICES = ("cpu", "reference", "aarch64", "steps", "emulated", "cuda", *SIMULATED)
 # Asynchronous work completes at once, or as late as it may; a ragged call also as a
 # graph that was recorded with other lengths.
 SIMULATOR_MODES = ("eager", "lazy")
@@ -95,6 +96,11 @@ def run_tool(command, environment=None):
     return done.stdout
 
 
+def library_in(folder, case, dtype):
+    """The library of a case in a folder of gpu.py."""
+    return folder.resolve() / "libraries" / f"{case.name.replace('/', '_')}.{dtype}.so"
+
+
 class Program:
     """A case at one storage type: its folder, its oracle, ways to call it."""
 
@@ -117,7 +123,7 @@ class Program:
 
     def build(self, device):
         """Imports and compiles what `device` needs."""
-        if device == "emulated":
+        if device == "emulated" or self.options.prebuilt:
             return
         tools = self.options.tools
         if not (self.folder / "m.mlir").exists():
@@ -127,6 +133,8 @@ class Program:
         if device in SIMULATED:
             target = device.removeprefix("sim:")
             run_tool([*compiler, "-o", self.folder / f"{target}.so", f"--target={target}", "--simulate"])
+        if device == "cuda":
+            run_tool([*compiler, "-o", self.cuda_library(), "--target=sm_80,sm_90a"])
         if device == "aarch64":
             archive, _ = aarch64.tools(self.options.folder / "aarch64")
             cross = aarch64.compile_options(archive)
@@ -163,8 +171,15 @@ class Program:
     def library(self, level):
         return self.folder / (f"{level}.so" if level in cpu_levels.EMULATED else "m.so")
 
+    def cuda_library(self):
+        """Where the library with code for GPUs is, or is to be."""
+        kept = self.options.prebuilt or self.options.make
+        return library_in(kept, self.case, self.dtype) if kept else self.folder / "cuda.so"
+
     def program(self, device, level):
         """The file that peermla-run runs."""
+        if device == "cuda":
+            return self.cuda_library()
         if device in SIMULATED:
             return self.folder / f"{device.removeprefix('sim:')}.so"
         if device == "steps":
@@ -175,7 +190,9 @@ class Program:
         """What chooses a level of the CPU, or a mode of the simulator."""
         if device in SIMULATED:
             return {"PEERMLA_SIM_ASYNC": "eager" if level == GRAPH else level}
-        return {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)} if level else None
+        if device != "cpu":
+            return None
+        return {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)}
 
     def call(self, entry, tensors, device, level, recorded=None):
         """The outputs of an entry, as Tensors by name.
@@ -198,10 +215,14 @@ class Program:
                 f"--inputs={source}", f"--weights={self.folder}", f"--outputs={target}",
                 f"--device={where}",
             ]  # fmt: skip
+            if self.options.prebuilt:
+                driver = self.options.prebuilt.resolve() / "run_entry"
+                command = [driver, self.program(device, level), self.model.architecture, entry]
+                command += [source, self.folder, target, device]
             if recorded:
                 record = self.folder / f"record{self.calls}.st"
                 storage.save(record, recorded)
-                command.append(f"--record-inputs={record}")
+                command.append(record if self.options.prebuilt else f"--record-inputs={record}")
         run_tool(command, self.environment(device, level))
         outputs = storage.load(target)
         if not self.options.keep:
@@ -325,10 +346,12 @@ def reverse(call):
 
 def places(device, levels, call):
     """(device, level, label) of all runs of a call on a device."""
-    if device in SIMULATED:
+    if device in SIMULATED or device == "cuda":
         plain = not (call.rejects or call.poison or call.chunks)
-        modes = [*SIMULATOR_MODES, *([GRAPH] if plain and reverse(call) != call else [])]
-        return [(device, mode, f"{device}:{mode}") for mode in modes]
+        graph = [GRAPH] if plain and reverse(call) != call else []
+        if device == "cuda":
+            return [(device, mode, f"{device}:{mode}") for mode in ("stream", *graph)]
+        return [(device, mode, f"{device}:{mode}") for mode in (*SIMULATOR_MODES, *graph)]
     if device != "cpu":
         return [(device, None, device)]
     return [(device, level, f"cpu:{level}") for level in levels]
@@ -354,6 +377,9 @@ def run_case(case, dtype, levels, folder, options):
         if failure:
             name = f"{case.name} {dtype} {device} ({len(calls)} calls)"
             results.append(Result(case, name, failure))
+            continue
+        if options.make:
+            results.append(Result(case, f"{case.name} {dtype} {device} compiled"))
             continue
         for call in calls:
             for where, level, label in places(device, levels, call):
@@ -402,6 +428,8 @@ def chosen_cases(options):
                 continue
             if not (options.level or options.full or thorough(case)):
                 levels = [levels[turn % len(levels)]]
+            if options.prebuilt and not library_in(options.prebuilt, case, dtype).exists():
+                continue
             if dtype in options.dtype and all(text in case.name for text in options.filter):
                 yield case, dtype, levels
 
@@ -435,6 +463,13 @@ def parse_arguments():
     parser.add_argument("--full", action="store_true", help="all cases at all types, on all levels")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder")
+    parser.add_argument(
+        "--make", type=pathlib.Path, help="only compile, into this folder, for --prebuilt"
+    )
+    parser.add_argument(
+        "--prebuilt", type=pathlib.Path, help="folder with libraries and driver, by gpu.py"
+    )
+    parser.add_argument("--table", type=pathlib.Path, help="write all results as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what passes, too")
     options = parser.parse_args()
     machine = cpu_levels.of_this_machine()
@@ -478,6 +513,12 @@ def main():
             for future in concurrent.futures.as_completed(futures):
                 failed += report(future.result(), options)
                 results += future.result()
+    if options.table:
+        rows = [
+            {key: getattr(result, key) for key in ("name", "failure", "error", "tolerance")}
+            for result in results
+        ]
+        options.table.write_text(json.dumps(rows, indent=1) + "\n")
     worst = {}
     for result in results:
         if not result.failure and result.tolerance:

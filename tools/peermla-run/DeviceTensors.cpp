@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "DeviceTensors.h"
-#include "llvm/ADT/StringRef.h"
+#include <cstdlib>
+#include <string>
 
 using namespace peermla;
 using namespace peermla::run;
@@ -30,12 +31,11 @@ Failure DeviceTensors::allocate() {
   peermla_session_info info = {};
   if (Failure failure = check(api, api.session_info(&session, &info)))
     return failure;
-  llvm::StringRef device = info.device;
-  if (!device.consume_front("cuda:"))
+  const std::string prefix = "cuda:";
+  if (std::string(info.device).rfind(prefix, 0) != 0)
     return Failure();
   isOnDevice = true;
-  int32_t ordinal = 0;
-  (void)device.getAsInteger(10, ordinal);
+  int32_t ordinal = std::atoi(info.device + prefix.size());
   for (int32_t i = 0; i < entry.num_arguments; ++i) {
     DLTensor tensor = *host[i];
     tensor.data = nullptr;

@@ -62,7 +62,11 @@ def tools(folder):
         alone = ["-fno-exceptions", "-mno-outline-atomics", "-fvisibility=hidden"]
         _run([COMPILER, *options, *alone, "-c", *sources], folder)
         _run([ARCHIVER, "rcs", archive, *folder.glob("*.o")], folder)
-        sources = [pathlib.Path(__file__).with_name("run_entry.cpp"), _SHARED / "EntryTensors.cpp"]
+        sources = [
+            pathlib.Path(__file__).parents[1] / "run_entry.cpp",
+            _SHARED / "DeviceTensors.cpp",
+            _SHARED / "EntryTensors.cpp",
+        ]
         libraries = [archive, "-l:libgomp.so.1", "-lpthread", "-ldl"]
         _run([COMPILER, *options, *sources, *libraries, "-o", driver], folder)
     return archive, driver
