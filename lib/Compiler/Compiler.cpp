@@ -8,7 +8,6 @@
 #include "Messages.h"
 #include "mlir/Parser/Parser.h"
 #include "peermla/Import/Import.h"
-#include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SourceMgr.h"
@@ -22,7 +21,7 @@ class Request {
 public:
   Request()
       : context(makeRegistry()), sources(std::make_shared<llvm::SourceMgr>()),
-        collector(*sources, &context, answer.messages) {}
+        collector(*sources, &context, answer) {}
 
   MLIRContext *getContext() { return &context; }
   Location getLoc() { return UnknownLoc::get(&context); }
@@ -124,8 +123,11 @@ Answer peermla::printStage(const Source &source, StringRef stage,
 
 Answer peermla::compileModel(const Source &source,
                              const CompilerOptions &options,
-                             LibraryOptions library, bool withReport) {
+                             LibraryOptions library, bool withReport,
+                             const Sizes &reportSizes) {
   Report report;
+  for (const auto &[name, size] : reportSizes)
+    report.sizes[name] = size;
   Request request;
   if (withReport) {
     library.report = &report;

@@ -6,6 +6,7 @@
 
 #include "Messages.h"
 #include "mlir/IR/Location.h"
+#include "peermla/Target/Library/LlvmErrors.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -14,9 +15,8 @@ using namespace peermla;
 // The base class gets the address of the stream before the stream is made; it
 // writes only in `collect`.
 MessageCollector::MessageCollector(llvm::SourceMgr &sources,
-                                   MLIRContext *context,
-                                   std::vector<Message> &messages)
-    : SourceMgrDiagnosticHandler(sources, context, stream), messages(messages),
+                                   MLIRContext *context, Answer &answer)
+    : SourceMgrDiagnosticHandler(sources, context, stream), answer(answer),
       stream(buffer) {
   setHandler([this](Diagnostic &diagnostic) { collect(diagnostic); });
 }
@@ -43,6 +43,7 @@ void MessageCollector::collect(Diagnostic &diagnostic) {
     for (Diagnostic &note : diagnostic.getNotes())
       stream << "note: " << note << '\n';
   }
-  messages.push_back(
+  answer.failedInPasses |= isLlvmError(diagnostic);
+  answer.messages.push_back(
       {getSeverity(diagnostic), StringRef(buffer).rtrim().str()});
 }

@@ -13,17 +13,17 @@
 
 namespace peermla {
 
-/// Appends every diagnostic of a context to a list while it lives, instead of
-/// printing it.
+/// Appends every diagnostic of a context to an answer while it lives, instead
+/// of printing it, and notes there whether LLVM failed.
 class MessageCollector : public mlir::SourceMgrDiagnosticHandler {
 public:
   MessageCollector(llvm::SourceMgr &sources, mlir::MLIRContext *context,
-                   std::vector<Message> &messages);
+                   Answer &answer);
 
 private:
   void collect(mlir::Diagnostic &diagnostic);
 
-  std::vector<Message> &messages;
+  Answer &answer;
   std::string buffer;
   llvm::raw_string_ostream stream;
 };

@@ -11,6 +11,7 @@ def print_stage(
     stage: str,
     cpu_levels: list[str],
     attention_form: str,
+    schedules: str,
     deterministic: bool,
 ) -> _Answer: ...
 def compile_model(
@@ -18,8 +19,10 @@ def compile_model(
     name: str,
     cpu_levels: list[str],
     attention_form: str,
+    schedules: str,
     deterministic: bool,
     output: str,
     runtime_archive: str,
     with_report: bool,
+    report_sizes: dict[str, int],
 ) -> _Answer: ...

@@ -44,6 +44,7 @@ def _call(method: str, *arguments: str, **options: Any) -> str:
     texts = [json.dumps(argument) for argument in arguments]
     for name, value in options.items():
         if value:
+            value = dict(value) if isinstance(value, Mapping) else value
             texts.append(f"{name}={value if value is True else json.dumps(value)}")
     return f"{method}({', '.join(texts)})"
 
@@ -83,6 +84,41 @@ def _levels(cpu_levels: str | Sequence[str] | None) -> list[str]:
     return [cpu_levels] if isinstance(cpu_levels, str) else list(cpu_levels)
 
 
+def _schedules(schedules: Mapping[str, str] | None) -> str:
+    """The text of the compiler's option: `ID = SCHEDULE; ...`."""
+    if schedules is None:
+        return ""
+    if not isinstance(schedules, Mapping):
+        raise ArgumentError(
+            f"expected 'schedules' to be a mapping of ids to schedules, got {schedules!r}"
+        )
+    for name, schedule in schedules.items():
+        for text in (name, schedule):
+            if not isinstance(text, str) or ";" in text:
+                raise ArgumentError(
+                    f"expected ids and schedules to be strings without ';', got {text!r}"
+                )
+    return ";".join(f"{name} = {schedule}" for name, schedule in schedules.items())
+
+
+def _report_sizes(sizes: Mapping[str, int] | None, report: bool) -> dict[str, int]:
+    if sizes is None:
+        return {}
+    if not report:
+        raise ArgumentError("expected 'report' with 'report_sizes', which are those of a report")
+    if not isinstance(sizes, Mapping):
+        raise ArgumentError(
+            f"expected 'report_sizes' to be a mapping of names to sizes, got {sizes!r}"
+        )
+    for name, size in sizes.items():
+        if not isinstance(name, str) or type(size) is not int or not 1 <= size < 2**63:
+            raise ArgumentError(
+                "expected 'report_sizes' to be integers of at least 1 by their names, "
+                f"got {name!r}: {size!r}"
+            )
+    return dict(sizes)
+
+
 class Model:
     """Model IR: what the model computes, with all entries, without weights.
 
@@ -115,6 +151,7 @@ class Model:
         *,
         cpu_levels: str | Sequence[str] | None = None,
         attention_form: str | None = None,
+        schedules: Mapping[str, str] | None = None,
         deterministic: bool = False,
     ) -> str:
         """The IR after `stage`, one of `STAGES`, as text.
@@ -122,19 +159,24 @@ class Model:
         `cpu_levels` are some of `CPU_LEVELS` (default: all of the usual
         architecture); there is one nested module for each from `tiled` on.
         `attention_form` is "expand" or "absorb" for all attention ops (default:
-        by cost). `deterministic` asks for kernels that give a sequence the same
+        by cost). `schedules` replace what the compiler would choose, by the ids of
+        ops: `{"query_proj": "block = [24, 64, 0]"}`; "*" in an id matches any text.
+        `deterministic` asks for kernels that give a sequence the same
         bits alone and in any batch, whatever the number of threads.
         """
         levels = _levels(cpu_levels)
+        overrides = _schedules(schedules)
         call = _call(
             "stage",
             stage,
             cpu_levels=levels,
             attention_form=attention_form,
+            schedules=schedules,
             deterministic=deterministic,
         )
+        form = attention_form or ""
         return _ask(
-            self, call, "print_stage", stage, levels, attention_form or "", deterministic
+            self, call, "print_stage", stage, levels, form, overrides, deterministic
         )
 
     def compile(
@@ -143,8 +185,10 @@ class Model:
         *,
         cpu_levels: str | Sequence[str] | None = None,
         attention_form: str | None = None,
+        schedules: Mapping[str, str] | None = None,
         deterministic: bool = False,
         report: bool = False,
+        report_sizes: Mapping[str, int] | None = None,
     ) -> Library:
         """As `peermla.compile(self, ...)`."""
         return compile(
@@ -152,8 +196,10 @@ class Model:
             output,
             cpu_levels=cpu_levels,
             attention_form=attention_form,
+            schedules=schedules,
             deterministic=deterministic,
             report=report,
+            report_sizes=report_sizes,
         )
 
 
@@ -196,23 +242,27 @@ def compile(
     *,
     cpu_levels: str | Sequence[str] | None = None,
     attention_form: str | None = None,
+    schedules: Mapping[str, str] | None = None,
     deterministic: bool = False,
     report: bool = False,
+    report_sizes: Mapping[str, int] | None = None,
 ) -> Library:
     """Compiles a model into a shared library.
 
     `model` is a `Model`, MLIR text, or the path of a file with either. The
     library goes to `output`, with a C header beside it, and needs neither this
     package nor Python; without `output` both are temporary and go with the
-    returned object. `cpu_levels`, `attention_form` and `deterministic` are those
-    of `Model.stage`; the library takes the best level that a machine has. `report`
-    asks for `library.report`: the decisions of the compiler, and facts about
-    the code of every function.
+    returned object. `cpu_levels`, `attention_form`, `schedules` and `deterministic`
+    are those of `Model.stage`; the library takes the best level that a machine has.
+    `report` asks for `library.report`: the decisions of the compiler, and facts
+    about the code of every function; `report_sizes`, such as `{"T": 32}`, are those
+    at which its formulas are evaluated.
 
     Raises `Error` with the located messages of the compiler, `CompilerCrash` with
     the last words of one that died.
     """
     model = _as_model(model)
+    overrides, sizes = _schedules(schedules), _report_sizes(report_sizes, report)
     folder = None
     if output is None:
         folder = tempfile.mkdtemp(prefix="peermla-")
@@ -226,15 +276,18 @@ def compile(
                 "compile",
                 cpu_levels=levels,
                 attention_form=attention_form,
+                schedules=schedules,
                 deterministic=deterministic,
             ),
             "compile_model",
             levels,
             attention_form or "",
+            overrides,
             deterministic,
             path,
             os.fspath(_RUNTIME_ARCHIVE),
             report,
+            sizes,
         )
         library = Library(path)
         library.report = json.loads(text) if report else None

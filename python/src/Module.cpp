@@ -15,6 +15,7 @@
 
 #include "peermla/Compiler/Compiler.h"
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -79,12 +80,12 @@ static nb::tuple printStageText(const nb::bytes &model, const std::string &name,
                                 const std::string &stage,
                                 const std::vector<std::string> &cpuLevels,
                                 const std::string &attentionForm,
+                                const std::string &schedules,
                                 bool deterministic) {
   Source source = getSource(model, name);
   return run([&] {
-    return printStage(
-        source, stage,
-        {cpuLevels, attentionForm, /*schedules=*/"", deterministic});
+    return printStage(source, stage,
+                      {cpuLevels, attentionForm, schedules, deterministic});
   });
 }
 
@@ -92,17 +93,18 @@ static nb::tuple compileModelText(const nb::bytes &model,
                                   const std::string &name,
                                   const std::vector<std::string> &cpuLevels,
                                   const std::string &attentionForm,
+                                  const std::string &schedules,
                                   bool deterministic, const std::string &output,
                                   const std::string &runtimeArchive,
-                                  bool withReport) {
+                                  bool withReport, const Sizes &reportSizes) {
   Source source = getSource(model, name);
   LibraryOptions library;
   library.output = output;
   library.runtimeArchive = runtimeArchive;
   return run([&] {
-    return compileModel(
-        source, {cpuLevels, attentionForm, /*schedules=*/"", deterministic},
-        library, withReport);
+    return compileModel(source,
+                        {cpuLevels, attentionForm, schedules, deterministic},
+                        library, withReport, reportSizes);
   });
 }
 
@@ -119,8 +121,10 @@ NB_MODULE(_compiler, module) {
   module.def("import_checkpoint", importCheckpointText, "path"_a);
   module.def("import_config", importConfigText, "text"_a, "name"_a);
   module.def("print_stage", printStageText, "model"_a, "name"_a, "stage"_a,
-             "cpu_levels"_a, "attention_form"_a, "deterministic"_a);
+             "cpu_levels"_a, "attention_form"_a, "schedules"_a,
+             "deterministic"_a);
   module.def("compile_model", compileModelText, "model"_a, "name"_a,
-             "cpu_levels"_a, "attention_form"_a, "deterministic"_a, "output"_a,
-             "runtime_archive"_a, "with_report"_a);
+             "cpu_levels"_a, "attention_form"_a, "schedules"_a,
+             "deterministic"_a, "output"_a, "runtime_archive"_a,
+             "with_report"_a, "report_sizes"_a);
 }

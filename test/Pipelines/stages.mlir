@@ -72,6 +72,8 @@
 // Every op is in a kernel: the rotation of key rows in the one that writes them.
 // With few work items attention is split along the keys.
 
+//         MLA: func.func @decode(%[[X:[a-z0-9]+]]: tensor<?x24xf32>
+//         MLA: %[[T:.+]] = tensor.dim %[[X]], %c0
 //         MLA: scf.forall
 //         MLA:   mla.positions {{.+}} first(
 //         MLA: scf.forall {{.+}} shared_outs(%{{.+}} = %[[CACHE:.+]]) -> (tensor<?x?x20xf32>)
@@ -87,6 +89,12 @@
 //         MLA:   mla.work_items
 //         MLA:   scf.forall
 //         MLA:     mla.online_attention causal {{.+}} item(
+
+// The number of tokens is that of the caller's, also where a kernel follows one
+// that was made after extents had been resolved for the first time.
+
+//         MLA: scf.forall (%{{.+}}) = (0) to (%[[T]]) step
+//         MLA:   linalg.generic {{.+}}peermla.id = "o_proj"
 //     MLA-NOT: mla.attention
 
 // MLA-BUFFERS: func.func @decode({{.+}}, %[[CACHE:[^:]+]]: memref<?x?x20xf32> {{{.*}}peermla.kind = "inout"

@@ -173,6 +173,47 @@ def test_a_report_says_what_was_decided(peer):
     assert report["levels"]
 
 
+def test_a_report_is_evaluated_at_the_given_sizes():
+    model = peermla.import_model(PEER)
+    report = model.compile(cpu_levels=LEVEL, report=True, report_sizes={"T": 7}).report
+    assert report["sizes"]["T"] == 7
+    assert report["sizes"]["threads"] == 2
+    kernels = report["levels"][0]["kernels"]
+    (launch,) = [k["launches"][0] for k in kernels if k["id"] == "query_proj"]
+    # 2 x 24 x 3 x 16 operations for each token.
+    assert launch["flop"] == {"formula": "T * 2304", "value": 7 * 2304}
+
+
+@pytest.mark.parametrize("sizes", [{"T": 0}, {"T": 1.5}, {"T": True}, {3: 3}, "T=3"])
+def test_sizes_of_a_report_are_checked(sizes):
+    with pytest.raises(peermla.ArgumentError, match="expected 'report_sizes'"):
+        peermla.compile(peermla.import_model(PEER), report=True, report_sizes=sizes)
+    with pytest.raises(peermla.ArgumentError, match="expected 'report' with 'report_sizes'"):
+        peermla.compile(peermla.import_model(PEER), report_sizes=sizes)
+
+
+def test_a_given_schedule_is_followed():
+    model = peermla.import_model(PEER)
+    schedules = {"query*": "block = [5, 48, 0]"}
+    text = model.stage("tiled", cpu_levels=LEVEL, schedules=schedules)
+    assert "to (%dim) step (5)" in text
+    assert "to (%dim) step (5)" not in model.stage("tiled", cpu_levels=LEVEL)
+    report = model.compile(cpu_levels=LEVEL, schedules=schedules, report=True).report
+    (kernel,) = [k for k in report["levels"][0]["kernels"] if k["id"] == "query_proj"]
+    assert kernel["schedule"].startswith("#tile.schedule<block = [5, ")
+
+
+def test_a_schedule_that_makes_no_sense_says_how_to_repeat_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = peermla.import_model(PEER)
+    with pytest.raises(peermla.Error, match="nothing") as caught:
+        model.compile(cpu_levels=LEVEL, schedules={"nothing": "block = [5, 48, 0]"})
+    assert """schedules={"nothing": "block = [5, 48, 0]"}""" in caught.value.reproducer
+    for schedules in ("query_proj = block = [5]", {"query_proj": 5}, {"a;b": "block = [5]"}):
+        with pytest.raises(peermla.ArgumentError, match="expected"):
+            model.stage("tiled", schedules=schedules)
+
+
 @pytest.mark.parametrize("keep", [0, 40, 4096])
 def test_a_truncated_library_is_refused(peer, tmp_path, keep):
     path = tmp_path / "model.so"

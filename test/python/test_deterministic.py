@@ -1,8 +1,11 @@
 """Deterministic mode: the bits of a sequence are its own."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
-from conftest import MLA  # makes the folder of the next two known
+from conftest import MLA, PEER  # makes the folder of the next two known
 import cpu_levels  # isort: skip
 from oracle import checkpoint
 
@@ -13,6 +16,14 @@ PAGE = 16
 # together too many work items to be.
 PAST = [300, 0, 33, 1, 192, 96] * 3
 NEW = [1, 5, 2, 30, 1, 3] * 3
+# Enough columns and pairs of terms for tiles, and some terms beside them.
+WIDE_PEER = PEER | {
+    "torch_dtype": "bfloat16",
+    "hidden_size": 88,
+    "num_experts": 768,
+    "product_key_dim": [32, 24],
+    "query_dim": 80,
+}
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
@@ -94,14 +105,61 @@ def differing(batches, level):
     return found
 
 
+def compiled_with_emulated_tiles(config, folder):
+    """The code of level `amx` with its instructions replaced, in deterministic mode."""
+    compiler, opt = shutil.which("peermla-compile"), shutil.which("peermla-opt")
+    if not compiler or not opt:
+        pytest.skip("expected peermla-compile and peermla-opt on the path")
+
+    def run(*command):
+        subprocess.run(command, check=True, timeout=300)
+
+    model, buffers, cpu = (folder / f"{stage}.mlir" for stage in ("model", "buffers", "cpu"))
+    model.write_text(str(peermla.import_model(config)))
+    options = ["--deterministic", "--cpu-levels=amx", "--emit=buffers"]
+    run(compiler, model, *options, "-o", buffers)
+    run(opt, buffers, "--peermla-buffers-to-cpu", "-o", cpu)
+    assert "amx.tile_mulf" in cpu.read_text()
+    run(opt, buffers, "--peermla-buffers-to-cpu=emulate-amx", "-o", cpu)
+    run(compiler, "--input-stage=cpu", cpu, "-o", folder / "model.so")
+    return peermla.Library(folder / "model.so")
+
+
 def test_a_sequence_has_the_same_bits_alone_and_in_a_batch(config):
     batches = Batches(config, deterministic=True)
     for level in cpu_levels.of_this_machine():
         assert differing(batches, level) == set(), level
 
 
+def test_tiles_give_every_token_the_same_bits(tmp_path):
+    """However many tokens are left beside whole tiles of sixteen."""
+    torch = pytest.importorskip("torch")
+    runs_on = cpu_levels.EMULATED["amx-emulated"]
+    if runs_on not in cpu_levels.of_this_machine():
+        pytest.skip(f"expected a machine of level {runs_on}")
+    library = compiled_with_emulated_tiles(WIDE_PEER, tmp_path)
+    tensors = checkpoint.random(WIDE_PEER, "bf16", seed=3)
+    weights = {name: torch.from_numpy(tensor.values) for name, tensor in tensors.items()}
+    x = torch.from_numpy(np.random.default_rng(5).standard_normal((70, 88), np.float32))
+    # Large terms that cancel: sums in another order are other sums, in bf16 too.
+    x[:, :2], weights["query_proj.weight"][:, :2] = 64.0, torch.tensor([64.0, -64.0])
+    x = x.to(torch.bfloat16)
+    weights = {name: weight.to(torch.bfloat16) for name, weight in weights.items()}
+    session = library.load(weights, threads=1, level=runs_on)
+
+    def run(begin, end):
+        scores, indices = session.retrieve(x[begin:end])
+        y = session.forward(x[begin:end]).view(torch.int16)
+        return [np.asarray(output) for output in (scores, indices, y)]
+
+    together = run(0, len(x))
+    for begin, end in [(0, 1), (3, 10), (0, 16), (5, 22), (16, 70), (40, 71), (69, 70)]:
+        for whole, part in zip(together, run(begin, end)):
+            assert np.array_equal(whole[begin:end], part), (begin, end)
+
+
 def test_without_it_long_sequences_differ():
-    """What the test above looks for exists."""
+    """What the tests above look for exists."""
     batches = Batches(MLA, deterministic=False)
     assert 0 in differing(batches, None)
 

@@ -11,6 +11,7 @@
 #include "mlir/Support/Timing.h"
 #include "peermla/Compiler/Compiler.h"
 #include "peermla/Support/OutputFile.h"
+#include "peermla/Target/Library/LlvmErrors.h"
 #include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -191,6 +192,25 @@ static LogicalResult writeReport(const Report &report, StringRef path) {
   });
 }
 
+/// Says after errors that arose inside LLVM how to repeat them.
+class LlvmErrorHandler : public ScopedDiagnosticHandler {
+public:
+  explicit LlvmErrorHandler(MLIRContext *context)
+      : ScopedDiagnosticHandler(context) {
+    setHandler([this](Diagnostic &diagnostic) {
+      hasErrors |= isLlvmError(diagnostic);
+      return failure(); // The handler before this one prints it.
+    });
+  }
+  ~LlvmErrorHandler() {
+    if (hasErrors)
+      llvm::errs() << "reproduce with: " << commandLine << "\n";
+  }
+
+private:
+  bool hasErrors = false;
+};
+
 static LogicalResult writeResult(ModuleOp model, Report &report,
                                  const char *argv0) {
   std::optional<Artifact> artifact = getArtifact();
@@ -258,6 +278,7 @@ static LogicalResult compile(const char *argv0) {
                  << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
     return failure();
   }
+  LlvmErrorHandler llvmErrors(&context);
   // The linker resets all options of the process.
   std::string reportPath = reportFile;
   if (failed(writeResult(*model, report, argv0)))

@@ -23,6 +23,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Target/Library/Library.h"
+#include "peermla/Target/Library/Report.h"
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
@@ -81,7 +82,8 @@ struct Message {
 struct Answer {
   /// What was asked for; absent if there was an error.
   std::optional<std::string> text;
-  /// The error arose from IR that parses: whoever reports it should keep that.
+  /// The error arose in a pass or in LLVM, from IR that parses: whoever reports
+  /// it should keep that.
   bool failedInPasses = false;
   std::vector<Message> messages;
 };
@@ -102,10 +104,11 @@ Answer printStage(const Source &model, llvm::StringRef stage,
                   const CompilerOptions &options);
 
 /// Compiles a model into `library.output` and its header; answers with the
-/// report of Report.h as JSON if `withReport` is set, else with nothing to
-/// read.
+/// report of Report.h as JSON if `withReport` is set, at `reportSizes` where
+/// they differ from its defaults; else with nothing to read.
 Answer compileModel(const Source &model, const CompilerOptions &options,
-                    LibraryOptions library, bool withReport = false);
+                    LibraryOptions library, bool withReport = false,
+                    const Sizes &reportSizes = {});
 
 } // namespace peermla
 

@@ -297,8 +297,9 @@ def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::Funct
     ```
 
     On the level `amx`, of a product of pairs whose terms lie together in the rows
-    of the broadcast input, whole tiles of 16 rows, 16 columns and 16 pairs are
-    multiplied as such, up to two by two at a time, and vectors do the rest:
+    of the broadcast input, whole tiles of 16 columns and 16 pairs are multiplied as
+    such, up to two by two at a time, and vectors do the rest. Fewer than 16 rows are
+    copied to a frame of 16, and their sums back:
     ```mlir
     %sums:4 = scf.for %k = %c0 to %c288 step %c16 iter_args(...) -> (!amx.tile<16x16xf32>, ...) {
       %a0 = amx.tile_load %rows[%c0, %c0] : ... into !amx.tile<16x32xbf16>
@@ -310,7 +311,8 @@ def LowerContractions : InterfacePass<"peermla-lower-contractions", "mlir::Funct
 
     Numerics: products and sums are fused; pair products flush denormals. The sum
     of a block of terms starts from zero and is added to the accumulator when it is
-    complete; with tiles a block is 16 pairs.
+    complete; with tiles a block is 16 pairs. A row's sums do not depend on the number
+    of rows.
   }];
   let dependentDialects = [
     "mlir::amx::AMXDialect", "mlir::arith::ArithDialect",

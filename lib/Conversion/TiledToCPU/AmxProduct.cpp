@@ -63,32 +63,41 @@ MemRefType AmxProduct::getFrameType(Builder &b, int64_t rows, int64_t pairs) {
   return MemRefType::get({rows, 2 * pairs + line}, b.getBF16Type());
 }
 
-void AmxProduct::copyRows(Value memory, int64_t rows, Value begin, Value end) {
+Row AmxProduct::rowAt(Value buffer, AffineMap map, Value row, unsigned inner) {
+  SmallVector<Value> at(counters);
+  at[*contraction.m] = b.add(at[*contraction.m], row);
+  SmallVector<Value> prefix = getIndices(b, map, at);
+  prefix.pop_back_n(inner);
+  return {buffer, prefix};
+}
+
+void AmxProduct::copyRows(Value memory, int64_t rows, Value begin, Value end,
+                          Value count) {
   frame = memory;
   firstPair = begin;
-  Value firstRow = counters[*contraction.m];
-  b.loop(b.index(0), b.index(rows), 1, [&](Value row) {
-    counters[*contraction.m] = b.add(firstRow, row);
-    SmallVector<Value> prefix = getIndices(b, contraction.mapA, counters);
-    prefix.pop_back_n(2);
-    b.loop(begin, end, size, [&](Value pair) {
-      b.copy(Row{rowsOfA, prefix}, b.mul(pair, 2), Row{frame, {row}},
-             b.mul(b.sub(pair, begin), 2), 2 * size);
+  // Rows inside: LLVM would make calls of memcpy of whole rows.
+  b.loop(begin, end, size, [&](Value pair) {
+    Value column = b.mul(b.sub(pair, begin), 2);
+    b.loop(b.index(0), b.index(rows), 1, [&](Value row) {
+      Value source = count ? b.min(row, b.sub(count, b.index(1))) : row;
+      b.copy(rowAt(rowsOfA, contraction.mapA, source, /*inner=*/2),
+             b.mul(pair, 2), Row{frame, {row}}, column, 2 * size);
     });
   });
-  counters[*contraction.m] = firstRow;
+}
+
+MemRefType AmxProduct::getSumsType(Builder &b, int64_t columns) {
+  // Rows apart: LLVM would copy what is contiguous by a call of memcpy.
+  return MemRefType::get({size, columns + size}, b.getF32Type());
 }
 
 //===----------------------------------------------------------------------===//
 // The product
 //===----------------------------------------------------------------------===//
 
-void AmxProduct::lower(int64_t rows, int64_t columns, Value begin, Value end,
-                       bool fromZero) {
+void AmxProduct::lowerBlock(int64_t rows, int64_t columns, Value begin,
+                            Value end, bool fromZero, SumPlace sumAt) {
   unsigned m = *contraction.m, k = contraction.k;
-  auto sumAt = [&](int64_t row, int64_t column) {
-    return tileOf(contraction.c, contraction.mapC, m, row, column, size);
-  };
   auto loadRows = [&](int64_t row) {
     if (!frame)
       return load(tileOf(rowsOfA, contraction.mapA, m, row, 0, 2 * size));
@@ -130,4 +139,40 @@ void AmxProduct::lower(int64_t rows, int64_t columns, Value begin, Value end,
     for (int64_t column = 0; column < columns; column += size)
       amx::TileStoreOp::create(b, sumAt(row, column),
                                ValueRange{b.index(0), b.index(0)}, *next++);
+}
+
+void AmxProduct::lower(int64_t rows, int64_t columns, Value begin, Value end,
+                       bool fromZero) {
+  lowerBlock(rows, columns, begin, end, fromZero,
+             [&](int64_t row, int64_t column) {
+               return tileOf(contraction.c, contraction.mapC, *contraction.m,
+                             row, column, size);
+             });
+}
+
+void AmxProduct::lowerPart(Value count, int64_t columns, Value begin, Value end,
+                           Value sums, bool fromZero) {
+  Value firstColumn = counters[contraction.n];
+  auto copySums = [&](Value row, bool isBack) {
+    Row held{sums, {row}};
+    Row sum = rowAt(contraction.c, contraction.mapC, row, /*inner=*/1);
+    for (int64_t column = 0; column < columns; column += size) {
+      Value inSums = b.index(column), inC = b.add(firstColumn, column);
+      if (isBack)
+        b.copy(held, inSums, sum, inC, size);
+      else
+        b.copy(sum, inC, held, inSums, size);
+    }
+  };
+  if (!fromZero)
+    b.loop(b.index(0), count, 1,
+           [&](Value row) { copySums(row, /*isBack=*/false); });
+  lowerBlock(
+      size, columns, begin, end, fromZero, [&](int64_t row, int64_t column) {
+        OpFoldResult extent = b.getIndexAttr(size);
+        return viewOf(b, sums, {b.getIndexAttr(row), b.getIndexAttr(column)},
+                      {extent, extent});
+      });
+  b.loop(b.index(0), count, 1,
+         [&](Value row) { copySums(row, /*isBack=*/true); });
 }

@@ -21,6 +21,9 @@
 // nearest cache, which holds fewer. Such rows of A are copied to a frame first,
 // where they lie closer; the copy serves all columns.
 //
+// Fewer than sixteen rows are copied to a frame of sixteen, and their sums pass
+// through another one: a row's bits do not depend on how many rows there are.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PEERMLA_LIB_CONVERSION_TILEDTOCPU_AMXPRODUCT_H
@@ -51,16 +54,30 @@ public:
   static mlir::MemRefType getFrameType(mlir::Builder &b, int64_t rows,
                                        int64_t pairs);
   /// Copies the pairs [begin, end) of `rows` rows to `frame`, from where blocks
-  /// read them.
+  /// read them. If there are only `count` of them, the last one fills the rest.
   void copyRows(mlir::Value frame, int64_t rows, mlir::Value begin,
-                mlir::Value end);
+                mlir::Value end, mlir::Value count = nullptr);
 
   /// The block of `rows` rows and `columns` columns at the counters, for pairs
   /// [begin, end), a multiple of `size`.
   void lower(int64_t rows, int64_t columns, mlir::Value begin, mlir::Value end,
              bool fromZero);
 
+  /// Memory for the sums of `size` rows and `columns` columns.
+  static mlir::MemRefType getSumsType(mlir::Builder &b, int64_t columns);
+  /// The same for the first `count` of `size` rows, which `copyRows` copied.
+  void lowerPart(mlir::Value count, int64_t columns, mlir::Value begin,
+                 mlir::Value end, mlir::Value sums, bool fromZero);
+
 private:
+  /// The place of a tile of sums, so many rows and columns from the block's.
+  using SumPlace = llvm::function_ref<mlir::Value(int64_t, int64_t)>;
+  void lowerBlock(int64_t rows, int64_t columns, mlir::Value begin,
+                  mlir::Value end, bool fromZero, SumPlace sumAt);
+  /// The innermost row of `buffer` at the counters and `row` rows on, without
+  /// its last `inner` indices.
+  Row rowAt(mlir::Value buffer, mlir::AffineMap map, mlir::Value row,
+            unsigned inner);
   /// A view of `size` rows of `width` elements: the counters' place in
   /// `buffer`, moved by so many rows and columns.
   mlir::Value tileOf(mlir::Value buffer, mlir::AffineMap map, unsigned rowLoop,

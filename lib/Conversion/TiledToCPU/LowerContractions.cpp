@@ -20,14 +20,16 @@
 //
 // On levels with a bf16 pair product, k may be followed by a loop over the two
 // terms of a pair, innermost in A and B. On levels with AMX, of such a product
-// what is whole tiles goes to AmxProduct, and the rest stays vectors:
+// what is whole columns and terms of tiles goes to AmxProduct, and the rest
+// stays vectors. So all rows are summed in one order, whatever their number:
 //
 //                    terms
-//               +------------+---+
-//          rows |   tiles    |   |  a panel of whole columns of tiles
-//               +------------+ - +
-//               |    vectors     |
-//               +----------------+
+//               +------------+---------+
+//          rows |   tiles    |         |  a panel of whole columns of tiles
+//               +------------+ vectors |
+//               | part of a  |         |
+//               |   tile     |         |
+//               +------------+---------+
 //
 // What does not have this form is left alone; VectorizeGenerics takes it.
 //
@@ -89,7 +91,7 @@ private:
                  bool fromZero);
 
   /// Memory of constant size in the frame of the function that this code runs
-  /// in; null if there is no such function.
+  /// in; null if there is no such function, or too much is asked of it.
   Value allocateInFrame(MemRefType type);
   /// Memory for the widened rows of A; null if it has no place.
   Value allocateRows();
@@ -222,7 +224,29 @@ void ContractionLowering::lowerBlockWithTiles(Value begin, Value end,
   LoopExtent terms = makeExtent(b.sub(end, begin));
   LoopExtent wholeTerms = roundDown(b, terms, size);
   Value border = b.add(begin, wholeTerms.value);
-  AmxProduct product(b, contraction, counters);
+  AmxProduct product(b, contraction, counters), part(b, contraction, counters);
+
+  const LoopExtent &all = extents[contraction.k];
+  int64_t pairs =
+      all.isStatic() ? std::min(all.size, tiling.terms) : tiling.terms;
+  bool hasPart = wholeRows.size != rows.size || !rows.isStatic();
+  Value partRows, partSums;
+  if (hasPart) {
+    partRows = allocateInFrame(AmxProduct::getFrameType(b, size, pairs));
+    // Without a place for them no row meets a tile: all have one order of sums.
+    if (!partRows)
+      return lowerBlock(begin, end, fromZero);
+    partSums = allocateInFrame(AmxProduct::getSumsType(b, tiling.columns));
+  }
+  Value rest = b.sub(rows.value, wholeRows.value);
+  auto whenPart = [&](function_ref<void()> body) {
+    if (!hasPart)
+      return;
+    b.when(b.compare(arith::CmpIPredicate::slt, b.index(0), rest), [&] {
+      counters[*contraction.m] = wholeRows.value;
+      body();
+    });
+  };
 
   auto isWhole = [](int64_t columns) { return columns % size == 0; };
   auto forEachBlockOfRows = [&](function_ref<void(int64_t)> body) {
@@ -236,13 +260,9 @@ void ContractionLowering::lowerBlockWithTiles(Value begin, Value end,
                 });
   };
   Value frame;
-  if (contraction.copiesA) {
-    const LoopExtent &all = extents[contraction.k];
-    int64_t pairs =
-        all.isStatic() ? std::min(all.size, tiling.terms) : tiling.terms;
+  if (contraction.copiesA)
     frame =
         allocateInFrame(AmxProduct::getFrameType(b, tiling.tileRows, pairs));
-  }
   if (frame)
     forEachBlockOfRows([&](int64_t rows) {
       product.copyRows(frame, rows, begin, border);
@@ -253,6 +273,7 @@ void ContractionLowering::lowerBlockWithTiles(Value begin, Value end,
           product.lower(rows, columns, begin, border, fromZero);
       });
     });
+  whenPart([&] { part.copyRows(partRows, size, begin, border, rest); });
   forEachPanel([&](int64_t columns) {
     if (!isWhole(columns))
       return lowerRows(columns, b.index(0), rows, begin, end, fromZero);
@@ -260,13 +281,13 @@ void ContractionLowering::lowerBlockWithTiles(Value begin, Value end,
       forEachBlockOfRows([&](int64_t rows) {
         product.lower(rows, columns, begin, border, fromZero);
       });
+    whenPart([&] {
+      part.lowerPart(rest, columns, begin, border, partSums, fromZero);
+    });
     if (wholeTerms.size != terms.size || !terms.isStatic())
       b.when(b.compare(arith::CmpIPredicate::slt, border, end), [&] {
-        lowerRows(columns, b.index(0), wholeRows, border, end,
-                  /*fromZero=*/false);
+        lowerRows(columns, b.index(0), rows, border, end, /*fromZero=*/false);
       });
-    LoopExtent rest = makeExtent(b.sub(rows.value, wholeRows.value));
-    lowerRows(columns, wholeRows.value, rest, begin, end, fromZero);
   });
 }
 
@@ -292,8 +313,10 @@ Value ContractionLowering::loadColumns(int64_t column, int64_t width) {
 }
 
 Value ContractionLowering::allocateInFrame(MemRefType type) {
+  constexpr int64_t mostBytes = 256 << 10;
   auto function = contraction.op->getParentOfType<FunctionOpInterface>();
-  if (!function || contraction.op->getParentOfType<scf::ForallOp>() ||
+  if (type.getNumElements() > mostBytes * 8 / type.getElementTypeBitWidth() ||
+      !function || contraction.op->getParentOfType<scf::ForallOp>() ||
       contraction.op->getParentOfType<scf::ParallelOp>())
     return Value();
   OpBuilder::InsertionGuard guard(b);

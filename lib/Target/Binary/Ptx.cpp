@@ -12,6 +12,7 @@
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "peermla/Support/TargetInfo.h"
+#include "peermla/Target/Library/LlvmErrors.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -93,7 +94,7 @@ struct DiagnosticHandler : llvm::DiagnosticHandler {
     llvm::raw_string_ostream os(text);
     llvm::DiagnosticPrinterRawOStream printer(os);
     info.print(printer);
-    emitError(loc) << "LLVM cannot generate PTX: " << text;
+    emitLlvmError(loc) << "LLVM cannot generate PTX: " << text;
     hasErrors = true;
     return true;
   }
@@ -116,7 +117,7 @@ FailureOr<std::string> peermla::translateToPtx(gpu::GPUModuleOp module,
   std::unique_ptr<llvm::Module> code =
       translateModuleToLLVMIR(module, context, module.getName());
   if (!code)
-    return emitError(loc) << "the kernel cannot be translated to LLVM IR";
+    return emitLlvmError(loc) << "the kernel cannot be translated to LLVM IR";
   code->setTargetTriple((*machine)->getTargetTriple());
   code->setDataLayout((*machine)->createDataLayout());
   if (failed(verifyCalls(loc, *code)))
@@ -127,7 +128,7 @@ FailureOr<std::string> peermla::translateToPtx(gpu::GPUModuleOp module,
   llvm::legacy::PassManager passes;
   if ((*machine)->addPassesToEmitFile(passes, os, nullptr,
                                       llvm::CodeGenFileType::AssemblyFile))
-    return emitError(loc) << "LLVM cannot emit PTX";
+    return emitLlvmError(loc) << "LLVM cannot emit PTX";
   passes.run(*code);
   if (hasErrors)
     return failure();

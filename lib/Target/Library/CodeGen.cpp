@@ -11,6 +11,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Binary/Ptx.h"
+#include "peermla/Target/Library/LlvmErrors.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -143,7 +144,7 @@ struct DiagnosticHandler : llvm::DiagnosticHandler {
       llvm::raw_string_ostream os(text);
       llvm::DiagnosticPrinterRawOStream printer(os);
       info.print(printer);
-      emitError(loc) << "LLVM cannot generate code: " << text;
+      emitLlvmError(loc) << "LLVM cannot generate code: " << text;
       hasErrors = true;
     }
     if (auto *remark =
@@ -198,8 +199,8 @@ static FailureOr<Code> emit(Location loc, llvm::Module &module,
   llvm::raw_svector_ostream os(code);
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, os, nullptr, kind))
-    return emitError(loc) << "LLVM cannot emit this kind of file for "
-                          << machine.getTargetTriple().str();
+    return emitLlvmError(loc) << "LLVM cannot emit this kind of file for "
+                              << machine.getTargetTriple().str();
   passes.run(module);
   return code;
 }
@@ -226,8 +227,8 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(source, context, info.name);
   if (!module)
-    return emitError(loc) << "level '" << info.name
-                          << "' cannot be translated to LLVM IR";
+    return emitLlvmError(loc)
+           << "level '" << info.name << "' cannot be translated to LLVM IR";
   setTarget(*module, **machine);
   setAttributes(*module, level);
   if (failed(verifyIntrinsics(loc, *module, info)))
@@ -241,12 +242,15 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
     module->print(os, nullptr);
     return text;
   }
-  if (artifact == Artifact::Assembly)
-    return emit(loc, *module, **machine, llvm::CodeGenFileType::AssemblyFile);
-  FailureOr<Code> code =
-      emit(loc, *module, **machine, llvm::CodeGenFileType::ObjectFile);
-  if (failed(code) || hasErrors ||
-      failed(verifyUndefinedSymbols(loc, level, *code)))
+  bool isText = artifact == Artifact::Assembly;
+  FailureOr<Code> code = emit(loc, *module, **machine,
+                              isText ? llvm::CodeGenFileType::AssemblyFile
+                                     : llvm::CodeGenFileType::ObjectFile);
+  if (failed(code) || hasErrors)
+    return failure();
+  if (isText)
+    return code;
+  if (failed(verifyUndefinedSymbols(loc, level, *code)))
     return failure();
   if (report) {
     report->level = info.name.str();

@@ -225,12 +225,27 @@ module attributes {peermla.level = "x86-64-v4"} {
 #sums = affine_map<(m, n, k, pair) -> (m, n)>
 
 module attributes {peermla.level = "amx"} {
-  // Whole tiles two by two, then what is left of rows. All sums are carried as
-  // tiles, and continue from the accumulator.
+  // Whole tiles two by two, then one by two, then what is left of rows, in frames
+  // of sixteen that the last row fills up: no row is summed in another order. All
+  // sums are carried as tiles, and continue from the accumulator.
   // CHECK-LABEL: func.func @tiles_two_by_two(
   //  CHECK-SAME:   %[[A:[a-z0-9]+]]: memref<?x64x2xbf16>, %[[B:[a-z0-9]+]]: memref<64x32x2xbf16>, %[[C:[a-z0-9]+]]: memref<?x32xf32>
   //   CHECK-DAG:   %[[ROWS:.+]] = memref.collapse_shape %[[A]] {{.+}} into memref<?x128xbf16>
   //   CHECK-DAG:   %[[COLUMNS:.+]] = memref.collapse_shape %[[B]] {{.+}} into memref<64x64xbf16>
+  //   CHECK-DAG:   %[[FRAME:.+]] = memref.alloca() {{.*}}: memref<16x160xbf16>
+  //   CHECK-DAG:   %[[PART:.+]] = memref.alloca() {{.*}}: memref<16x48xf32>
+  //   CHECK-DAG:   %[[T:.+]] = memref.dim %[[A]], %c0
+  //   CHECK-DAG:   %[[WHOLE:.+]] = arith.subi %[[T]], %{{.+}}
+  //       CHECK:   %[[REST:.+]] = arith.subi %[[T]], %[[WHOLE]]
+  //       CHECK:   %[[ANY:.+]] = arith.cmpi sgt, %[[REST]], %c0
+  //       CHECK:   scf.if %[[ANY]]
+  //       CHECK:     scf.for %{{.+}} = %c0 to %c64 step %c16
+  //       CHECK:     scf.for %[[I:.+]] = %c0 to %c16 step %c1
+  //       CHECK:       %[[LAST:.+]] = arith.subi %[[REST]], %c1
+  //       CHECK:       %[[SOURCE:.+]] = arith.minsi %[[I]], %[[LAST]]
+  //       CHECK:       %[[FROM:.+]] = arith.addi %[[WHOLE]], %[[SOURCE]]
+  //       CHECK:       %[[PAIRS:.+]] = vector.load %[[ROWS]][%[[FROM]], %{{.+}}] : {{.+}}, vector<32xbf16>
+  //       CHECK:       vector.store %[[PAIRS]], %[[FRAME]][%[[I]], %{{.+}}]
   //       CHECK:   scf.for %[[ROW:.+]] = %c0 to %{{.+}} step %c32
   //       CHECK:     %[[AT:.+]] = memref.subview %[[C]][%[[ROW]], 0] [16, 16] [1, 1]
   //       CHECK:     %[[HELD:.+]] = amx.tile_load %[[AT]]
@@ -245,13 +260,70 @@ module attributes {peermla.level = "amx"} {
   //       CHECK:   scf.for {{.+}} step %c16
   // CHECK-COUNT-2:   amx.tile_mulf
   // CHECK-COUNT-2:   amx.tile_store
-  //   CHECK-NOT:   amx.tile_{{load|mulf|store}}
-  //       CHECK:   scf.for {{.+}} step %c12
-  //       CHECK:     x86vector.avx512.dot
-  //       CHECK:   scf.for {{.+}} step %c1
+  //       CHECK:   scf.if %[[ANY]]
+  //       CHECK:     scf.for %[[I0:.+]] = %c0 to %[[REST]] step %c1
+  //       CHECK:       %[[IN:.+]] = arith.addi %[[WHOLE]], %[[I0]]
+  //       CHECK:       %[[SUM:.+]] = vector.load %[[C]][%[[IN]], %c0] : {{.+}}, vector<16xf32>
+  //       CHECK:       vector.store %[[SUM]], %[[PART]][%[[I0]], %c0]
+  //       CHECK:       vector.store %{{.+}}, %[[PART]][%[[I0]], %c16]
+  //       CHECK:     memref.subview %[[FRAME]][0, %{{.+}}] [16, 32]
+  // CHECK-COUNT-2:     amx.tile_mulf
+  // CHECK-COUNT-2:   amx.tile_store {{.+}} : memref<16x16xf32
+  //       CHECK:     scf.for %[[I1:.+]] = %c0 to %[[REST]] step %c1
+  //       CHECK:       %[[BACK:.+]] = vector.load %[[PART]][%[[I1]], %c16]
+  //       CHECK:       vector.store %[[BACK]], %[[C]][%{{.+}}, %c16]
+  //   CHECK-NOT:   x86vector.avx512.dot
+  //       CHECK:   return
   func.func @tiles_two_by_two(%a: memref<?x64x2xbf16>, %b: memref<64x32x2xbf16>, %c: memref<?x32xf32>) {
     linalg.generic {indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
         ins(%a, %b : memref<?x64x2xbf16>, memref<64x32x2xbf16>) outs(%c : memref<?x32xf32>) {
+    ^bb0(%x: bf16, %y: bf16, %z: f32):
+      %0 = arith.extf %x : bf16 to f32
+      %1 = arith.extf %y : bf16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %z, %2 : f32
+      linalg.yield %3 : f32
+    }
+    return
+  }
+
+  // In a loop that may run on several threads there is no frame: all rows are
+  // summed by vectors.
+  // CHECK-LABEL: func.func @no_frame(
+  //   CHECK-NOT:   amx
+  //       CHECK:   scf.forall
+  //       CHECK:     scf.for {{.+}} step %c12
+  //       CHECK:       x86vector.avx512.dot
+  //   CHECK-NOT:   amx
+  //       CHECK:   return
+  func.func @no_frame(%a: memref<?x64x2xbf16>, %b: memref<3x64x32x2xbf16>, %c: memref<3x?x32xf32>) {
+    %c0 = arith.constant 0 : index
+    %T = memref.dim %a, %c0 : memref<?x64x2xbf16>
+    scf.forall (%i) in (3) {
+      %bi = memref.subview %b[%i, 0, 0, 0] [1, 64, 32, 2] [1, 1, 1, 1] : memref<3x64x32x2xbf16> to memref<64x32x2xbf16, strided<[64, 2, 1], offset: ?>>
+      %ci = memref.subview %c[%i, 0, 0] [1, %T, 32] [1, 1, 1] : memref<3x?x32xf32> to memref<?x32xf32, strided<[32, 1], offset: ?>>
+      linalg.generic {indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+          ins(%a, %bi : memref<?x64x2xbf16>, memref<64x32x2xbf16, strided<[64, 2, 1], offset: ?>>) outs(%ci : memref<?x32xf32, strided<[32, 1], offset: ?>>) {
+      ^bb0(%x: bf16, %y: bf16, %z: f32):
+        %0 = arith.extf %x : bf16 to f32
+        %1 = arith.extf %y : bf16 to f32
+        %2 = arith.mulf %0, %1 : f32
+        %3 = arith.addf %z, %2 : f32
+        linalg.yield %3 : f32
+      }
+    }
+    return
+  }
+
+  // Nor is there one for more terms than a stack should hold.
+  // CHECK-LABEL: func.func @too_large_a_frame(
+  //   CHECK-NOT:   amx
+  //   CHECK-NOT:   memref.alloca
+  //       CHECK:   x86vector.avx512.dot
+  func.func @too_large_a_frame(%a: memref<?x9000x2xbf16>, %b: memref<9000x32x2xbf16>, %c: memref<?x32xf32>) {
+    linalg.generic {peermla.schedule = #tile.schedule<inner = [9000]>,
+                    indexing_maps = [#rows, #columns, #sums], iterator_types = ["parallel", "parallel", "reduction", "reduction"]}
+        ins(%a, %b : memref<?x9000x2xbf16>, memref<9000x32x2xbf16>) outs(%c : memref<?x32xf32>) {
     ^bb0(%x: bf16, %y: bf16, %z: f32):
       %0 = arith.extf %x : bf16 to f32
       %1 = arith.extf %y : bf16 to f32
@@ -290,7 +362,7 @@ module attributes {peermla.level = "amx"} {
   // Rows 4096 bytes apart are copied once for all columns of a block.
   // CHECK-LABEL: func.func @copied_rows(
   //       CHECK:   %[[FRAME:.+]] = memref.alloca() {{.*}}: memref<32x96xbf16>
-  //       CHECK:   scf.for {{.+}} step %c32
+  //       CHECK:   scf.for {{.+}} to %{{.+}} step %c32 {
   //       CHECK:     vector.load {{.+}} : memref<?x64xbf16, strided<[2048, 1]>>, vector<32xbf16>
   //       CHECK:     vector.store {{.+}}, %[[FRAME]]
   //       CHECK:     scf.for {{.+}} to %c160 step %c32

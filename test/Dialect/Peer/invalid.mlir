@@ -67,21 +67,6 @@ func.func @expert_mlp_c3_experts(
 
 // -----
 
-func.func @expert_mlp_c3_gate_shape(
-    %x: memref<3x6xf32>, %i: memref<3x2x4xi32>, %g: memref<3x2x4xf32>,
-    %down: memref<35x2x6xf32>, %up: memref<35x2x5xf32>,
-    %gate: memref<35x1x6xf32>, %y: memref<3x5xf32>) {
-  // expected-error @below {{expects 'down' and 'gate' to have one shape, got 'memref<35x2x6xf32>' and 'memref<35x1x6xf32>'}}
-  peer.expert_mlp gelu
-      ins(%x, %i, %g, %down, %up : memref<3x6xf32>, memref<3x2x4xi32>,
-          memref<3x2x4xf32>, memref<35x2x6xf32>, memref<35x2x5xf32>)
-      gate(%gate : memref<35x1x6xf32>)
-      outs(%y : memref<3x5xf32>)
-  return
-}
-
-// -----
-
 func.func @expert_mlp_c3_gate_element(
     %x: memref<3x6xf32>, %i: memref<3x2x4xi32>, %g: memref<3x2x4xf32>,
     %down: memref<35x2x6xf32>, %up: memref<35x2x5xf32>,
@@ -91,6 +76,21 @@ func.func @expert_mlp_c3_gate_element(
       ins(%x, %i, %g, %down, %up : memref<3x6xf32>, memref<3x2x4xi32>,
           memref<3x2x4xf32>, memref<35x2x6xf32>, memref<35x2x5xf32>)
       gate(%gate : memref<35x2x6xbf16>)
+      outs(%y : memref<3x5xf32>)
+  return
+}
+
+// -----
+
+func.func @expert_mlp_c3_gate_shape(
+    %x: memref<3x6xf32>, %i: memref<3x2x4xi32>, %g: memref<3x2x4xf32>,
+    %down: memref<35x2x6xf32>, %up: memref<35x2x5xf32>,
+    %gate: memref<35x1x6xf32>, %y: memref<3x5xf32>) {
+  // expected-error @below {{expects 'down' and 'gate' to have one shape, got 'memref<35x2x6xf32>' and 'memref<35x1x6xf32>'}}
+  peer.expert_mlp gelu
+      ins(%x, %i, %g, %down, %up : memref<3x6xf32>, memref<3x2x4xi32>,
+          memref<3x2x4xf32>, memref<35x2x6xf32>, memref<35x2x5xf32>)
+      gate(%gate : memref<35x1x6xf32>)
       outs(%y : memref<3x5xf32>)
   return
 }
@@ -256,6 +256,18 @@ func.func @retrieve_c1_columns(
 
 // -----
 
+func.func @retrieve_c1_columns_of_each(
+    %q: memref<3x2x?xf32>, %k0: memref<5x4xf32>, %k1: memref<7x6xf32>,
+    %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects 'keys_0' and 'keys_1' to agree in dq/D, got 4 in 'memref<5x4xf32>' and 6 in 'memref<7x6xf32>'}}
+  peer.retrieve softmax
+      ins(%q, %k0, %k1 : memref<3x2x?xf32>, memref<5x4xf32>, memref<7x6xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
+  return
+}
+
+// -----
+
 func.func @retrieve_c1_divisible(
     %q: memref<3x2x7xf32>, %k0: memref<5x3xf32>, %k1: memref<7x3xf32>,
     %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
@@ -376,6 +388,19 @@ func.func @retrieve_c4_tokens(
 
 // -----
 
+func.func @retrieve_c5_index_range(
+    %q: memref<3x2x6xf32>, %k0: memref<65536x3xf32>, %k1: memref<65536x3xf32>,
+    %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects indices to fit i32, got more than 2147483648 experts}}
+  peer.retrieve softmax
+      ins(%q, %k0, %k1 : memref<3x2x6xf32>, memref<65536x3xf32>,
+          memref<65536x3xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
+  return
+}
+
+// -----
+
 func.func @retrieve_c5_k_above_n(
     %q: memref<3x2x6xf32>, %k0: memref<2x3xf32>, %k1: memref<3x3xf32>,
     %g: memref<3x2x7xf32>, %i: memref<3x2x7xi32>) {
@@ -400,19 +425,6 @@ func.func @retrieve_c5_k_zero(
 
 // -----
 
-func.func @retrieve_c5_index_range(
-    %q: memref<3x2x6xf32>, %k0: memref<65536x3xf32>, %k1: memref<65536x3xf32>,
-    %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
-  // expected-error @below {{expects indices to fit i32, got more than 2147483648 experts}}
-  peer.retrieve softmax
-      ins(%q, %k0, %k1 : memref<3x2x6xf32>, memref<65536x3xf32>,
-          memref<65536x3xf32>)
-      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
-  return
-}
-
-// -----
-
 func.func @retrieve_c6_result_count(
     %q: tensor<3x2x6xf32>, %k0: tensor<5x3xf32>, %k1: tensor<7x3xf32>,
     %g: tensor<3x2x4xf32>, %i: tensor<3x2x4xi32>) {
@@ -421,6 +433,18 @@ func.func @retrieve_c6_result_count(
       ins(%q, %k0, %k1 : tensor<3x2x6xf32>, tensor<5x3xf32>, tensor<7x3xf32>)
       outs(%g, %i : tensor<3x2x4xf32>, tensor<3x2x4xi32>)
       -> tensor<3x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @retrieve_c6_tensors_and_memrefs(
+    %q: tensor<3x2x8xf32>, %k: memref<5x8xf32>,
+    %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects either tensors or memrefs, got both}}
+  peer.retrieve softmax
+      ins(%q, %k : tensor<3x2x8xf32>, memref<5x8xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
   return
 }
 
@@ -450,6 +474,17 @@ func.func @select_c1_heads(
 
 // -----
 
+func.func @select_c1_no_scores(
+    %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects at least one operand of 'scores', got 0}}
+  "peer.select"(%g, %i) <{num_keys = array<i64>, operandSegmentSizes = array<i32: 0, 2>,
+                           score_function = 0 : i32}>
+      : (memref<3x2x4xf32>, memref<3x2x4xi32>) -> ()
+  return
+}
+
+// -----
+
 func.func @select_c1_num_keys(
     %s0: memref<3x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
     %i: memref<3x2x4xi32>) {
@@ -474,6 +509,17 @@ func.func @select_c1_tokens(
 
 // -----
 
+func.func @select_c2_count(
+    %s0: memref<3x2x5xf32>, %g: memref<3x2x4xf32>) {
+  // expected-error @below {{expects 2 to 3 destinations ('gates', 'indices', 'scores'), got 1}}
+  peer.select softmax num_keys([5])
+      ins(%s0 : memref<3x2x5xf32>)
+      outs(%g : memref<3x2x4xf32>)
+  return
+}
+
+// -----
+
 func.func @select_c2_shape(
     %s0: memref<3x2x5xf32>, %s1: memref<3x2x7xf32>, %g: memref<3x2x4xf32>,
     %i: memref<3x2x1xi32>) {
@@ -481,6 +527,17 @@ func.func @select_c2_shape(
   peer.select softmax num_keys([5, 7])
       ins(%s0, %s1 : memref<3x2x5xf32>, memref<3x2x7xf32>)
       outs(%g, %i : memref<3x2x4xf32>, memref<3x2x1xi32>)
+  return
+}
+
+// -----
+
+func.func @select_c3_index_range(
+    %s0: memref<3x2x65536xf32>, %g: memref<3x2x4xf32>, %i: memref<3x2x4xi32>) {
+  // expected-error @below {{expects indices to fit i32, got more than 2147483648 experts}}
+  peer.select softmax num_keys([65536, 65536])
+      ins(%s0, %s0 : memref<3x2x65536xf32>, memref<3x2x65536xf32>)
+      outs(%g, %i : memref<3x2x4xf32>, memref<3x2x4xi32>)
   return
 }
 

@@ -6,6 +6,8 @@
 // RUN: not peermla-compile %t/arm.mlir --input-stage=llvm -o %t.so 2>&1 | FileCheck %s --check-prefix=ARM
 // RUN: not ls %t.so
 // RUN: not peermla-compile %t/fatal.mlir --input-stage=llvm --emit=asm 2>&1 | FileCheck %s --check-prefix=FATAL
+// RUN: not peermla-compile %t/register.mlir --input-stage=llvm --emit=object -o %t.objects 2>&1 | FileCheck %s --check-prefix=REGISTER
+// RUN: not ls %t.objects
 // RUN: rm -rf %t.objects
 // RUN: peermla-compile %t/arm.mlir --input-stage=llvm --emit=object -o %t.objects
 // RUN: llvm-readelf -h %t.objects/aarch64.o %t.objects/model.o | FileCheck %s --check-prefix=ARM-OBJECT
@@ -37,6 +39,7 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"pr
 
 //--- intrinsic.mlir
 // INTRINSIC: error: level 'x86-64-v4' has no instruction for the intrinsic 'llvm.x86.tilezero.internal'
+// INTRINSIC-NOT: reproduce
 module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": [{\"level\": \"x86-64-v4\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}]}"} {
   module attributes {peermla.level = "x86-64-v4"} {
     llvm.func @f(%words: !llvm.ptr) {
@@ -58,6 +61,19 @@ module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"pr
       %x = llvm.load %words : !llvm.ptr -> i32
       %y = llvm.call_intrinsic "llvm.aarch64.crc32b"(%x, %x) : (i32, i32) -> i32
       llvm.store %y, %words : i32, !llvm.ptr
+      llvm.return
+    }
+  }
+}
+
+//--- register.mlir
+// REGISTER: error: LLVM cannot generate code: {{.*}}couldn't allocate input reg for constraint '{nonsense}'
+// REGISTER: {{^}}reproduce with: {{.*}}peermla-compile{{.*}}register.mlir --input-stage=llvm --emit=object
+// REGISTER-NOT: reproduce
+module @M attributes {peermla.metadata = "{\"schema\": 1, \"model\": \"M\", \"programs\": [{\"level\": \"x86-64-v3\", \"entries\": [{\"name\": \"forward\", \"function\": \"f\", \"workspace\": \"f\"}]}]}"} {
+  module attributes {peermla.level = "x86-64-v3"} {
+    llvm.func @f(%words: !llvm.ptr) {
+      llvm.inline_asm has_side_effects "", "{nonsense}" %words : (!llvm.ptr) -> ()
       llvm.return
     }
   }

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Constraint numbers are those of the op descriptions in MlaOps.td.
+// Constraint numbers are those of the op descriptions in MlaOps.td and
+// MlaInternal.td.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +28,15 @@ static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
 }
 
+/// Emits an error if there is no end of sequence `B - 1`, or the beginning.
+static LogicalResult verifyEnds(Operation *op, Value cuSeqlens) {
+  ShapedType type = typeOf(cuSeqlens);
+  if (type.getDimSize(0) != 0)
+    return success();
+  return op->emitOpError()
+         << "expects 'cu_seqlens' to have at least one element, got " << type;
+}
+
 /// Emits an error unless `past_lens` and `block_table` are given if and only if
 /// `keys` (called `name`) are a paged cache, and have one row per sequence.
 static LogicalResult verifyBatch(Operation *op, StringRef name, bool isPaged,
@@ -41,6 +51,8 @@ static LogicalResult verifyBatch(Operation *op, StringRef name, bool isPaged,
                : blockTable ? "'block_table'"
                             : "neither")
            << " with " << keys.getType();
+  if (failed(verifyEnds(op, cuSeqlens)))
+    return failure();
   if (!isPaged)
     return success();
   NamedDim sequences{"past_lens", typeOf(pastLens), 0};
@@ -83,10 +95,13 @@ static LogicalResult verifyRowsAndHeads(Operation *op, StringRef name,
 
 LogicalResult PositionsOp::verify() {
   // (C1)
+  if (failed(verifyEnds(*this, getCuSeqlens())))
+    return failure();
   if (getPastLens() &&
       failed(verifyOneMore(*this, {"cu_seqlens", typeOf(getCuSeqlens()), 0},
                            {"past_lens", typeOf(getPastLens()), 0})))
     return failure();
+  // (C2)
   return verifyDestinationStyle(*this);
 }
 
@@ -106,6 +121,7 @@ LogicalResult RopeTableOp::verify() {
   if (failed(verifyExtent(*this, "dr", {"table", table, 1}, 2 * count,
                           "from " + Twine(count) + " elements of 'inv_freq'")))
     return failure();
+  // (C3)
   return verifyDestinationStyle(*this);
 }
 
@@ -131,6 +147,7 @@ LogicalResult RopeOp::verify() {
   if (ShapedType::isStatic(dr) && ShapedType::isStatic(columns) && dr > columns)
     return emitOpError() << "expects dr to be at most D, got " << dr << " in "
                          << table << " and " << columns << " in " << x;
+  // (C4)
   return verifyDestinationStyle(*this);
 }
 
@@ -149,6 +166,7 @@ LogicalResult CacheAppendOp::verify() {
   if (failed(verifyBatch(*this, "cache", /*isPaged=*/true, getInit(),
                          getCuSeqlens(), getPastLens(), getBlockTable())))
     return failure();
+  // (C3)
   return verifyDestinationStyle(*this);
 }
 
@@ -205,7 +223,8 @@ LogicalResult AttentionOp::verify() {
       failed(verifySameExtent(*this, "T", {"q", q, 0}, {"kv", kv, 0})))
     return failure();
   // (C4)
-  if (failed(verifyRowsAndHeads(*this, "q", q, getInits())))
+  if (failed(verifySameElementType(*this, "q", q, "o", o)) ||
+      failed(verifyRowsAndHeads(*this, "q", q, getInits())))
     return failure();
   // (C5)
   return verifyDestinationStyle(*this);
@@ -252,7 +271,8 @@ LogicalResult OnlineAttentionOp::verify() {
   unsigned lastOfK = k.getRank() - 1;
   // (C1)
   if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"o", o, headOfO})) ||
-      failed(verifySameExtent(*this, "D", {"q", q, 2}, {"k", k, lastOfK})))
+      failed(verifySameExtent(*this, "D", {"q", q, 2}, {"k", k, lastOfK})) ||
+      failed(verifySameElementType(*this, "q", q, "k", k)))
     return failure();
   if (getV()) {
     ShapedType v = typeOf(getV());
@@ -260,10 +280,12 @@ LogicalResult OnlineAttentionOp::verify() {
     if (k.getRank() != 3)
       return emitOpError() << "expects 'k' to be S x H x D with 'v', got " << k;
     if (failed(verifySameExtent(*this, "H", {"q", q, 1}, {"k", k, 1})) ||
-        failed(verifySameExtent(*this, "H", {"q", q, 1}, {"v", v, 1})))
+        failed(verifySameExtent(*this, "H", {"q", q, 1}, {"v", v, 1})) ||
+        failed(verifySameElementType(*this, "q", q, "v", v)))
       return failure();
     // (C2)
-    if (failed(verifySameExtent(*this, "dv", {"v", v, 2}, {"o", o, lastOfO})))
+    if (failed(verifySameExtent(*this, "S", {"k", k, 0}, {"v", v, 0})) ||
+        failed(verifySameExtent(*this, "dv", {"v", v, 2}, {"o", o, lastOfO})))
       return failure();
   } else if (int64_t dv = o.getDimSize(lastOfO),
              columns = k.getDimSize(lastOfK);
@@ -278,6 +300,8 @@ LogicalResult OnlineAttentionOp::verify() {
                          getCuSeqlens(), getPastLens(), getBlockTable())))
     return failure();
   // (C4)
+  if (!isPartial() && failed(verifySameElementType(*this, "q", q, "o", o)))
+    return failure();
   if (failed(verifyRowsAndHeads(*this, "q", q, getInits(), /*first=*/0,
                                 headOfO - 1)))
     return failure();
@@ -311,6 +335,7 @@ LogicalResult MergeOp::verify() {
       failed(verifySameExtent(*this, "dv", {"o_i", oParts, 3},
                               {"o", typeOf(getInits()[0]), 2})))
     return failure();
+  // (C3)
   return verifyDestinationStyle(*this);
 }
 
@@ -321,11 +346,13 @@ LogicalResult MergeOp::verify() {
 LogicalResult WorkItemsOp::verify() {
   // (C1)
   if (failed(verifyExtent(*this, "columns", {"items", typeOf(getInit()), 1}, 3,
-                          "sequence, first token and number of tokens")))
+                          "sequence, first token and number of tokens")) ||
+      failed(verifyEnds(*this, getCuSeqlens())))
     return failure();
   // (C2)
   if (getTokens() < 1)
     return emitOpError() << "expects runs of at least 1 token, got "
                          << getTokens();
+  // (C3)
   return verifyDestinationStyle(*this);
 }

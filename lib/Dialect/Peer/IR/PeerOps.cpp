@@ -69,6 +69,11 @@ LogicalResult RetrieveOp::verify() {
                                 "= " +
                                 Twine(numDimensions))))
       return failure();
+    ShapedType first = getKeysType(0);
+    unsigned lastOfFirst = first.getRank() - 1;
+    if (failed(verifySameExtent(*this, "dq/D", {"keys_0", first, lastOfFirst},
+                                {name, keys, rank - 1})))
+      return failure();
     // (C2)
     if (rank == 3 && failed(verifySameExtent(*this, "h", {"query", query, 1},
                                              {name, keys, 0})))

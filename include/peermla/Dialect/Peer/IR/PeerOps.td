@@ -112,7 +112,7 @@ def Peer_RetrieveOp : Peer_TileableOp<"retrieve", [AttrSizedOperandSegments]> {
     | `scores`  | `T x h x k`, optional        | f32     | (C4)           |
 
     * (C1) there is at least one `keys_i`, D divides `dq`, and each has `dq/D`
-      columns.
+      columns, where `dq` is not known as many as the others.
     * (C2) keys per head agree with `query` in `h`.
     * (C3) `query` and all `keys_i` have one element type.
     * (C4) the destinations are `gates`, `indices` and, if asked for, `scores`;
