@@ -21,7 +21,8 @@ namespace peermla {
 #define GEN_PASS_REGISTRATION
 #include "peermla/Conversion/Passes.h.inc"
 
-/// Patterns of `peermla-expand-math`.
+/// Patterns of `peermla-expand-math`: those of f32, and angles in f64.
+void populateExpandAnglesPatterns(mlir::RewritePatternSet &patterns);
 void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace peermla

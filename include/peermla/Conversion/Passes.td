@@ -547,16 +547,17 @@ def DescribeModel : Pass<"peermla-describe-model", "mlir::ModuleOp"> {
 //===----------------------------------------------------------------------===//
 
 def ExpandMath : Pass<"peermla-expand-math"> {
-  let summary = "Compute elementwise functions in f32 without calls";
+  let summary = "Compute elementwise functions without calls";
   let description = [{
-    `math.exp`, `math.exp2`, `math.erf`, `math.tanh` and `math.rsqrt` on f32, scalars
-    and vectors of any shape, become arithmetic. Other types and functions stay
-    for libm.
+    `math.exp`, `math.exp2`, `math.log`, `math.erf`, `math.tanh` and `math.rsqrt` on
+    f32 and `math.cos` and `math.sin` on f64, scalars and vectors of any shape,
+    become arithmetic. Other types and functions stay for libm.
 
     Numerics: errors against exact values, in units in the last place of the
-    result: exp and exp2 1.5 (results below 2^-125 may become 0), erf and tanh 2;
-    rsqrt is the rounded reciprocal of the rounded root. NaN stays NaN and limits
-    at infinity are exact.
+    result: exp and exp2 1.5 (results below 2^-125 may become 0), log, erf and tanh 2;
+    rsqrt is the rounded reciprocal of the rounded root. The absolute error of cos
+    and sin is 2^-52 for angles below 2^50. NaN stays NaN and limits at infinity are
+    exact.
 
     ```mlir
     %y = math.exp2 %x : vector<16xf32>

@@ -6,8 +6,9 @@
 //
 //     2^x     n = round(x), f = x - n:  2^(f+1) * 2^(n-1)
 //     e^x     n = round(x log2(e)), r = x - n ln(2):  2 e^r * 2^(n-1)
-//     erf(x)  x + x P(x^2) near 0, else 1 - 2^Q(|x|) with the sign of x
-//     tanh(x) x + x^3 P(x^2) near 0, else 1 - 2 / (e^(2|x|) + 1)
+//     ln(x)   x = 2^n m, m in [sqrt(1/2), sqrt(2)):  n ln(2) + 2
+//     atanh((m-1)/(m+1)) erf(x)  x + x P(x^2) near 0, else 1 - 2^Q(|x|) with
+//     the sign of x tanh(x) x + x^3 P(x^2) near 0, else 1 - 2 / (e^(2|x|) + 1)
 //
 // Rounding adds and subtracts 1.5 * 2^23, whose sum has n in its low bits. With
 // the bias of the exponent in the same constant, a shift of the sum makes
@@ -22,6 +23,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "peermla/Conversion/Passes.h"
+#include <cmath>
 
 namespace peermla {
 #define GEN_PASS_DEF_EXPANDMATH
@@ -83,21 +85,41 @@ public:
   }
   /// 2^(n-1) from n + `roundingShift`.
   Value power(Value shifted) {
-    Type i32 = builder.getI32Type();
-    TypedAttr mantissaBits = builder.getI32IntegerAttr(23);
-    Type bitsType = i32;
-    if (auto vector = dyn_cast<VectorType>(type)) {
-      auto bitsVector = vector.clone(i32);
-      mantissaBits = DenseElementsAttr::get(bitsVector, mantissaBits);
-      bitsType = bitsVector;
-    }
-    Value bits = arith::BitcastOp::create(builder, loc, bitsType, shifted);
-    Value count = arith::ConstantOp::create(builder, loc, mantissaBits);
-    Value exponent = arith::ShLIOp::create(builder, loc, bits, count);
+    Value bits = convert<arith::BitcastOp>(shifted, bitsType());
+    Value exponent = arith::ShLIOp::create(builder, loc, bits, integer(23));
     return arith::BitcastOp::create(builder, loc, type, exponent);
   }
 
+  /// m and n with positive `value` = 2^n m and m in [sqrt(1/2), sqrt(2)).
+  std::pair<Value, Value> splitAtRoot(Value value) {
+    constexpr int32_t rootOfHalf = 0x3f3504f3;
+    Value bits = convert<arith::BitcastOp>(value, bitsType());
+    Value above =
+        arith::SubIOp::create(builder, loc, bits, integer(rootOfHalf));
+    Value exponent =
+        arith::AndIOp::create(builder, loc, above, integer(~0x7fffff));
+    Value mantissa = arith::SubIOp::create(builder, loc, bits, exponent);
+    Value n = arith::ShRSIOp::create(builder, loc, exponent, integer(23));
+    return {convert<arith::BitcastOp>(mantissa, type),
+            convert<arith::SIToFPOp>(n, type)};
+  }
+
 private:
+  Type bitsType() {
+    Type i32 = builder.getI32Type();
+    if (auto vector = dyn_cast<VectorType>(type))
+      return vector.clone(i32);
+    return i32;
+  }
+  Value integer(int32_t value) {
+    TypedAttr attribute = builder.getI32IntegerAttr(value);
+    if (auto vector = dyn_cast<VectorType>(bitsType()))
+      attribute = DenseElementsAttr::get(vector, attribute);
+    return arith::ConstantOp::create(builder, loc, attribute);
+  }
+  template <typename Op> Value convert(Value value, Type to) {
+    return Op::create(builder, loc, to, value);
+  }
   template <typename Op, typename... Values> Value make(Values... operands) {
     return Op::create(builder, loc, operands...);
   }
@@ -137,6 +159,34 @@ static Value expandExp(FloatBuilder &b, Value x) {
       b.polynomial(rest, {2.0f, 2.0f, 0.9999999f, 0.33332843f, 0.083336115f,
                           0.016749911f, 0.0027685445f});
   return b.mul(mantissa, b.power(shifted));
+}
+
+static Value expandLog(FloatBuilder &b, Value x) {
+  constexpr float ln2High = 0.693359375f, ln2Low = -2.12194440e-4f;
+  constexpr float smallest = 1.17549435e-38f, infinity = HUGE_VALF;
+  // What has no exponent of its own gets one.
+  Value normal = b.select(arith::CmpFPredicate::OLT, x, b.constant(smallest),
+                          b.mul(x, b.constant(16777216.0f)), x);
+  Value offset = b.select(arith::CmpFPredicate::OLT, x, b.constant(smallest),
+                          b.constant(-24.0f), b.constant(0.0f));
+  auto [m, n] = b.splitAtRoot(normal);
+  n = b.add(n, offset);
+  Value one = b.constant(1.0f);
+  Value s = b.div(b.sub(m, one), b.add(m, one));
+  Value square = b.mul(s, s);
+  Value odd = b.polynomial(
+      square, {2.0f / 3.0f, 2.0f / 5.0f, 2.0f / 7.0f, 2.0f / 9.0f});
+  Value twice = b.add(s, s);
+  Value result = b.fma(b.mul(square, s), odd, twice);
+  result = b.fma(n, b.constant(ln2Low), result);
+  result = b.fma(n, b.constant(ln2High), result);
+  // At the limits; what is negative, or no number, has no logarithm.
+  result =
+      b.select(arith::CmpFPredicate::OEQ, x, b.constant(infinity), x, result);
+  result = b.select(arith::CmpFPredicate::OEQ, x, b.constant(0.0f),
+                    b.constant(-infinity), result);
+  return b.select(arith::CmpFPredicate::OGE, x, b.constant(0.0f), result,
+                  b.constant(NAN));
 }
 
 static Value expandErf(FloatBuilder &b, Value x) {
@@ -193,10 +243,12 @@ struct ExpandFunction : OpRewritePattern<Op> {
 void peermla::populateExpandMathPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandFunction<math::ExpOp, expandExp>,
                ExpandFunction<math::Exp2Op, expandExp2>,
+               ExpandFunction<math::LogOp, expandLog>,
                ExpandFunction<math::ErfOp, expandErf>,
                ExpandFunction<math::TanhOp, expandTanh>,
                ExpandFunction<math::RsqrtOp, expandRsqrt>>(
       patterns.getContext());
+  populateExpandAnglesPatterns(patterns);
 }
 
 void ExpandMath::runOnOperation() {

@@ -24,15 +24,20 @@ func.func @exp2(%x: vector<16xf32>) -> vector<16xf32> {
 }
 
 // CHECK-LABEL: func.func @all_functions
-// CHECK-NOT: math.{{exp|exp2|erf|tanh|rsqrt}}
+// CHECK-NOT: math.{{exp|exp2|log|erf|tanh|rsqrt|cos|sin}}
 // CHECK: return
-func.func @all_functions(%x: f32, %v: vector<2x3xf32>) -> (f32, f32, f32, vector<2x3xf32>, vector<2x3xf32>) {
+func.func @all_functions(%x: f32, %v: vector<2x3xf32>, %a: f64, %w: vector<4xf64>)
+    -> (f32, f32, f32, vector<2x3xf32>, vector<2x3xf32>, vector<2x3xf32>, f64, vector<4xf64>) {
   %0 = math.exp %x : f32
   %1 = math.rsqrt %x : f32
   %2 = math.erf %x : f32
   %3 = math.tanh %v : vector<2x3xf32>
   %4 = math.exp2 %v : vector<2x3xf32>
-  return %0, %1, %2, %3, %4 : f32, f32, f32, vector<2x3xf32>, vector<2x3xf32>
+  %5 = math.log %v : vector<2x3xf32>
+  %6 = math.cos %a : f64
+  %7 = math.sin %w : vector<4xf64>
+  return %0, %1, %2, %3, %4, %5, %6, %7
+      : f32, f32, f32, vector<2x3xf32>, vector<2x3xf32>, vector<2x3xf32>, f64, vector<4xf64>
 }
 
 // CHECK-LABEL: func.func @f64_stays
@@ -43,8 +48,8 @@ func.func @f64_stays(%x: f64) -> f64 {
 }
 
 // CHECK-LABEL: func.func @other_functions_stay
-// CHECK: math.log %{{.*}} : f32
+// CHECK: math.sin %{{.*}} : f32
 func.func @other_functions_stay(%x: f32) -> f32 {
-  %y = math.log %x : f32
+  %y = math.sin %x : f32
   return %y : f32
 }
