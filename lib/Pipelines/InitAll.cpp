@@ -12,6 +12,7 @@
 #include "peermla/Conversion/ModelToReference.h"
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Conversion/TiledToSteps/Passes.h"
+#include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -20,6 +21,7 @@
 #include "peermla/Dialect/Tile/IR/TileBufferization.h"
 #include "peermla/Pipelines/Pipelines.h"
 #include "peermla/Transforms/Passes.h"
+#include "peermla/Transforms/Tile/Passes.h"
 
 void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -36,6 +38,8 @@ void peermla::registerAllPasses() {
   registerPeermlaLaunchToRuntimePasses();
   registerPeermlaTiledToStepsPasses();
   registerPeermlaTransformsPasses();
+  registerPeermlaTileConversionPasses();
+  registerPeermlaTileTransformsPasses();
   registerPipelines();
   registerReferencePipelines();
   registerDecompositionPipeline();

@@ -218,16 +218,18 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   /// product if there is one.
   static void keepRest(ArrayRef<Operation *> tiles,
                        tile::ScheduleAttr schedule) {
-    if (schedule.getInner().empty() && schedule.getRegisters().empty())
+    if (schedule.getInner().empty() && schedule.getRegisters().empty() &&
+        schedule.getWarps().empty())
       return;
     Operation *kept = tiles.front();
     for (Operation *op : tiles)
       if (isContraction(op))
         kept = op;
     kept->setAttr(scheduleName,
-                  tile::ScheduleAttr::get(schedule.getContext(), {},
-                                          schedule.getInner(),
-                                          schedule.getRegisters()));
+                  tile::ScheduleAttr::get(
+                      schedule.getContext(), {}, schedule.getInner(),
+                      schedule.getRegisters(), /*split=*/0, /*parts=*/0,
+                      schedule.getWarps(), schedule.getStages()));
   }
 
   /// Tells a tile of attention where it is and what it can be: tokens and heads

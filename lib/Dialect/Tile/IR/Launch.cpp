@@ -1,4 +1,5 @@
-//===- Launch.cpp - tile.launch --------------------------------------------===//
+//===- Launch.cpp - tile.launch
+//--------------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -13,9 +14,6 @@
 using namespace mlir;
 using namespace peermla;
 using namespace peermla::tile;
-
-#define GET_OP_CLASSES
-#include "peermla/Dialect/Tile/IR/TileOps.cpp.inc"
 
 LogicalResult LaunchOp::verify() {
   // (C1)
@@ -39,17 +37,22 @@ LogicalResult LaunchOp::verify() {
   return verifyDestinationStyle(*this);
 }
 
-/// Parameters of the kernel as an llvm.func.
+/// Parameters of the kernel as an llvm.func. Tensors count as the contiguous
+/// memrefs they are parameters as.
 static unsigned getNumLoweredParameters(LaunchOp op) {
   unsigned count = op.getInputs().size() + op.getOutputs().size();
-  for (ValueRange operands : {ValueRange(op.getInputs()),
-                              ValueRange(op.getOutputs())})
-    for (Type type : operands.getTypes())
-      if (auto memref = dyn_cast<MemRefType>(type)) {
+  for (ValueRange operands :
+       {ValueRange(op.getInputs()), ValueRange(op.getOutputs())})
+    for (Type type : operands.getTypes()) {
+      auto memref = dyn_cast<MemRefType>(type);
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        memref = MemRefType::get(tensor.getShape(), tensor.getElementType());
+      if (memref) {
         count += memref.getNumDynamicDims();
         auto [strides, offset] = memref.getStridesAndOffset();
         count += llvm::count_if(strides, ShapedType::isDynamic);
       }
+    }
   return count;
 }
 

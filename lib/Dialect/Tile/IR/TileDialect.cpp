@@ -28,20 +28,31 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
 #define GET_ATTRDEF_CLASSES
 #include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "peermla/Dialect/Tile/IR/TileTypes.cpp.inc"
+
 LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
-                     ArrayRef<int64_t> registers, int64_t split,
-                     int64_t parts) {
+                     ArrayRef<int64_t> registers, int64_t split, int64_t parts,
+                     ArrayRef<int64_t> warps, int64_t stages) {
   for (auto [name, extents] :
        {std::pair("block", block), std::pair("inner", inner),
-        std::pair("registers", registers), std::pair("split", ArrayRef(split))})
+        std::pair("registers", registers), std::pair("split", ArrayRef(split)),
+        std::pair("stages", ArrayRef(stages))})
     for (int64_t extent : extents)
       if (extent < 0)
         return emitError() << "expects extents of '" << name
                            << "' to be at least 0, got " << extent;
   if (parts < 0)
     return emitError() << "expects 'parts' to be at least 0, got " << parts;
+  if (!warps.empty() && warps.size() != 2)
+    return emitError() << "expects 'warps' to have 2 extents, got "
+                       << warps.size();
+  for (int64_t extent : warps)
+    if (extent < 1)
+      return emitError() << "expects extents of 'warps' to be at least 1, got "
+                         << extent;
   return success();
 }
 
@@ -53,5 +64,9 @@ void TileDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "peermla/Dialect/Tile/IR/TileTypes.cpp.inc"
       >();
 }

@@ -12,6 +12,7 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -21,8 +22,27 @@
 
 #include "peermla/Dialect/Tile/IR/TileEnums.h.inc"
 
+#include "peermla/Dialect/Tile/IR/TileInterfaces.h.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "peermla/Dialect/Tile/IR/TileAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "peermla/Dialect/Tile/IR/TileTypes.h.inc"
+
+namespace peermla::tile {
+
+/// Slots of shared memory and the copies on their way to them.
+struct RingResource : mlir::SideEffects::Resource::Base<RingResource> {
+  llvm::StringRef getName() final { return "tile.ring"; }
+};
+
+/// The function attribute with the schedule that a tile program follows, and
+/// the one with the bytes of shared memory that a launch provides.
+inline constexpr llvm::StringLiteral programScheduleName = "tile.schedule";
+inline constexpr llvm::StringLiteral sharedBytesName = "tile.shared_bytes";
+
+} // namespace peermla::tile
 
 #define GET_OP_CLASSES
 #include "peermla/Dialect/Tile/IR/TileOps.h.inc"

@@ -1,11 +1,12 @@
-//===- TileOps.td - schedules and launches --------------------------------===//
+//===- TileOps.td - schedules, launches and programs of blocks ------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
 // `#tile.schedule` is the decision how a kernel is cut: one pass writes it from
-// a cost model, the others read it. `tile.launch` runs a kernel of a GPU.
+// a cost model, the others read it. `tile.launch` runs a kernel of a GPU; what
+// a kernel is made of is in TileProgramOps.td.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +22,11 @@ def Tile_Dialect : Dialect {
   let summary = "block-level programs and their schedules";
   let cppNamespace = "::peermla::tile";
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
 }
+
+include "peermla/Dialect/Tile/IR/TileLayouts.td"
+include "peermla/Dialect/Tile/IR/TileProgramOps.td"
 
 def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
   let mnemonic = "schedule";
@@ -34,12 +39,15 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     read together and lines of each row that are asked for ahead. `split`: while the
     first loop has at most so many iterations, the steps of `inner` are work items
     of their own; 0, the default: never. `parts`: into how
-    many parts the keys of attention may be split; 0 and 1 leave them whole. No
-    number is negative.
+    many parts the keys of attention may be split; 0 and 1 leave them whole.
+    `warps`: rows and columns of the warps that share a block's matrix product;
+    without it, no matrix instructions. `stages`: slots of shared memory that
+    the steps of `inner` go through. No number is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
     #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], registers = [8, 4], split = 8>
+    #tile.schedule<block = [128, 128, 0], inner = [64], warps = [4, 2], stages = 3>
     ```
   }];
   let parameters = (ins
@@ -47,25 +55,37 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     OptionalArrayRefParameter<"int64_t">:$inner,
     OptionalArrayRefParameter<"int64_t">:$registers,
     DefaultValuedParameter<"int64_t", "0">:$split,
-    DefaultValuedParameter<"int64_t", "0">:$parts);
+    DefaultValuedParameter<"int64_t", "0">:$parts,
+    OptionalArrayRefParameter<"int64_t">:$warps,
+    DefaultValuedParameter<"int64_t", "0">:$stages);
   let builders = [
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
                      "::llvm::ArrayRef<int64_t>":$registers), [{
       return $_get($_ctxt, block, inner, registers, /*split=*/int64_t(0),
-                   /*parts=*/int64_t(0));
+                   /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
+                   /*stages=*/int64_t(0));
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
                      "::llvm::ArrayRef<int64_t>":$registers,
                      "int64_t":$split), [{
       return $_get($_ctxt, block, inner, registers, split,
-                   /*parts=*/int64_t(0));
+                   /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
+                   /*stages=*/int64_t(0));
+    }]>,
+    AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
+                     "::llvm::ArrayRef<int64_t>":$inner,
+                     "::llvm::ArrayRef<int64_t>":$registers,
+                     "int64_t":$split, "int64_t":$parts), [{
+      return $_get($_ctxt, block, inner, registers, split, parts,
+                   ::llvm::ArrayRef<int64_t>(), /*stages=*/int64_t(0));
     }]>
   ];
   let assemblyFormat = [{
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
-               custom<Extents>($registers), $split, $parts) `>`
+               custom<Extents>($registers), $split, $parts,
+               custom<Extents>($warps), $stages) `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -1,0 +1,78 @@
+//===- Passes.td - passes into and out of tile programs -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+include "mlir/Pass/PassBase.td"
+
+def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
+  let summary = "Turn kernels on tensors into tile programs and launches";
+  let description = [{
+    An `scf.forall` that holds a matrix product whose schedule has `warps`
+    becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
+    be said by tile ops; else it stays as it is, and a remark says why.
+
+    ```mlir
+    %y = scf.forall (%i, %j) = (0, 0) to (%T, 256) step (128, 128) shared_outs(%o = %init) -> (tensor<?x256xf32>) {
+      %a = tensor.extract_slice %x[%i, 0] [%m, 64] [1, 1]
+      %b = tensor.extract_slice %w[%j, 0] [128, 64] [1, 1]
+      %d = linalg.matmul ... ins(%a, %b) outs(%zero)
+      tensor.parallel_insert_slice %d into %o[%i, %j] [%m, 128] [1, 1]
+    ```
+    becomes
+    ```mlir
+    %y = tile.launch @proj::@proj blocks(%gx, %c2) ins(%x, %w, %T : ...) outs(%init : ...)
+
+    func.func @proj(%x: memref<?x64xbf16>, %w: memref<256x64xbf16>, %T: index, %y: memref<?x256xf32>) {
+      %a = tile.load %x[%i, %c0] sizes(%m, %c64) along [0, 1] : memref<?x64xbf16> -> tensor<128x64xbf16>
+      %b = tile.load %w[%j, %c0] sizes(%c128, %c64) along [0, 1] : ...
+      %d = tile.mma %a, %b transpose_b : ...
+      tile.store %d, %y[%i, %j] sizes(%m, %c128) along [0, 1] : ...
+    ```
+    Extents of tiles are rounded up to multiples of 64; what lies outside is
+    loaded as zero and not stored. Numerics: those of `tile.mma`.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::func::FuncDialect",
+                           "mlir::gpu::GPUDialect",
+                           "mlir::memref::MemRefDialect",
+                           "mlir::tensor::TensorDialect",
+                           "peermla::tile::TileDialect"];
+  let statistics = [
+    Statistic<"numTaken", "num-taken", "Kernels that became tile programs">
+  ];
+}
+
+def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
+  let summary = "Replace tiles by what one thread holds of them";
+  let description = [{
+    Functions with `tile.schedule` in a `gpu.module` become kernels, `llvm.func`s
+    with the parameters that `tile.launch` describes. Tiles in registers become
+    vectors, those in shared memory and rings become pointers:
+
+    | tile level     | threads                                             |
+    |----------------|-----------------------------------------------------|
+    | `tile.fill`    | `cp.async` to swizzled places, or loads and stores where pieces of memory are not aligned |
+    | `tile.consume` | `cp.async.wait_group`, a barrier                    |
+    | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32    |
+    | elementwise    | the same op on vectors                              |
+
+    ```mlir
+    %d = tile.mma %a, %b, acc %c transpose_b
+        : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+    ```
+    becomes, 32 times with its ldmatrix,
+    ```mlir
+    %0 = nvvm.mma.sync A[%a0, %a1, %a2, %a3] B[%b0, %b1] C[%c0, %c1, %c2, %c3] {...}
+    ```
+    What is left of `arith`, `math`, `vector` and `scf` in a kernel is for the
+    upstream conversions. Numerics: those of the tile ops.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::gpu::GPUDialect",
+                           "mlir::LLVM::LLVMDialect",
+                           "mlir::NVVM::NVVMDialect",
+                           "mlir::scf::SCFDialect",
+                           "mlir::vector::VectorDialect"];
+}

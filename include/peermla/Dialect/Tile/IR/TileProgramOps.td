@@ -1,0 +1,223 @@
+//===- TileProgramOps.td - programs of one block --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a block of threads does with whole tiles. Elementwise work is `arith`
+// and `math` on tensors, control is `scf`, ids are `gpu.block_id`; global memory
+// is a memref. Tiles have no layout until one is assigned, and no ring until
+// copies are staged; until then programs are purely functional.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_DIALECT_TILE_IR_TILEPROGRAMOPS_TD
+#define PEERMLA_DIALECT_TILE_IR_TILEPROGRAMOPS_TD
+
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
+/// Slots of shared memory and the copies on their way to them.
+def Tile_RingResource : Resource<"::peermla::tile::RingResource">;
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments]> {
+  let summary = "copy a box of global memory into a tile";
+  let description = [{
+    `dims` names the dimension of `source` that each dimension of the tile runs
+    along; the box has extent 1 in the others. `sizes` are the extents of the box
+    along `dims`, at most those of the tile; what is beyond them in the tile is
+    zero. `ring` and `fill` name the slot that the tile goes through.
+
+    Constraints:
+    * (C1) there is one offset per dimension of `source`.
+    * (C2) `dims` increases, and has one entry per size and per dimension of the
+      tile.
+    * (C3) `source` and the tile agree in their element type, and the tile is
+      static.
+    * (C4) a ring has a fill, and tiles of the result's type.
+
+    ```mlir
+    %a = tile.load %x[%i, %k] sizes(%rows, %c64) along [0, 1]
+        : memref<?x192xbf16> -> tensor<128x64xbf16>
+    ```
+  }];
+  let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source,
+                       Variadic<Index>:$offsets, Variadic<Index>:$sizes,
+                       Optional<Tile_RingType>:$ring, Optional<Index>:$fill,
+                       DenseI64ArrayAttr:$dims);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source `[` $offsets `]` `sizes` `(` $sizes `)` `along` $dims
+    (`via` $ring^ `[` $fill `]` `:` type($ring) `,`) : (`:`)?
+    type($source) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
+  let summary = "copy a tile into a box of global memory";
+  let description = [{
+    As `tile.load` in the other direction: of the tile, the first `sizes`
+    elements along each dimension are written.
+
+    Constraints:
+    * (C1) there is one offset per dimension of `target`.
+    * (C2) `dims` increases, and has one entry per size and per dimension of the
+      tile.
+    * (C3) `target` and the tile agree in their element type, and the tile is
+      static.
+
+    ```mlir
+    tile.store %d, %y[%i, %j] sizes(%rows, %c128) along [0, 1]
+        : tensor<128x128xbf16>, memref<?x256xbf16>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$value,
+                       Arg<AnyMemRef, "", [MemWrite]>:$target,
+                       Variadic<Index>:$offsets, Variadic<Index>:$sizes,
+                       DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $value `,` $target `[` $offsets `]` `sizes` `(` $sizes `)` `along` $dims
+    `:` type($value) `,` type($target) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Rings
+//===----------------------------------------------------------------------===//
+
+def Tile_RingOp : Tile_Op<"ring"> {
+  let summary = "slots of shared memory";
+  let description = [{
+    `offset` is where the first slot lies in the block's shared memory, in bytes;
+    slots are 1024-byte aligned.
+
+    ```mlir
+    %kr = tile.ring {offset = 16384 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
+    ```
+  }];
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs Res<Tile_RingType, "", [MemAlloc<Tile_RingResource>]>:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_FillOp : Tile_Op<"fill",
+    [AttrSizedOperandSegments, MemoryEffects<[MemRead<Tile_RingResource>,
+                                              MemWrite<Tile_RingResource>,
+                                              MemRead]>]> {
+  let summary = "start to copy a box of global memory into a slot";
+  let description = [{
+    All threads of the block copy a part. The box is given as for `tile.load`.
+    With a false `predicate` nothing is copied, but the fill still counts.
+
+    Constraints:
+    * (C1) there is one offset per dimension of `source`.
+    * (C2) `dims` increases, and has one entry per size and per dimension of the
+      ring's tile.
+    * (C3) `source` and the ring's tile agree in their element type.
+
+    ```mlir
+    tile.fill %kr[%n], %x[%i, %k] sizes(%rows, %c64) along [0, 1] if %more
+        : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>, memref<?x192xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_RingType:$ring, Index:$fill, AnyMemRef:$source,
+                       Variadic<Index>:$offsets, Variadic<Index>:$sizes,
+                       Optional<I1>:$predicate, DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $ring `[` $fill `]` `,` $source `[` $offsets `]` `sizes` `(` $sizes `)`
+    `along` $dims (`if` $predicate^)? `:` type($ring) `,` type($source) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ConsumeOp : Tile_Op<"consume",
+    [MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "wait until a fill has arrived, and read its slot as a tile";
+  let description = [{
+    `pending` younger fills, of any ring, may still be on their way. The threads
+    of the block meet: what they read of older slots has been read.
+
+    Constraints:
+    * (C1) the result is of the type of the ring's tiles.
+
+    ```mlir
+    %k = tile.consume %kr[%n] pending 2
+        : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>> -> tensor<128x64xbf16, #tile.shared>
+    ```
+  }];
+  let arguments = (ins Tile_RingType:$ring, Index:$fill,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$pending);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $ring `[` $fill `]` `pending` $pending `:` type($ring) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Compute
+//===----------------------------------------------------------------------===//
+
+def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
+  let summary = "a product of tiles, d = a b + c";
+  let description = [{
+    ```
+    d[m, n] = c[m, n] + sum_k a[m, k] b[k, n]        transpose_b: b[n, k]
+    ```
+    in f32. Products of f32 are computed as three products of TF32 numbers, which
+    leaves a relative error of about 2^-21 in each; an infinite factor gives NaN.
+    Without `c` it is zero.
+
+    Constraints:
+    * (C1) `a`, `b` and `d` have rank 2 and agree in M, N and K.
+    * (C2) `a` and `b` agree in their element type: f16, bf16 or f32.
+    * (C3) `d` has elements of f32, `c` is of its type.
+    * (C4) with layouts: `b` in `#tile.shared`, `a` there or in `#tile.mma`, `d`
+      in `#tile.mma`.
+
+    ```mlir
+    %d = tile.mma %a, %b, acc %c transpose_b
+        : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$a, AnyRankedTensor:$b,
+                       Optional<AnyRankedTensor>:$c, UnitAttr:$transpose_b);
+  let results = (outs AnyRankedTensor:$d);
+  let assemblyFormat = [{
+    $a `,` $b (`,` `acc` $c^)? (`transpose_b` $transpose_b^)?
+    `:` type($a) `,` type($b) `->` custom<Product>(type($c), ref($c), type($d))
+    attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
+  let summary = "repeat a tile along a new dimension";
+  let description = [{
+    Constraints:
+    * (C1) the result without dimension `dim` has the shape of `source`, and its
+      element type.
+    * (C2) with layouts: that of `source` is the slice of the result's.
+
+    ```mlir
+    %rows = tile.broadcast %bias along 0 : tensor<128xf32> -> tensor<64x128xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source `along` $dim `:` type($source) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // PEERMLA_DIALECT_TILE_IR_TILEPROGRAMOPS_TD

@@ -1,0 +1,108 @@
+//===- Passes.td - passes that prepare and change tile programs -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+include "mlir/Pass/PassBase.td"
+
+def TileContractions
+    : InterfacePass<"peermla-tile-contractions", "mlir::FunctionOpInterface"> {
+  let summary = "Cut the sum of a matrix product for matrix instructions into steps";
+  let description = [{
+    A contraction in a kernel whose schedule has `warps` becomes a loop over steps
+    of `inner` along its sum, into which elementwise producers of its operands
+    are fused. Sums that are no longer than a step stay whole.
+
+    ```mlir
+    %d = linalg.matmul {peermla.schedule = #tile.schedule<inner = [64], warps = [4, 2], stages = 2>}
+           ins(%a, %b : tensor<?x192xbf16>, tensor<192x128xbf16>) outs(%zero : tensor<?x128xf32>)
+    ```
+    becomes
+    ```mlir
+    %d = scf.for %k = %c0 to %c192 step %c64 iter_args(%c = %zero) -> (tensor<?x128xf32>) {
+      %ak = tensor.extract_slice %a[0, %k] [%m, 64] [1, 1]
+      %bk = tensor.extract_slice %b[%k, 0] [64, 128] [1, 1]
+      %ck = linalg.matmul {...} ins(%ak, %bk : tensor<?x64xbf16>, tensor<64x128xbf16>) outs(%c : ...)
+    ```
+    Numerics: sums are added step by step.
+  }];
+  let dependentDialects = ["mlir::affine::AffineDialect",
+                           "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def AssignLayouts : Pass<"peermla-assign-layouts", "mlir::func::FuncOp"> {
+  let summary = "Say where every tile of a tile program lives";
+  let description = [{
+    A product and what is elementwise with it live in `#tile.mma` over the
+    schedule's warps. Operand `b`, and an operand `a` that is loaded, live in
+    `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. The
+    rest follows: elementwise ops and loops share a layout, a broadcast along d
+    has operands in slice<d, layout of the result>.
+
+    ```mlir
+    %b = tile.load %w[%j, %k] ... -> tensor<128x64xbf16>
+    %d = tile.mma %a, %b, acc %c transpose_b : ... -> tensor<64x128xf32>
+    ```
+    becomes
+    ```mlir
+    %b = tile.load %w[%j, %k] ... -> tensor<128x64xbf16, #tile.shared>
+    %d = tile.mma %a, %b, acc %c transpose_b : ... -> tensor<64x128xf32, #tile.mma<warps = [4, 2]>>
+    ```
+    Functions without `tile.schedule` are left alone. Numerics: unchanged.
+  }];
+}
+
+def StageCopies : Pass<"peermla-stage-copies", "mlir::func::FuncOp"> {
+  let summary = "Send loads into shared memory through rings";
+  let description = [{
+    A load of a `#tile.shared` tile in a loop gets a ring of as many slots as the
+    schedule has stages, not more than the loop has iterations or than fit into
+    `shared-bytes`, and the fill number (iv - lb) / step; elsewhere one slot and
+    fill 0. The function learns how much shared memory it takes.
+
+    ```mlir
+    scf.for %k = %c0 to %c192 step %c64 {
+      %b = tile.load %w[%j, %k] ... -> tensor<128x64xbf16, #tile.shared>
+    ```
+    becomes
+    ```mlir
+    %ring = tile.ring {offset = 0 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
+    scf.for %k = %c0 to %c192 step %c64 {
+      %n = arith.divui (arith.subi %k, %c0), %c64
+      %b = tile.load %w[%j, %k] ... via %ring[%n] : ... -> tensor<128x64xbf16, #tile.shared>
+    ```
+    Numerics: unchanged.
+  }];
+  let options = [
+    Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"0",
+           "Bytes of shared memory a block may take; 0: those of the target">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
+def PrefetchCopies : Pass<"peermla-prefetch-copies", "mlir::func::FuncOp"> {
+  let summary = "Fill rings ahead of their use";
+  let description = [{
+    A load through a ring becomes a fill and a consume by all threads, and the
+    fill runs one slot less than the ring has ahead:
+
+    ```mlir
+    scf.for %k = %c0 to %c192 step %c64 {
+      %b = tile.load %w[%j, %k] ... via %ring[%n] : ...
+      ...
+    ```
+    becomes
+    ```mlir
+    tile.fill %ring[%c0], %w[%j, %c0] ...
+    scf.for %k = %c0 to %c192 step %c64 {
+      %b = tile.consume %ring[%n] pending 0 : ...
+      tile.fill %ring[%n1], %w[%j, %k1] ... if %more
+      ...
+    ```
+    A slot is filled again only after all threads met in the consume of the next
+    one. Numerics: unchanged.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+}

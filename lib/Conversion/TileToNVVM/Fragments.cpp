@@ -1,0 +1,194 @@
+//===- Fragments.cpp - what the lowerings of tile ops share ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fragments.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include <numeric>
+
+using namespace mlir;
+using namespace peermla;
+
+FragmentTypeConverter::FragmentTypeConverter(MLIRContext *context) {
+  auto pointer = [=](unsigned space) {
+    return LLVM::LLVMPointerType::get(context, space);
+  };
+  addConversion([](Type type) { return type; });
+  addConversion([=](tile::RingType) -> Type { return pointer(3); });
+  addConversion([=](MemRefType) -> Type { return pointer(0); });
+  addConversion([=](RankedTensorType type) -> std::optional<Type> {
+    if (isa_and_nonnull<tile::SharedLayoutAttr>(type.getEncoding()))
+      return pointer(3);
+    if (auto layout =
+            dyn_cast_or_null<tile::FragmentLayout>(type.getEncoding()))
+      return VectorType::get({layout.getFragmentSize(type.getShape())},
+                             type.getElementType());
+    return Type(); // A tile that lives nowhere.
+  });
+  auto cast = [](OpBuilder &b, Type type, ValueRange values,
+                 Location loc) -> Value {
+    return UnrealizedConversionCastOp::create(b, loc, type, values)
+        .getResult(0);
+  };
+  addSourceMaterialization(cast);
+  addTargetMaterialization(cast);
+}
+
+int64_t peermla::getElementBytes(Type type) {
+  return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
+}
+
+tile::MmaLayoutAttr peermla::getMmaLayout(RankedTensorType type) {
+  Attribute layout = type.getEncoding();
+  if (auto slice = dyn_cast_or_null<tile::SliceLayoutAttr>(layout))
+    return slice.getParent();
+  return dyn_cast_or_null<tile::MmaLayoutAttr>(layout);
+}
+
+int64_t peermla::getKnownDivisor(Value index) {
+  if (std::optional<int64_t> constant = getConstantIntValue(index))
+    return std::abs(*constant);
+  if (auto argument = dyn_cast<BlockArgument>(index)) {
+    auto loop = dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
+    if (!loop || argument != loop.getInductionVar())
+      return 1;
+    return std::gcd(getKnownDivisor(loop.getLowerBound()),
+                    getKnownDivisor(loop.getStep()));
+  }
+  Operation *op = index.getDefiningOp();
+  if (isa<arith::AddIOp, arith::SubIOp>(op))
+    return std::gcd(getKnownDivisor(op->getOperand(0)),
+                    getKnownDivisor(op->getOperand(1)));
+  if (isa<arith::MulIOp>(op)) {
+    int64_t x = getKnownDivisor(op->getOperand(0));
+    int64_t y = getKnownDivisor(op->getOperand(1));
+    constexpr int64_t enough = 1 << 16;
+    return x > enough || y > enough ? std::max(x, y) : x * y;
+  }
+  if (isa<arith::IndexCastOp, UnrealizedConversionCastOp>(op) &&
+      op->getNumOperands() == 1 && op->getOperand(0).getType().isIntOrIndex())
+    return getKnownDivisor(op->getOperand(0));
+  return 1;
+}
+
+//===----------------------------------------------------------------------===//
+// FragmentBuilder
+//===----------------------------------------------------------------------===//
+
+Value FragmentBuilder::constant(Value like, int64_t value) {
+  return arith::ConstantOp::create(*this,
+                                   getIntegerAttr(like.getType(), value));
+}
+Value FragmentBuilder::i32(int64_t value) {
+  return arith::ConstantIntOp::create(*this, value, 32);
+}
+Value FragmentBuilder::toI32(Value index) {
+  return createOrFold<arith::IndexCastOp>(getI32Type(), index);
+}
+Value FragmentBuilder::toIndex(Value i32) {
+  return createOrFold<arith::IndexCastOp>(getIndexType(), i32);
+}
+Value FragmentBuilder::add(Value x, Value y) {
+  return createOrFold<arith::AddIOp>(x, y);
+}
+Value FragmentBuilder::add(Value x, int64_t y) {
+  return y == 0 ? x : add(x, constant(x, y));
+}
+Value FragmentBuilder::mul(Value x, Value y) {
+  return createOrFold<arith::MulIOp>(x, y);
+}
+Value FragmentBuilder::mul(Value x, int64_t y) {
+  return y == 1 ? x : mul(x, constant(x, y));
+}
+Value FragmentBuilder::div(Value x, int64_t y) {
+  return y == 1 ? x : createOrFold<arith::DivUIOp>(x, constant(x, y));
+}
+Value FragmentBuilder::rem(Value x, int64_t y) {
+  return y == 1 ? constant(x, 0)
+                : createOrFold<arith::RemUIOp>(x, constant(x, y));
+}
+Value FragmentBuilder::xorOf(Value x, Value y) {
+  return createOrFold<arith::XOrIOp>(x, y);
+}
+Value FragmentBuilder::isLess(Value x, Value y) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, x, y);
+}
+Value FragmentBuilder::isEqual(Value x, Value y) {
+  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, x, y);
+}
+Value FragmentBuilder::both(Value x, Value y) {
+  return createOrFold<arith::AndIOp>(x, y);
+}
+Value FragmentBuilder::select(Value condition, Value x, Value y) {
+  return createOrFold<arith::SelectOp>(condition, x, y);
+}
+
+Value FragmentBuilder::thread() {
+  return NVVM::ThreadIdXOp::create(*this, getI32Type());
+}
+Value FragmentBuilder::lane() { return rem(thread(), 32); }
+Value FragmentBuilder::warp() { return div(thread(), 32); }
+
+Value FragmentBuilder::pointer(unsigned space, Value base, Value bytes) {
+  return LLVM::GEPOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), space), getI8Type(), base,
+      LLVM::GEPArg(bytes));
+}
+Value FragmentBuilder::pointer(unsigned space, Value base, int64_t bytes) {
+  if (bytes == 0)
+    return base;
+  return LLVM::GEPOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), space), getI8Type(), base,
+      LLVM::GEPArg(static_cast<int32_t>(bytes)));
+}
+Value FragmentBuilder::toGlobal(Value pointer) {
+  return LLVM::AddrSpaceCastOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 1), pointer);
+}
+
+Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
+                                   Value column) {
+  constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
+  constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
+  Value byte = mul(column, getElementBytes(tile));
+  Value place = add(mul(div(byte, panel), panel * tile.getDimSize(0)),
+                    mul(row, panel));
+  Value swizzled = xorOf(rem(byte, panel), mul(rem(row, 8), piece));
+  return pointer(3, base, add(place, swizzled));
+}
+
+//===----------------------------------------------------------------------===//
+// FragmentPlaces
+//===----------------------------------------------------------------------===//
+
+FragmentPlaces::FragmentPlaces(FragmentBuilder &b, RankedTensorType type)
+    : type(type),
+      numElements(cast<tile::FragmentLayout>(type.getEncoding())
+                      .getFragmentSize(type.getShape())) {
+  tile::MmaLayoutAttr layout = getMmaLayout(type);
+  int64_t warpsM = layout.getWarps()[0], warpsN = layout.getWarps()[1];
+  Value warp = b.warp(), lane = b.lane();
+  auto rows = [&] {
+    return b.add(b.mul(b.rem(warp, warpsM), 16), b.div(lane, 4));
+  };
+  auto columns = [&](int64_t extent) {
+    Value ofWarp = b.mul(b.rem(b.div(warp, warpsM), warpsN), extent / warpsN);
+    return b.add(ofWarp, b.mul(b.rem(lane, 4), 2));
+  };
+  auto slice = dyn_cast<tile::SliceLayoutAttr>(type.getEncoding());
+  if (!slice)
+    bases = {rows(), columns(type.getDimSize(1))};
+  else if (slice.getDim() == 1)
+    bases = {rows()};
+  else
+    bases = {columns(type.getDimSize(0))};
+}
+
+SmallVector<int64_t> FragmentPlaces::getOffsets(int64_t element) const {
+  // The layout of thread 0 is that of all, moved.
+  return cast<tile::FragmentLayout>(type.getEncoding())
+      .getCoordinates(type.getShape(), /*thread=*/0, element);
+}

@@ -1,0 +1,118 @@
+//===- Fragments.h - what the lowerings of tile ops share -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   tensor<MxNxT, #tile.mma>, its slices  ->  vector of the thread's fragment
+//   tensor<.., #tile.shared>, !tile.ring  ->  !llvm.ptr<3>
+//   memref                                ->  !llvm.ptr
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CONVERSION_TILETONVVM_FRAGMENTS_H
+#define LIB_CONVERSION_TILETONVVM_FRAGMENTS_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+
+namespace peermla {
+
+/// The name of the dynamic shared memory in a kernel's module.
+inline constexpr llvm::StringLiteral sharedMemoryName = "shared_memory";
+
+struct FragmentTypeConverter final : mlir::TypeConverter {
+  explicit FragmentTypeConverter(mlir::MLIRContext *context);
+};
+
+/// What the patterns know of the kernel they are in.
+struct KernelInfo {
+  /// Threads of a block.
+  int64_t threads;
+  /// The strides of each memref, as index values, in elements.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> strides;
+  /// A number that divides the place of the first element of the box that a load,
+  /// store or fill moves, in elements; 0 if that is the first of the memref.
+  llvm::DenseMap<mlir::Operation *, int64_t> originDivisors;
+};
+
+/// A builder with the words of this level.
+struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  mlir::Value i32(int64_t value);
+  mlir::Value toI32(mlir::Value index);
+  mlir::Value toIndex(mlir::Value i32);
+  // Arithmetic on i32 or index with constants.
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value add(mlir::Value x, int64_t y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, int64_t y);
+  mlir::Value div(mlir::Value x, int64_t y);
+  mlir::Value rem(mlir::Value x, int64_t y);
+  mlir::Value xorOf(mlir::Value x, mlir::Value y);
+  mlir::Value isLess(mlir::Value x, mlir::Value y);
+  mlir::Value isEqual(mlir::Value x, mlir::Value y);
+  mlir::Value both(mlir::Value x, mlir::Value y);
+  mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
+  mlir::Value constant(mlir::Value like, int64_t value);
+
+  mlir::Value thread();
+  mlir::Value lane();
+  mlir::Value warp();
+
+  /// `base` and `bytes` behind it, in an address space.
+  mlir::Value pointer(unsigned space, mlir::Value base, mlir::Value bytes);
+  mlir::Value pointer(unsigned space, mlir::Value base, int64_t bytes);
+  mlir::Value toGlobal(mlir::Value pointer);
+
+  /// The address of element (row, column), as i32, of a tile in shared memory.
+  mlir::Value sharedPlace(mlir::Value base, mlir::RankedTensorType tile,
+                          mlir::Value row, mlir::Value column);
+};
+
+/// Where the elements of a fragment lie in the tile: a part that depends on the
+/// thread, as i32, and one that depends on the element.
+struct FragmentPlaces {
+  FragmentPlaces(FragmentBuilder &b, mlir::RankedTensorType type);
+
+  /// Thread's part per dimension of the tile.
+  llvm::SmallVector<mlir::Value> bases;
+  /// Element's part per dimension of the tile.
+  llvm::SmallVector<int64_t> getOffsets(int64_t element) const;
+  int64_t size() const { return numElements; }
+
+private:
+  mlir::RankedTensorType type;
+  int64_t numElements;
+};
+
+/// Bytes of one element of a tile or memref.
+int64_t getElementBytes(mlir::Type type);
+
+/// A number that divides the index value in every run; 0 if it is 0. Loops and
+/// arithmetic have to be there still.
+int64_t getKnownDivisor(mlir::Value index);
+
+/// The layout of a tile or of the tile it is a slice of, if that is #tile.mma.
+tile::MmaLayoutAttr getMmaLayout(mlir::RankedTensorType type);
+
+// Patterns, by file.
+void populateElementwisePatterns(const FragmentTypeConverter &converter,
+                                 mlir::RewritePatternSet &patterns);
+void populateProductPatterns(const FragmentTypeConverter &converter,
+                             mlir::RewritePatternSet &patterns);
+void populateCopyPatterns(const FragmentTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
+void populateGlobalAccessPatterns(const FragmentTypeConverter &converter,
+                                  const KernelInfo &kernel,
+                                  mlir::RewritePatternSet &patterns);
+
+} // namespace peermla
+
+#endif // LIB_CONVERSION_TILETONVVM_FRAGMENTS_H

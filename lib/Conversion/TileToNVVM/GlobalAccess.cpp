@@ -1,0 +1,265 @@
+//===- GlobalAccess.cpp - fragments from and to global memory -------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Two columns of a fragment are neighbours in memory where rows are contiguous.
+// A block whose box is as large as its tile, and whose memory is aligned for
+// pairs, moves pairs; other blocks ask for every element whether it is in the
+// box.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fragments.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace peermla;
+
+namespace {
+
+/// A fragment's box in global memory.
+struct Box {
+  Box(FragmentBuilder &b, RankedTensorType type, Value memory,
+      ArrayRef<Value> memoryStrides, ValueRange offsets, ValueRange sizes,
+      ArrayRef<int64_t> dims, int64_t originDivisor)
+      : b(b), type(type), places(b, type) {
+    // A box is small: its extents fit i32.
+    for (Value size : sizes)
+      this->sizes.push_back(b.toI32(size));
+    Value origin = arith::ConstantIndexOp::create(b, 0);
+    for (auto [offset, stride] : llvm::zip(offsets, memoryStrides))
+      origin = b.add(origin, b.mul(offset, stride));
+    for (int64_t dim : dims)
+      strides.push_back(memoryStrides[dim]);
+    bool evenRows =
+        strides.size() == 1 || getKnownDivisor(strides.front()) % 2 == 0;
+    hasPairs = originDivisor % 2 == 0 && evenRows && type.getRank() == 2 &&
+               isConstantIntValue(strides.back(), 1);
+    first = b.pointer(
+        1, b.toGlobal(memory),
+        arith::IndexCastOp::create(b, b.getI64Type(),
+                                   b.mul(origin, getElementBytes(type))));
+    // So do its places, if strides are known and not huge.
+    bool isNear = llvm::all_of(strides, [&](Value stride) {
+      std::optional<int64_t> known = getConstantIntValue(stride);
+      return known && std::abs(*known) < (int64_t(1) << 20);
+    });
+    for (Value &stride : strides)
+      if (isNear)
+        stride = b.i32(*getConstantIntValue(stride));
+  }
+
+  /// Whether pairs can be moved, at run time.
+  Value isWhole() {
+    Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
+    Value whole = b.isEqual(b.rem(address, 2 * getElementBytes(type)),
+                            b.constant(address, 0));
+    for (auto [size, extent] : llvm::zip(sizes, type.getShape()))
+      whole = b.both(whole, b.isEqual(size, b.constant(size, extent)));
+    return whole;
+  }
+
+  /// The coordinates of an element, and the byte it is at.
+  SmallVector<Value> getCoordinates(int64_t element) {
+    SmallVector<Value> coordinates;
+    for (auto [base, offset] :
+         llvm::zip(places.bases, places.getOffsets(element)))
+      coordinates.push_back(b.add(base, offset));
+    return coordinates;
+  }
+  Value getByte(int64_t element) {
+    Value place;
+    for (auto [base, offset, stride] :
+         llvm::zip(places.bases, places.getOffsets(element), strides)) {
+      Value thread = stride.getType().isIndex() ? b.toIndex(base) : base;
+      Value step =
+          b.add(b.mul(thread, stride), b.mul(stride, offset));
+      place = place ? b.add(place, step) : step;
+    }
+    return b.mul(place, getElementBytes(type));
+  }
+  Value getPointer(Value byte) {
+    if (byte.getType().isIndex())
+      byte = arith::IndexCastOp::create(b, b.getI64Type(), byte);
+    return b.pointer(1, first, byte);
+  }
+  Value isInside(int64_t element) {
+    Value inside;
+    for (auto [coordinate, size] : llvm::zip(getCoordinates(element), sizes)) {
+      Value less = b.isLess(coordinate, size);
+      inside = inside ? b.both(inside, less) : less;
+    }
+    return inside;
+  }
+
+  Value loadElements() {
+    SmallVector<Value> elements;
+    Value zero = arith::ConstantOp::create(
+        b, b.getZeroAttr(type.getElementType()));
+    for (int64_t i = 0; i < places.size(); ++i) {
+      // Outside, the first element is read instead: there is one in each box.
+      Value inside = isInside(i), byte = getByte(i);
+      Value place = b.select(inside, byte, b.constant(byte, 0));
+      Value loaded =
+          LLVM::LoadOp::create(b, type.getElementType(), getPointer(place));
+      elements.push_back(b.select(inside, loaded, zero));
+    }
+    return fromElements(elements);
+  }
+  Value loadPairs() {
+    SmallVector<Value> elements;
+    auto pair = VectorType::get({2}, type.getElementType());
+    for (int64_t i = 0; i < places.size(); i += 2) {
+      Value loaded = LLVM::LoadOp::create(b, pair, getPointer(getByte(i)),
+                                          2 * getElementBytes(type));
+      for (int64_t j : {0, 1})
+        elements.push_back(vector::ExtractOp::create(b, loaded, j));
+    }
+    return fromElements(elements);
+  }
+  Value fromElements(ArrayRef<Value> elements) {
+    return vector::FromElementsOp::create(
+        b, VectorType::get({places.size()}, type.getElementType()), elements);
+  }
+
+  void storeElements(Value fragment) {
+    for (int64_t i = 0; i < places.size(); ++i) {
+      Value element = vector::ExtractOp::create(b, fragment, i);
+      auto branch = scf::IfOp::create(b, isInside(i), /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      LLVM::StoreOp::create(b, element, getPointer(getByte(i)));
+    }
+  }
+  void storePairs(Value fragment) {
+    for (int64_t i = 0; i < places.size(); i += 2) {
+      Value pair = vector::ExtractStridedSliceOp::create(
+          b, fragment, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
+          ArrayRef<int64_t>{1});
+      LLVM::StoreOp::create(b, pair, getPointer(getByte(i)),
+                            2 * getElementBytes(type));
+    }
+  }
+
+  FragmentBuilder &b;
+  RankedTensorType type;
+  FragmentPlaces places;
+  SmallVector<Value> sizes, strides;
+  Value first;
+  bool hasPairs;
+};
+
+struct LowerLoad final : OpConversionPattern<tile::LoadOp> {
+  LowerLoad(const TypeConverter &converter, MLIRContext *context,
+            const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(tile::LoadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    auto strides = kernel.strides.find(op.getSource());
+    if (!isa_and_nonnull<tile::FragmentLayout>(type.getEncoding()) ||
+        strides == kernel.strides.end())
+      return rewriter.notifyMatchFailure(op, "not into registers");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    Box box(b, type, adaptor.getSource(), strides->second,
+            adaptor.getOffsets(), adaptor.getSizes(), op.getDims(),
+            kernel.originDivisors.lookup(op));
+    if (!box.hasPairs) {
+      rewriter.replaceOp(op, box.loadElements());
+      return success();
+    }
+    auto either = scf::IfOp::create(
+        b, TypeRange{getTypeConverter()->convertType(type)}, box.isWhole(),
+        /*withElseRegion=*/true);
+    b.setInsertionPointToStart(either.thenBlock());
+    scf::YieldOp::create(b, box.loadPairs());
+    b.setInsertionPointToStart(either.elseBlock());
+    scf::YieldOp::create(b, box.loadElements());
+    rewriter.replaceOp(op, either.getResults());
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
+struct LowerStore final : OpConversionPattern<tile::StoreOp> {
+  LowerStore(const TypeConverter &converter, MLIRContext *context,
+             const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(tile::StoreOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = cast<RankedTensorType>(op.getValue().getType());
+    auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(type.getEncoding());
+    auto strides = kernel.strides.find(op.getTarget());
+    if (!layout || strides == kernel.strides.end())
+      return rewriter.notifyMatchFailure(op, "not from #tile.mma");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    // Replicas store once.
+    int64_t warps = layout.getWarps()[0] * layout.getWarps()[1];
+    if (32 * warps < kernel.threads) {
+      auto once = scf::IfOp::create(b, b.isLess(b.warp(), b.i32(warps)),
+                                    /*withElseRegion=*/false);
+      b.setInsertionPointToStart(once.thenBlock());
+    }
+    Box box(b, type, adaptor.getTarget(), strides->second,
+            adaptor.getOffsets(), adaptor.getSizes(), op.getDims(),
+            kernel.originDivisors.lookup(op));
+    if (box.hasPairs) {
+      auto either =
+          scf::IfOp::create(b, box.isWhole(), /*withElseRegion=*/true);
+      b.setInsertionPointToStart(either.thenBlock());
+      box.storePairs(adaptor.getValue());
+      b.setInsertionPointToStart(either.elseBlock());
+    }
+    box.storeElements(adaptor.getValue());
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
+/// A scalar of global memory.
+struct LowerScalarLoad final : OpConversionPattern<memref::LoadOp> {
+  LowerScalarLoad(const TypeConverter &converter, MLIRContext *context,
+                  const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto strides = kernel.strides.find(op.getMemRef());
+    if (strides == kernel.strides.end())
+      return rewriter.notifyMatchFailure(op, "not an argument of the kernel");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    Value place = arith::ConstantIndexOp::create(b, 0);
+    for (auto [index, stride] : llvm::zip(adaptor.getIndices(), strides->second))
+      place = b.add(place, b.mul(index, stride));
+    Value byte = arith::IndexCastOp::create(
+        b, b.getI64Type(), b.mul(place, getElementBytes(op.getType())));
+    rewriter.replaceOpWithNewOp<LLVM::LoadOp>(
+        op, op.getType(),
+        b.pointer(1, b.toGlobal(adaptor.getMemref()), byte));
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
+} // namespace
+
+void peermla::populateGlobalAccessPatterns(
+    const FragmentTypeConverter &converter, const KernelInfo &kernel,
+    RewritePatternSet &patterns) {
+  patterns.add<LowerLoad, LowerScalarLoad, LowerStore>(
+      converter, patterns.getContext(), kernel);
+}

@@ -1,0 +1,284 @@
+//===- Products.cpp - tile.mma by ldmatrix and mma.sync -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A warp owns, in the symbols of #tile.mma, 16 rows per block b and 8 columns
+// per group g of the result; each (b, g) is one accumulator of m16n8.
+//
+// 16-bit operands: m16n8k16. One ldmatrix.x4 fetches 16 x 16 elements of `a`, or
+// 16 of the sum for two groups of `b`:
+//
+//   a, and b as K x N (transposed):  row = lane % 16,  column = 8 (lane / 16)
+//   b as N x K:  row = lane % 8 + 8 (lane / 16),  column = 8 (lane / 8 % 2)
+//
+// f32: m16n8k8 of TF32, three times. x = hi + lo + r with |r| < 2^-21 |x|:
+//
+//   a b = a_lo b_hi + a_hi b_lo + a_hi b_hi
+//
+// The order of a sum is free, so that slots l % 4 and l % 4 + 4 of the eight hold
+// its elements 2 (l % 4) and 2 (l % 4) + 1: the elements that a thread has of an
+// accumulator, and neighbours in memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fragments.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace peermla;
+
+namespace {
+
+/// The parts of one product that all its instructions share.
+struct Product {
+  Product(FragmentBuilder &b, tile::MmaOp op, tile::MmaOp::Adaptor adaptor)
+      : b(b), a(cast<RankedTensorType>(op.getA().getType())),
+        w(cast<RankedTensorType>(op.getB().getType())),
+        d(cast<RankedTensorType>(op.getD().getType())),
+        baseA(adaptor.getA()), baseB(adaptor.getB()),
+        transposeB(op.getTransposeB()) {
+    auto layout = cast<tile::MmaLayoutAttr>(d.getEncoding());
+    warpsM = layout.getWarps()[0];
+    warpsN = layout.getWarps()[1];
+    blocks = d.getDimSize(0) / (16 * warpsM);
+    groups = d.getDimSize(1) / (8 * warpsN);
+    lane = b.lane();
+    firstRow = b.mul(b.rem(b.warp(), warpsM), 16);
+    firstColumn = b.mul(b.rem(b.div(b.warp(), warpsM), warpsN),
+                        d.getDimSize(1) / warpsN);
+    if (!isa<tile::SharedLayoutAttr>(a.getEncoding()))
+      isInRegisters = true;
+  }
+
+  FragmentBuilder &b;
+  RankedTensorType a, w, d;
+  Value baseA, baseB;
+  bool transposeB, isInRegisters = false;
+  int64_t warpsM, warpsN, blocks, groups;
+  Value lane, firstRow, firstColumn;
+};
+
+/// Elements of a vector, as values.
+static SmallVector<Value> getElements(FragmentBuilder &b, Value vector) {
+  return llvm::to_vector_of<Value>(
+      vector::ToElementsOp::create(b, vector)->getResults());
+}
+
+//===----------------------------------------------------------------------===//
+// 16-bit operands
+//===----------------------------------------------------------------------===//
+
+/// One ldmatrix.x4; `row` and `column` depend on the lane.
+static SmallVector<Value> loadMatrices(FragmentBuilder &b, Value base,
+                                       RankedTensorType tile, Value row,
+                                       Value column, bool transpose) {
+  auto words = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(4, b.getI32Type()));
+  Value loaded = NVVM::LdMatrixOp::create(
+      b, words, b.sharedPlace(base, tile, row, column), 4,
+      transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+      NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
+  SmallVector<Value> result;
+  for (int64_t i = 0; i < 4; ++i)
+    result.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+  return result;
+}
+
+static Value multiply(FragmentBuilder &b, ArrayRef<Value> a, ArrayRef<Value> w,
+                      ArrayRef<Value> c, int64_t depth, NVVM::MMATypes type) {
+  // The op wants pairs of f16 as such, all else as words.
+  SmallVector<Value> pairsA(a), pairsB(w);
+  if (type == NVVM::MMATypes::f16)
+    for (Value &word : llvm::concat<Value>(pairsA, pairsB))
+      word = LLVM::BitcastOp::create(
+          b, VectorType::get({2}, b.getF16Type()), word);
+  auto result = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+  return NVVM::MmaOp::create(
+      b, result, pairsA, pairsB, c, std::array<int64_t, 3>{16, 8, depth},
+      /*b1Op=*/std::nullopt, /*intOverflow=*/std::nullopt,
+      std::array<NVVM::MMATypes, 2>{type, type},
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+}
+
+static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
+  FragmentBuilder &b = p.b;
+  NVVM::MMATypes type = p.a.getElementType().isBF16() ? NVVM::MMATypes::bf16
+                                                      : NVVM::MMATypes::f16;
+  SmallVector<Value> wordsA;
+  int64_t depth = p.a.getDimSize(1);
+  if (p.isInRegisters) {
+    auto fragment = cast<VectorType>(p.baseA.getType());
+    wordsA = getElements(
+        b, vector::BitCastOp::create(
+               b,
+               VectorType::get({fragment.getNumElements() / 2}, b.getI32Type()),
+               p.baseA));
+  }
+  Value rowA = b.add(p.firstRow, b.rem(p.lane, 16));
+  Value columnA = b.mul(b.div(p.lane, 16), 8);
+  Value rowB = p.transposeB ? b.add(b.rem(p.lane, 8),
+                                    b.mul(b.div(p.lane, 16), 8))
+                            : b.rem(p.lane, 16);
+  Value columnB = b.mul(p.transposeB ? b.rem(b.div(p.lane, 8), 2)
+                                     : b.div(p.lane, 16),
+                        8);
+  for (int64_t k = 0; k < depth; k += 16) {
+    SmallVector<SmallVector<Value>> ofBlock;
+    for (int64_t block = 0; block < p.blocks; ++block)
+      if (p.isInRegisters)
+        ofBlock.emplace_back(
+            ArrayRef(wordsA).slice((block * (depth / 8) + k / 8) * 2, 4));
+      else
+        ofBlock.push_back(loadMatrices(b, p.baseA, p.a,
+                                       b.add(rowA, 16 * p.warpsM * block),
+                                       b.add(columnA, k), false));
+    for (int64_t g = 0; g < p.groups; g += 2) {
+      Value column = b.add(p.firstColumn, 8 * g);
+      SmallVector<Value> w =
+          p.transposeB
+              ? loadMatrices(b, p.baseB, p.w, b.add(column, rowB),
+                             b.add(columnB, k), false)
+              : loadMatrices(b, p.baseB, p.w, b.add(rowB, k),
+                             b.add(column, columnB), true);
+      for (int64_t block = 0; block < p.blocks; ++block)
+        for (int64_t half : {0, 1}) {
+          auto c = acc.slice(((block * p.groups) + g + half) * 4, 4);
+          Value result = multiply(b, ofBlock[block],
+                                  {w[2 * half], w[2 * half + 1]}, c, 16, type);
+          for (int64_t i = 0; i < 4; ++i)
+            c[i] = LLVM::ExtractValueOp::create(b, result, i);
+        }
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// f32
+//===----------------------------------------------------------------------===//
+
+/// x as a sum of two TF32 numbers, in registers of 32 bits.
+struct Split {
+  Split(FragmentBuilder &b, Value x) {
+    high = round(b, x);
+    Value rest = arith::SubFOp::create(
+        b, x, arith::BitcastOp::create(b, b.getF32Type(), high));
+    low = round(b, rest);
+  }
+  static Value round(FragmentBuilder &b, Value x) {
+    return NVVM::ConvertFloatToTF32Op::create(b, b.getI32Type(), x,
+                                              NVVM::FPRoundingMode::RNA);
+  }
+  Value high, low;
+};
+
+/// Elements (row, column) and (row, column + 1).
+static std::array<Value, 2> loadPair(FragmentBuilder &b, Value base,
+                                     RankedTensorType tile, Value row,
+                                     Value column) {
+  Value pair = LLVM::LoadOp::create(
+      b, VectorType::get({2}, b.getF32Type()),
+      b.sharedPlace(base, tile, row, column), /*alignment=*/8);
+  return {vector::ExtractOp::create(b, pair, 0),
+          vector::ExtractOp::create(b, pair, 1)};
+}
+
+static void multiplyF32(Product &p, MutableArrayRef<Value> acc) {
+  FragmentBuilder &b = p.b;
+  int64_t depth = p.a.getDimSize(1);
+  SmallVector<Value> elements;
+  if (p.isInRegisters)
+    elements = getElements(b, p.baseA);
+  Value pair = b.mul(b.rem(p.lane, 4), 2), quad = b.div(p.lane, 4);
+  Value rowA = b.add(p.firstRow, quad);
+  for (int64_t k = 0; k < depth; k += 8) {
+    // [h][p] of each block.
+    SmallVector<SmallVector<Split>> ofBlock;
+    for (int64_t block = 0; block < p.blocks; ++block) {
+      SmallVector<Value> x;
+      if (p.isInRegisters)
+        x.assign(elements.begin() + (block * (depth / 8) + k / 8) * 4,
+                 elements.begin() + (block * (depth / 8) + k / 8 + 1) * 4);
+      else
+        for (int64_t h : {0, 1})
+          for (Value element :
+               loadPair(b, p.baseA, p.a,
+                        b.add(rowA, 16 * p.warpsM * block + 8 * h),
+                        b.add(pair, k)))
+            x.push_back(element);
+      ofBlock.emplace_back();
+      // Registers of A: rows first, then the halves of the sum.
+      for (int64_t i : {0, 2, 1, 3})
+        ofBlock.back().emplace_back(b, x[i]);
+    }
+    for (int64_t g = 0; g < p.groups; ++g) {
+      Value column = b.add(b.add(p.firstColumn, 8 * g), quad);
+      Value row = b.add(pair, k);
+      std::array<Value, 2> y;
+      if (p.transposeB) {
+        y = loadPair(b, p.baseB, p.w, column, row);
+      } else {
+        for (int64_t i : {0, 1})
+          y[i] = LLVM::LoadOp::create(
+              b, b.getF32Type(),
+              b.sharedPlace(p.baseB, p.w, b.add(row, i), column));
+      }
+      Split w[2] = {Split(b, y[0]), Split(b, y[1])};
+      for (int64_t block = 0; block < p.blocks; ++block) {
+        SmallVector<Value> high, low;
+        for (Split &x : ofBlock[block]) {
+          high.push_back(x.high);
+          low.push_back(x.low);
+        }
+        auto c = acc.slice((block * p.groups + g) * 4, 4);
+        auto add = [&](ArrayRef<Value> x, ArrayRef<Value> y) {
+          Value result = multiply(b, x, y, c, 8, NVVM::MMATypes::tf32);
+          for (int64_t i = 0; i < 4; ++i)
+            c[i] = LLVM::ExtractValueOp::create(b, result, i);
+        };
+        add(low, {w[0].high, w[1].high});
+        add(high, {w[0].low, w[1].low});
+        add(high, {w[0].high, w[1].high});
+      }
+    }
+  }
+}
+
+struct LowerMma final : OpConversionPattern<tile::MmaOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(tile::MmaOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = cast<VectorType>(
+        getTypeConverter()->convertType(op.getD().getType()));
+    FragmentBuilder b(op.getLoc(), rewriter);
+    Product product(b, op, adaptor);
+    bool isNarrow = product.a.getElementTypeBitWidth() == 16;
+    if (isNarrow && product.groups % 2 != 0)
+      return rewriter.notifyMatchFailure(op, "expects 16 columns per warp");
+    SmallVector<Value> acc;
+    if (adaptor.getC())
+      acc = getElements(b, adaptor.getC());
+    else
+      acc.assign(type.getNumElements(),
+                 arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f)));
+    if (isNarrow)
+      multiplyNarrow(product, acc);
+    else
+      multiplyF32(product, acc);
+    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, type, acc);
+    return success();
+  }
+};
+
+} // namespace
+
+void peermla::populateProductPatterns(const FragmentTypeConverter &converter,
+                                      RewritePatternSet &patterns) {
+  patterns.add<LowerMma>(converter, patterns.getContext());
+}

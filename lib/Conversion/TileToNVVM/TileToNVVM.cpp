@@ -1,0 +1,251 @@
+//===- TileToNVVM.cpp - tiles to what one thread holds of them ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A tile program becomes a kernel with the parameters that `tile.launch` wants
+// (see its description), then its ops become code of a thread. The memrefs are
+// those of the launch if there is one: buffers may have strides that the
+// program did not know.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fragments.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "peermla/Conversion/Tile/Passes.h"
+#include <numeric>
+
+namespace peermla {
+#define GEN_PASS_DEF_TILETONVVM
+#include "peermla/Conversion/Tile/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+/// A memref as the kernel gets it.
+struct Memory {
+  MemRefType type;
+  Value memref, pointer;
+  SmallVector<Value> sizes, strides; // index
+};
+
+/// Appends what the launch passes for the dynamic ones among `values`.
+static void addExtents(FragmentBuilder &b, Block &entry,
+                       ArrayRef<int64_t> values,
+                       SmallVectorImpl<Value> &extents) {
+  for (int64_t value : values)
+    if (ShapedType::isDynamic(value))
+      extents.push_back(arith::IndexCastOp::create(
+          b, b.getIndexType(),
+          entry.addArgument(b.getI64Type(), b.getLoc())));
+    else
+      extents.push_back(arith::ConstantIndexOp::create(b, value));
+}
+
+namespace {
+
+struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    // The types of each kernel's operands where it is launched.
+    llvm::DenseMap<Operation *, SmallVector<Type>> launched;
+    getOperation().walk([&](tile::LaunchOp launch) {
+      Operation *kernel = SymbolTable::lookupNearestSymbolFrom(
+          launch, launch.getKernelAttr());
+      SmallVector<Type> types(launch.getInputs().getTypes());
+      llvm::append_range(types, launch.getOutputs().getTypes());
+      launched[kernel] = types;
+    });
+    SmallVector<func::FuncOp> programs;
+    getOperation().walk([&](func::FuncOp function) {
+      if (function->hasAttr(tile::programScheduleName) &&
+          isa<gpu::GPUModuleOp>(function->getParentOp()))
+        programs.push_back(function);
+    });
+    for (func::FuncOp function : programs) {
+      SmallVector<Type> types(function.getArgumentTypes());
+      auto found = launched.find(function);
+      if (found != launched.end() &&
+          llvm::none_of(found->second, llvm::IsaPred<RankedTensorType>))
+        types = found->second;
+      if (failed(convert(function, types)))
+        return signalPassFailure();
+    }
+  }
+
+  /// The kernel, with the body of the program and its new parameters.
+  static FailureOr<LLVM::LLVMFuncOp> makeKernel(func::FuncOp function,
+                                                ArrayRef<Type> types,
+                                                KernelInfo &info) {
+    MLIRContext *context = function.getContext();
+    Location loc = function.getLoc();
+    FragmentBuilder b(loc, function);
+    Block &entry = function.getBody().front();
+    auto old = llvm::to_vector_of<Value>(entry.getArguments());
+    b.setInsertionPointToStart(&entry);
+    SmallVector<Memory> memories;
+    SmallVector<Value> replacements;
+    for (auto [type, argument] : llvm::zip(types, old)) {
+      auto memref = dyn_cast<MemRefType>(type);
+      Type lowered = memref ? LLVM::LLVMPointerType::get(context)
+                     : type.isIndex() ? b.getI64Type()
+                                      : type;
+      Value added = entry.addArgument(lowered, loc);
+      if (memref) {
+        SmallVector<int64_t> strides;
+        int64_t offset;
+        if (failed(memref.getStridesAndOffset(strides, offset)) ||
+            memref.getRank() !=
+                cast<MemRefType>(argument.getType()).getRank())
+          return function.emitError()
+                 << "expects strided memory of the rank of "
+                 << argument.getType() << ", got " << memref;
+        // The program keeps the type it was written for.
+        Value cast = UnrealizedConversionCastOp::create(
+                         b, argument.getType(), added)
+                         .getResult(0);
+        memories.push_back({memref, cast, added, {}, {}});
+        replacements.push_back(cast);
+      } else {
+        replacements.push_back(
+            type.isIndex()
+                ? arith::IndexCastOp::create(b, b.getIndexType(), added)
+                      .getResult()
+                : added);
+      }
+    }
+    for (Memory &memory : memories)
+      addExtents(b, entry, memory.type.getShape(), memory.sizes);
+    for (Memory &memory : memories) {
+      auto [strides, offset] = memory.type.getStridesAndOffset();
+      addExtents(b, entry, strides, memory.strides);
+      info.strides[memory.memref] = memory.strides;
+    }
+    for (auto [argument, replacement] : llvm::zip(old, replacements))
+      argument.replaceAllUsesWith(replacement);
+    entry.eraseArguments(0, old.size());
+    // Extents are parameters now.
+    llvm::DenseMap<Value, Memory *> byMemref;
+    for (Memory &memory : memories)
+      byMemref[memory.memref] = &memory;
+    WalkResult dims = function.walk([&](memref::DimOp dim) {
+      Memory *memory = byMemref.lookup(dim.getSource());
+      std::optional<int64_t> number = dim.getConstantIndex();
+      if (!memory || !number) {
+        dim.emitError("expects a known dimension of a parameter");
+        return WalkResult::interrupt();
+      }
+      dim.getResult().replaceAllUsesWith(memory->sizes[*number]);
+      dim.erase();
+      return WalkResult::advance();
+    });
+    if (dims.wasInterrupted())
+      return failure();
+
+    b.setInsertionPoint(function);
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                            llvm::to_vector(entry.getArgumentTypes()));
+    auto kernel = LLVM::LLVMFuncOp::create(b, function.getName(), type);
+    kernel->setAttr("nvvm.kernel", b.getUnitAttr());
+    kernel->setAttr("nvvm.reqntid", b.getDenseI32ArrayAttr(
+                                        {static_cast<int32_t>(info.threads)}));
+    Attribute shared = function->getAttr(tile::sharedBytesName);
+    kernel->setAttr(tile::sharedBytesName,
+                    shared ? shared : b.getI64IntegerAttr(0));
+    kernel.getBody().takeBody(function.getBody());
+    bool copies = false;
+    kernel.walk([&](tile::FillOp) { copies = true; });
+    kernel.walk([&](func::ReturnOp op) {
+      OpBuilder b(op);
+      // No thread ends with copies on their way, not even those of nothing.
+      if (copies)
+        NVVM::CpAsyncWaitGroupOp::create(b, op.getLoc(), 0);
+      LLVM::ReturnOp::create(b, op.getLoc(), ValueRange());
+      op.erase();
+    });
+    function.erase();
+    return kernel;
+  }
+
+  /// Learns how the boxes of the kernel are aligned.
+  static void alignBoxes(LLVM::LLVMFuncOp kernel, KernelInfo &info) {
+    kernel.walk([&](Operation *op) {
+      Value memory;
+      OperandRange offsets = op->getOperands();
+      if (auto load = dyn_cast<tile::LoadOp>(op)) {
+        memory = load.getSource();
+        offsets = load.getOffsets();
+      } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+        memory = store.getTarget();
+        offsets = store.getOffsets();
+      } else if (auto fill = dyn_cast<tile::FillOp>(op)) {
+        memory = fill.getSource();
+        offsets = fill.getOffsets();
+      }
+      if (!memory)
+        return;
+      int64_t divisor = 0;
+      for (auto [offset, stride] :
+           llvm::zip(offsets, info.strides.lookup(memory)))
+        divisor = std::gcd(divisor, getKnownDivisor(offset) *
+                                        getKnownDivisor(stride));
+      info.originDivisors[op] = divisor;
+    });
+  }
+
+  LogicalResult convert(func::FuncOp function, ArrayRef<Type> types) {
+    auto schedule =
+        function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
+    if (!schedule || schedule.getWarps().size() != 2)
+      return function.emitError()
+             << "expects '" << tile::programScheduleName
+             << "' to be a #tile.schedule with warps";
+    KernelInfo info;
+    info.threads = 32 * schedule.getWarps()[0] * schedule.getWarps()[1];
+    addSharedMemory(function);
+    FailureOr<LLVM::LLVMFuncOp> kernel = makeKernel(function, types, info);
+    if (failed(kernel))
+      return failure();
+
+    alignBoxes(*kernel, info);
+
+    MLIRContext *context = &getContext();
+    FragmentTypeConverter converter(context);
+    RewritePatternSet patterns(context);
+    populateElementwisePatterns(converter, patterns);
+    populateProductPatterns(converter, patterns);
+    populateCopyPatterns(converter, info, patterns);
+    populateGlobalAccessPatterns(converter, info, patterns);
+    ConversionTarget target(*context);
+    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
+                                                         target);
+    target.addIllegalDialect<tile::TileDialect, gpu::GPUDialect,
+                             memref::MemRefDialect>();
+    target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+    target.addLegalOp<UnrealizedConversionCastOp>();
+    target.markUnknownOpDynamicallyLegal(
+        [&](Operation *op) { return converter.isLegal(op); });
+    return applyPartialConversion(*kernel, target, std::move(patterns));
+  }
+
+  static void addSharedMemory(func::FuncOp function) {
+    auto module = cast<gpu::GPUModuleOp>(function->getParentOp());
+    if (module.lookupSymbol(sharedMemoryName))
+      return;
+    OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+    LLVM::GlobalOp::create(
+        b, function.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External, sharedMemoryName,
+        Attribute(), /*alignment=*/1024, /*addrSpace=*/3);
+  }
+};
+
+} // namespace

@@ -1,0 +1,98 @@
+//===- ProgramBuilder.h - one kernel on tensors as a tile program ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes a tile program beside the kernel it says again: each tensor of the
+// kernel is a place in global memory (`View`) or a tile. The kernel itself is
+// left alone, so that it is still there where it cannot be said.
+//
+// A tile has the extents of its tensor that are not 1, rounded up to multiples
+// of `tileUnit`; dynamic extents are their upper bounds.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_CONVERSION_TILEDTOTILE_PROGRAMBUILDER_H
+#define LIB_CONVERSION_TILEDTOTILE_PROGRAMBUILDER_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+
+namespace peermla {
+
+/// What extents of tiles are multiples of: warps of 16 rows, panels of 128
+/// bytes of shared memory.
+inline constexpr int64_t tileUnit = 64;
+
+/// A tensor that is a box of a memref. Dimension i of the tensor runs along
+/// `dims[i]` of the memref, or is -1 for an extent of 1 that the memref lacks.
+struct View {
+  mlir::Value memory;
+  llvm::SmallVector<mlir::Value> offsets, sizes; // per dimension of the memref
+  llvm::SmallVector<int64_t> dims;
+};
+
+class ProgramBuilder {
+public:
+  /// `kernel` is the empty function whose arguments are `captures`, tensors as
+  /// memrefs, then the destinations of the loop.
+  ProgramBuilder(mlir::scf::ForallOp loop, mlir::func::FuncOp kernel,
+                 llvm::ArrayRef<mlir::Value> captures);
+
+  /// Writes the program. On failure `getReason` says what cannot be said.
+  mlir::LogicalResult build();
+  llvm::StringRef getReason() const { return reason; }
+
+private:
+  mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &why);
+
+  // Ops of the kernel, in ProgramBuilder.cpp.
+  mlir::LogicalResult write(mlir::Block &block);
+  mlir::LogicalResult write(mlir::Operation *op);
+  mlir::LogicalResult writeScalar(mlir::Operation *op);
+  mlir::LogicalResult writeSlice(mlir::Operation *op);
+  mlir::LogicalResult writeReshape(mlir::Operation *op);
+  mlir::LogicalResult writeInsert(mlir::Operation *op);
+  mlir::LogicalResult writeLoop(mlir::scf::ForOp op);
+  mlir::LogicalResult writeStores();
+  mlir::LogicalResult writeElementwise(mlir::linalg::LinalgOp op);
+  mlir::LogicalResult writeProduct(mlir::linalg::LinalgOp op);
+
+  // Values.
+  /// Upper bounds of the extents of a tensor of the kernel; fails without.
+  mlir::FailureOr<llvm::SmallVector<int64_t>> getBounds(mlir::Value tensor);
+  /// The dimensions whose bound is not 1.
+  static llvm::SmallVector<int64_t> getTileDims(llvm::ArrayRef<int64_t> bounds);
+  /// The rounded extents of a tile along those dimensions.
+  static llvm::SmallVector<int64_t>
+  getTileShape(llvm::ArrayRef<int64_t> bounds);
+  /// The tile of a tensor, loaded here if it is a view; null if there is none.
+  mlir::Value getTile(mlir::Value tensor);
+  /// The element of a tensor of one element; null if there is none.
+  mlir::Value getElement(mlir::Value tensor);
+  mlir::Value getIndex(mlir::OpFoldResult value);
+  llvm::SmallVector<mlir::Value>
+  getIndices(llvm::ArrayRef<mlir::OpFoldResult> values);
+  mlir::Value splat(mlir::Value scalar, llvm::ArrayRef<int64_t> shape);
+
+  mlir::scf::ForallOp loop;
+  mlir::func::FuncOp kernel;
+  mlir::ImplicitLocOpBuilder b;
+  mlir::IRMapping scalars;
+  llvm::DenseMap<mlir::Value, View> views;
+  llvm::DenseMap<mlir::Value, mlir::Value> tiles;
+  std::string reason;
+};
+
+/// The type of the kernel's argument for a captured value; null if it cannot
+/// be one.
+mlir::Type getArgumentType(mlir::Type type);
+
+} // namespace peermla
+
+#endif // LIB_CONVERSION_TILEDTOTILE_PROGRAMBUILDER_H

@@ -1,0 +1,180 @@
+//===- Program.cpp - verifiers of the ops of tile programs ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/Diagnostics.h"
+#include "peermla/Support/StructuredOps.h"
+
+using namespace mlir;
+using namespace peermla;
+using namespace peermla::tile;
+
+//===----------------------------------------------------------------------===//
+// Boxes of global memory
+//===----------------------------------------------------------------------===//
+
+/// What loads, stores and fills have in common: (C1), (C2), (C3).
+static LogicalResult verifyBox(Operation *op, StringRef memoryName,
+                               MemRefType memory, OperandRange offsets,
+                               OperandRange sizes, ArrayRef<int64_t> dims,
+                               RankedTensorType tile) {
+  if (offsets.size() != static_cast<size_t>(memory.getRank()))
+    return op->emitOpError()
+           << "expects one offset per dimension of '" << memoryName << "', got "
+           << offsets.size() << " for " << memory;
+  if (sizes.size() != dims.size() ||
+      dims.size() != static_cast<size_t>(tile.getRank()))
+    return op->emitOpError()
+           << "expects a size and an entry of 'dims' per dimension of the "
+              "tile, got "
+           << sizes.size() << " sizes and " << dims.size() << " entries for "
+           << tile;
+  int64_t last = -1;
+  for (int64_t dim : dims) {
+    if (dim <= last || dim >= memory.getRank())
+      return op->emitOpError()
+             << "expects 'dims' to be increasing dimensions of '" << memoryName
+             << "', got [" << dims << "] for " << memory;
+    last = dim;
+  }
+  if (memory.getElementType() != tile.getElementType() ||
+      !tile.hasStaticShape())
+    return op->emitOpError()
+           << "expects a static tile of elements of '" << memoryName
+           << "', got " << tile << " for " << memory;
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  if (failed(verifyBox(*this, "source", cast<MemRefType>(getSource().getType()),
+                       getOffsets(), getSizes(), getDims(),
+                       cast<RankedTensorType>(getResult().getType()))))
+    return failure();
+  // (C4)
+  if (!getRing())
+    return success();
+  if (getRing().getType().getTile() != getResult().getType())
+    return emitOpError() << "expects 'ring' to have tiles of the result's type "
+                         << getResult().getType() << ", got "
+                         << getRing().getType();
+  return success();
+}
+
+LogicalResult StoreOp::verify() {
+  return verifyBox(*this, "target", cast<MemRefType>(getTarget().getType()),
+                   getOffsets(), getSizes(), getDims(),
+                   cast<RankedTensorType>(getValue().getType()));
+}
+
+LogicalResult FillOp::verify() {
+  return verifyBox(*this, "source", cast<MemRefType>(getSource().getType()),
+                   getOffsets(), getSizes(), getDims(),
+                   getRing().getType().getTile());
+}
+
+LogicalResult ConsumeOp::verify() {
+  // (C1)
+  if (getRing().getType().getTile() != getResult().getType())
+    return emitOpError() << "expects a result of the type of the ring's tiles, "
+                            "got "
+                         << getResult().getType() << " for "
+                         << getRing().getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// tile.mma
+//===----------------------------------------------------------------------===//
+
+/// product ::= d-type; `c`, if there is one, has the same type.
+static ParseResult
+parseProduct(AsmParser &parser, Type &cType,
+             const std::optional<OpAsmParser::UnresolvedOperand> &c,
+             Type &dType) {
+  if (parser.parseType(dType))
+    return failure();
+  if (c)
+    cType = dType;
+  return success();
+}
+
+static void printProduct(AsmPrinter &printer, Operation *, Type, Value,
+                         Type dType) {
+  printer << dType;
+}
+
+LogicalResult MmaOp::verify() {
+  auto a = cast<RankedTensorType>(getA().getType());
+  auto b = cast<RankedTensorType>(getB().getType());
+  auto d = cast<RankedTensorType>(getD().getType());
+  // (C1)
+  for (auto [name, type] :
+       {std::pair("a", a), std::pair("b", b), std::pair("d", d)})
+    if (type.getRank() != 2 || !type.hasStaticShape())
+      return emitOpError() << "expects '" << name
+                           << "' to be a static tile of rank 2, got " << type;
+  unsigned columns = getTransposeB() ? 0 : 1;
+  if (failed(verifySameExtent(*this, "M", {"a", a, 0}, {"d", d, 0})) ||
+      failed(verifySameExtent(*this, "N", {"b", b, columns}, {"d", d, 1})) ||
+      failed(verifySameExtent(*this, "K", {"a", a, 1}, {"b", b, 1 - columns})))
+    return failure();
+  // (C2)
+  if (failed(verifySameElementType(*this, "a", a, "b", b)))
+    return failure();
+  if (!isa<Float16Type, BFloat16Type, Float32Type>(a.getElementType()))
+    return emitOpError() << "expects 'a' to have elements of f16, bf16 or f32, "
+                            "got "
+                         << a;
+  // (C3)
+  if (!d.getElementType().isF32())
+    return emitOpError() << "expects 'd' to have elements of f32, got " << d;
+  if (getC() && getC().getType() != d)
+    return emitOpError() << "expects 'c' to have the type of 'd', got "
+                         << getC().getType() << " and " << d;
+  // (C4)
+  if (b.getEncoding() && !isa<SharedLayoutAttr>(b.getEncoding()))
+    return emitOpError() << "expects 'b' in #tile.shared, got " << b;
+  if (a.getEncoding() && !isa<SharedLayoutAttr, MmaLayoutAttr>(a.getEncoding()))
+    return emitOpError() << "expects 'a' in #tile.shared or #tile.mma, got "
+                         << a;
+  if (d.getEncoding() && !isa<MmaLayoutAttr>(d.getEncoding()))
+    return emitOpError() << "expects 'd' in #tile.mma, got " << d;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// tile.broadcast
+//===----------------------------------------------------------------------===//
+
+LogicalResult BroadcastOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  // (C1)
+  SmallVector<int64_t> shape(result.getShape());
+  if (static_cast<int64_t>(getDim()) >= result.getRank())
+    return emitOpError() << "expects 'dim' to be a dimension of the result, "
+                            "got "
+                         << getDim() << " for " << result;
+  shape.erase(shape.begin() + getDim());
+  if (source.getShape() != ArrayRef(shape) ||
+      source.getElementType() != result.getElementType())
+    return emitOpError() << "expects 'source' to be the result without "
+                            "dimension "
+                         << getDim() << ", got " << source << " and " << result;
+  // (C2)
+  if (!source.getEncoding() || !result.getEncoding())
+    return success();
+  auto slice = dyn_cast<SliceLayoutAttr>(source.getEncoding());
+  if (!slice || slice.getDim() != static_cast<int64_t>(getDim()) ||
+      slice.getParent() != result.getEncoding())
+    return emitOpError() << "expects the layout of 'source' to be the slice of "
+                            "the result's, got "
+                         << source << " and " << result;
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "peermla/Dialect/Tile/IR/TileOps.cpp.inc"

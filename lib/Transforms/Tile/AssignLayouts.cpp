@@ -1,0 +1,176 @@
+//===- AssignLayouts.cpp - say where every tile lives ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Products decide; what they leave open follows from three equations, to a
+// fixed point:
+//
+//   elementwise, scf.for         all tiles share a layout
+//   y = broadcast x along d      layout(x) = slice<d, layout(y)>
+//   d = mma a, b, c              layout(c) = layout(d)
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Transforms/Tile/Passes.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_ASSIGNLAYOUTS
+#include "peermla/Transforms/Tile/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+static Attribute getLayout(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type ? type.getEncoding() : Attribute();
+}
+
+/// Gives a tile without a layout this one; whether that is news.
+static bool assign(Value value, Attribute layout) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || type.getEncoding() || !layout)
+    return false;
+  value.setType(type.cloneWithEncoding(layout));
+  return true;
+}
+
+/// Makes all tiles among `values` share the layout that one of them has.
+static bool unify(ArrayRef<Value> values) {
+  Attribute layout;
+  for (Value value : values)
+    if (!layout)
+      layout = getLayout(value);
+  bool changed = false;
+  for (Value value : values)
+    changed |= assign(value, layout);
+  return changed;
+}
+
+static bool propagate(Operation *op) {
+  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
+    Value source = broadcast.getSource(), result = broadcast.getResult();
+    if (auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(getLayout(result)))
+      return assign(source, tile::SliceLayoutAttr::get(
+                                op->getContext(), broadcast.getDim(), layout));
+    if (auto layout =
+            dyn_cast_or_null<tile::SliceLayoutAttr>(getLayout(source)))
+      return assign(result, layout.getParent());
+    return false;
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    bool changed = false;
+    for (auto [init, argument, yielded, result] :
+         llvm::zip(loop.getInitArgs(), loop.getRegionIterArgs(),
+                   loop.getYieldedValues(), loop.getResults()))
+      changed |= unify({init, argument, yielded, result});
+    return changed;
+  }
+  if (auto mma = dyn_cast<tile::MmaOp>(op))
+    return mma.getC() && unify({mma.getC(), mma.getD()});
+  if (!OpTrait::hasElementwiseMappableTraits(op))
+    return false;
+  SmallVector<Value> values(op->getOperands());
+  values.append(op->result_begin(), op->result_end());
+  return unify(values);
+}
+
+namespace {
+
+struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto schedule =
+        function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
+    if (!schedule)
+      return;
+    if (schedule.getWarps().empty()) {
+      function.emitError() << "expects '" << tile::programScheduleName
+                           << "' to have warps, got " << schedule;
+      return signalPassFailure();
+    }
+    separateConstants(function);
+    seed(function, schedule);
+    for (bool changed = true; changed;) {
+      changed = false;
+      function.walk([&](Operation *op) { changed |= propagate(op); });
+    }
+    function.walk([&](arith::ConstantOp op) {
+      if (auto value = dyn_cast<DenseElementsAttr>(op.getValue()))
+        op.setValueAttr(value.resizeSplat(cast<ShapedType>(op.getType())));
+    });
+    if (failed(check(function)))
+      signalPassFailure();
+  }
+
+  /// One constant per use, so that each can live where its use wants it.
+  static void separateConstants(func::FuncOp function) {
+    SmallVector<Operation *> constants;
+    function.walk([&](Operation *op) {
+      if (isa<arith::ConstantOp, tensor::SplatOp>(op) &&
+          isa<RankedTensorType>(op->getResult(0).getType()))
+        constants.push_back(op);
+    });
+    for (Operation *op : constants) {
+      OpBuilder b(op);
+      for (OpOperand &use : llvm::make_early_inc_range(
+               llvm::drop_begin(op->getResult(0).getUses())))
+        use.set(b.clone(*op)->getResult(0));
+    }
+  }
+
+  static void seed(func::FuncOp function, tile::ScheduleAttr schedule) {
+    MLIRContext *context = function.getContext();
+    ArrayRef<int64_t> warps = schedule.getWarps();
+    auto shared = tile::SharedLayoutAttr::get(context);
+    function.walk([&](tile::MmaOp mma) {
+      assign(mma.getD(), tile::MmaLayoutAttr::get(context, warps));
+      assign(mma.getB(), shared);
+      if (mma.getA().getDefiningOp<tile::LoadOp>())
+        assign(mma.getA(), shared);
+      else
+        assign(mma.getA(), tile::MmaLayoutAttr::get(context, {warps[0], 1}));
+    });
+  }
+
+  /// Every tile has a layout that its shape allows, every op one that agrees.
+  static LogicalResult check(func::FuncOp function) {
+    WalkResult result = function.walk([](Operation *op) {
+      for (Value value : op->getResults()) {
+        auto type = dyn_cast<RankedTensorType>(value.getType());
+        if (!type)
+          continue;
+        if (!type.getEncoding()) {
+          op->emitError() << "no layout follows for " << type;
+          return WalkResult::interrupt();
+        }
+        auto layout = dyn_cast<VerifiableTensorEncoding>(type.getEncoding());
+        if (layout &&
+            failed(layout.verifyEncoding(type.getShape(), type.getElementType(),
+                                         [&] { return op->emitError(); })))
+          return WalkResult::interrupt();
+      }
+      if (OpTrait::hasElementwiseMappableTraits(op))
+        for (Value operand : op->getOperands())
+          if (getLayout(operand) != getLayout(op->getResult(0))) {
+            op->emitError()
+                << "expects operands and result in one layout, got "
+                << operand.getType() << " and " << op->getResult(0).getType();
+            return WalkResult::interrupt();
+          }
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+};
+
+} // namespace

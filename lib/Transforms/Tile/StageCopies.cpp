@@ -1,0 +1,121 @@
+//===- StageCopies.cpp - loads into shared memory go through rings --------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Because the number of a fill is an ordinary value, later passes may move,
+// peel or shift a load: its slot stays right. Also lays out shared memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Transforms/Tile/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_STAGECOPIES
+#include "peermla/Transforms/Tile/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+/// Bytes of a slot, which starts where swizzled panels may start.
+static int64_t getSlotBytes(Type tile) {
+  auto type = cast<RankedTensorType>(tile);
+  return llvm::alignTo(
+      type.getNumElements() * type.getElementTypeBitWidth() / 8, 1024);
+}
+
+/// The iterations of a loop if they are known.
+static std::optional<int64_t> getTripCount(scf::ForOp loop) {
+  std::optional<int64_t> lower = getConstantIntValue(loop.getLowerBound());
+  std::optional<int64_t> upper = getConstantIntValue(loop.getUpperBound());
+  std::optional<int64_t> step = getConstantIntValue(loop.getStep());
+  if (!lower || !upper || !step)
+    return std::nullopt;
+  return llvm::divideCeil(std::max<int64_t>(*upper - *lower, 0), *step);
+}
+
+namespace {
+
+struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto schedule =
+        function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
+    if (!schedule)
+      return;
+    // The loads of each loop share the number of slots.
+    llvm::MapVector<scf::ForOp, SmallVector<tile::LoadOp>> loads;
+    function.walk([&](tile::LoadOp load) {
+      auto type = cast<RankedTensorType>(load.getResult().getType());
+      if (isa_and_nonnull<tile::SharedLayoutAttr>(type.getEncoding()))
+        loads[load->getParentOfType<scf::ForOp>()].push_back(load);
+    });
+    int64_t available = getAvailable(function), offset = 0;
+    for (auto &[loop, ofLoop] : loads) {
+      int64_t bytes = 0;
+      for (tile::LoadOp load : ofLoop)
+        bytes += getSlotBytes(load.getResult().getType());
+      int64_t slots = 1;
+      if (loop) {
+        slots = std::max<int64_t>(2, schedule.getStages());
+        if (std::optional<int64_t> trips = getTripCount(loop))
+          slots = std::clamp<int64_t>(*trips, 1, slots);
+        slots = std::min(slots, std::max<int64_t>((available - offset) / bytes,
+                                                  std::min<int64_t>(slots, 2)));
+      }
+      if (offset + slots * bytes > available) {
+        function.emitError() << "expects the tiles of a block to fit into "
+                             << available << " bytes of shared memory, got "
+                             << offset + slots * bytes << " bytes";
+        return signalPassFailure();
+      }
+      for (tile::LoadOp load : ofLoop) {
+        stage(function, loop, load, slots, offset);
+        offset += slots * getSlotBytes(load.getResult().getType());
+      }
+    }
+    function->setAttr(tile::sharedBytesName,
+                      Builder(&getContext()).getI64IntegerAttr(offset));
+  }
+
+  int64_t getAvailable(func::FuncOp function) {
+    if (sharedBytes > 0)
+      return sharedBytes;
+    const GpuTarget *target = GpuTarget::of(function);
+    return (target ? *target : GpuTarget::all().front()).sharedBytesPerBlock;
+  }
+
+  static void stage(func::FuncOp function, scf::ForOp loop, tile::LoadOp load,
+                    int64_t slots, int64_t offset) {
+    Location loc = load.getLoc();
+    OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
+    auto type = cast<RankedTensorType>(load.getResult().getType());
+    auto ring = tile::RingOp::create(
+        b, loc, tile::RingType::get(b.getContext(), slots, type),
+        b.getI64IntegerAttr(offset));
+    b.setInsertionPoint(load);
+    Value fill;
+    if (loop) {
+      fill = arith::SubIOp::create(b, loc, loop.getInductionVar(),
+                                   loop.getLowerBound());
+      fill = arith::DivUIOp::create(b, loc, fill, loop.getStep());
+    } else {
+      fill = arith::ConstantIndexOp::create(b, loc, 0);
+    }
+    load.getRingMutable().assign(ring.getResult());
+    load.getFillMutable().assign(fill);
+  }
+};
+
+} // namespace

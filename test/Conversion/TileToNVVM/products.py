@@ -1,0 +1,268 @@
+"""Matrix products from tensors to the simulator: generates kernels with a
+schedule, runs the passes, executes them with every check in every mode of
+asynchrony, and compares with float64."""
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+
+import tensors
+
+PIPELINE = (
+    "builtin.module(func.func(peermla-tile-and-fuse,canonicalize,cse,peermla-tile-contractions),"
+    "canonicalize,cse,peermla-tiled-to-tile,canonicalize,cse,"
+    "gpu.module(func.func(affine-expand-index-ops,lower-affine,peermla-assign-layouts,peermla-stage-copies{shared-bytes=166912},"
+    "peermla-prefetch-copies,canonicalize,cse)),peermla-tile-to-nvvm,"
+    "gpu.module(convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
+    "canonicalize,cse))"
+)
+
+
+@dataclasses.dataclass
+class Case:
+    """Y[M, N] = f(X[M, K] W), W as N x K or K x N; f adds and rounds."""
+
+    name: str
+    m: int
+    n: int
+    k: int
+    dtype: str
+    transpose: bool = True
+    block: tuple = (128, 128)
+    warps: tuple = (4, 2)
+    inner: int = 64
+    stages: int = 3
+    epilogue: str = "none"  # or "bias", "residual", "round"
+    prologue: bool = False  # X is scaled by a column first
+    dynamic: bool = True
+
+    def rows(self):
+        return "?" if self.dynamic else str(self.m)
+
+    def source(self):
+        m, n, k, t = self.rows(), self.n, self.k, self.dtype
+        w = f"{n}x{k}" if self.transpose else f"{k}x{n}"
+        w_map = "(n, k)" if self.transpose else "(k, n)"
+        schedule = (
+            f"#tile.schedule<block = [{self.block[0]}, {self.block[1]}EXTRA], inner = [{self.inner}], "
+            f"warps = [{self.warps[0]}, {self.warps[1]}], stages = {self.stages}>"
+        )
+        tail = self.epilogue != "none"
+        out = t if self.epilogue in ("round", "residual") else "f32"
+        root = f"peermla.schedule = {schedule.replace('EXTRA', '' if tail else ', 0')}"
+        size = "(%m)" if self.dynamic else "()"
+        lines = [
+            f"func.func @product(%x: tensor<{m}x{k}x{t}>, %w: tensor<{w}x{t}>, %bias: tensor<{n}xf32>,",
+            f"    %res: tensor<{m}x{n}x{out}>, %scale: tensor<{k}xf32>) -> tensor<{m}x{n}x{out}> {{",
+            "  %c0 = arith.constant 0 : index",
+            "  %zero = arith.constant 0.0 : f32",
+            f"  %m = tensor.dim %x, %c0 : tensor<{m}x{k}x{t}>",
+            f"  %e = tensor.empty{size} : tensor<{m}x{n}xf32>",
+            f"  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>",
+        ]
+        x = "%x"
+        if self.prologue:
+            x = "%s"
+            body = (
+                ["%0 = arith.mulf %a, %c : f32", "linalg.yield %0 : f32"]
+                if t == "f32"
+                else [f"%0 = arith.extf %a : {t} to f32", "%1 = arith.mulf %0, %c : f32",
+                      f"%2 = arith.truncf %1 : f32 to {t}", f"linalg.yield %2 : {t}"]
+            )
+            lines += [
+                f"  %xe = tensor.empty{size} : tensor<{m}x{k}x{t}>",
+                "  %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, "
+                'affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} '
+                f"ins(%x, %scale : tensor<{m}x{k}x{t}>, tensor<{k}xf32>) outs(%xe : tensor<{m}x{k}x{t}>) {{",
+                f"  ^bb0(%a: {t}, %c: f32, %o: {t}):", *("    " + line for line in body),
+                f"  }} -> tensor<{m}x{k}x{t}>",
+            ]
+        lines += [
+            "  %p = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, "
+            f"affine_map<(m, n, k) -> {w_map}>, affine_map<(m, n, k) -> (m, n)>]"
+            + ("" if tail else f' {{peermla.id = "product", {root}}}'),
+            f"      ins({x}, %w : tensor<{m}x{k}x{t}>, tensor<{w}x{t}>) outs(%z : tensor<{m}x{n}xf32>) "
+            f"-> tensor<{m}x{n}xf32>",
+        ]
+        result = "%p"
+        if tail:
+            result = "%y"
+            kinds = {
+                "bias": ("(j)", "%bias", f"tensor<{n}xf32>", "f32",
+                         ["%0 = arith.addf %a, %c : f32", "linalg.yield %0 : f32"]),
+                "residual": ("(i, j)", "%res", f"tensor<{m}x{n}x{out}>", out,
+                             ["%0 = arith.addf %a, %c : f32", "linalg.yield %0 : f32"] if out == "f32" else
+                             [f"%0 = arith.extf %c : {out} to f32", "%1 = arith.addf %a, %0 : f32",
+                              f"%2 = arith.truncf %1 : f32 to {out}", f"linalg.yield %2 : {out}"]),
+                "round": ("(j)", "%bias", f"tensor<{n}xf32>", "f32",
+                          [f"%0 = arith.truncf %a : f32 to {out}", f"linalg.yield %0 : {out}"]),
+            }
+            other_map, other, other_type, element, body = kinds[self.epilogue]
+            lines += [
+                f"  %ye = tensor.empty{size} : tensor<{m}x{n}x{out}>",
+                "  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, "
+                f"affine_map<(i, j) -> {other_map}>, affine_map<(i, j) -> (i, j)>], "
+                'iterator_types = ["parallel", "parallel"]} '
+                f"ins(%p, {other} : tensor<{m}x{n}xf32>, {other_type}) outs(%ye : tensor<{m}x{n}x{out}>) "
+                f'attrs = {{peermla.id = "product", {root}}} {{',
+                f"  ^bb0(%a: f32, %c: {element}, %o: {out}):", *("    " + line for line in body),
+                f"  }} -> tensor<{m}x{n}x{out}>",
+            ]
+        lines += [f"  return {result} : tensor<{m}x{n}x{out}>", "}"]
+        return "\n".join(lines) + "\n", out
+
+
+CASES = [
+    Case("bf16", 70, 192, 192, "bf16"),
+    Case("bf16_rounded_one_step", 33, 128, 48, "bf16", epilogue="round", stages=2),
+    Case("bf16_columns", 64, 136, 130, "bf16", transpose=False, epilogue="bias"),
+    Case("bf16_odd", 5, 37, 35, "bf16", epilogue="residual", block=(64, 64), warps=(4, 1)),
+    Case("bf16_narrow_pieces", 17, 60, 148, "bf16", epilogue="residual", block=(64, 64), warps=(2, 2), stages=4),
+    Case("bf16_prologue", 40, 72, 136, "bf16", epilogue="round", prologue=True, block=(64, 64), warps=(4, 1), stages=2),
+    Case("f16_static", 192, 64, 256, "f16", dynamic=False, epilogue="residual", block=(128, 64), warps=(8, 1)),
+    Case("f32", 70, 96, 100, "f32", block=(64, 64), warps=(2, 2), stages=2),
+    Case("f32_columns", 9, 70, 72, "f32", transpose=False, epilogue="bias", block=(64, 64), warps=(4, 1), stages=2),
+    Case("f32_prologue", 20, 64, 67, "f32", prologue=True, epilogue="residual", block=(64, 64), warps=(4, 1), stages=2),
+]
+
+MODES = (["--async=eager"], ["--async=lazy"], ["--async=random", "--seed=3"])
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def kernel_module(text):
+    """The gpu.module of a module, with its braces."""
+    start = text.index("gpu.module")
+    depth, end = 0, text.index("{", start)
+    while True:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+        if depth == 0:
+            return text[start:end]
+
+
+def rounded(values, dtype):
+    """The storage of `values` and what it stands for in float64."""
+    if dtype == "bf16":
+        bits = tensors.round_to_bf16(values)
+        return bits, tensors.from_bf16(bits).astype(np.float64)
+    stored = values.astype({"f16": np.float16, "f32": np.float32}[dtype])
+    return stored, stored.astype(np.float64)
+
+
+def check(case, arguments):
+    random = np.random.default_rng(7)
+    text, out = case.source()
+    path = arguments.work / case.name
+    path.with_suffix(".mlir").write_text(text)
+    lowered = run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={PIPELINE}")
+    path.with_suffix(".kernel.mlir").write_text(kernel_module(lowered))
+
+    x, x64 = rounded(random.standard_normal((case.m, case.k)), case.dtype)
+    shape = (case.n, case.k) if case.transpose else (case.k, case.n)
+    w, w64 = rounded(random.standard_normal(shape), case.dtype)
+    bias = random.standard_normal(case.n).astype(np.float32)
+    res, res64 = rounded(random.standard_normal((case.m, case.n)), out)
+    scale = (1 + random.random(case.k)).astype(np.float32)
+    if case.prologue:
+        x64 = rounded((x64 * scale).astype(np.float32), case.dtype)[1]
+    product = x64 @ (w64.T if case.transpose else w64)
+    size = np.abs(x64) @ np.abs(w64.T if case.transpose else w64)
+    wanted = product + {"bias": bias.astype(np.float64), "residual": res64}.get(case.epilogue, 0.0)
+
+    # Parameters as the launch has them; %argN are those of the function.
+    launch = re.search(r"tile\.launch @\w+::@\w+ blocks\((.*?)\) ins\((.*?) : .*?\) outs", lowered)
+    if not launch:
+        raise SystemExit(f"{case.name}: no launch in\n{lowered[:4000]}")
+    known = {"%arg0": x, "%arg1": w, "%arg2": bias, "%arg3": res, "%arg4": scale}
+    operands = [name.strip() for name in launch.group(2).split(",")]
+    names, given, options, dynamic = [], {}, [], []
+    for number, operand in enumerate(operands):
+        if operand in known:
+            names.append(f"t{number}")
+            given[names[-1]] = known[operand]
+            if case.dynamic and operand in ("%arg0", "%arg3"):
+                dynamic.append(f"--set=d{number}={case.m}")
+        else:
+            names.append(f"s{number}")
+            options.append(f"--set=s{number}={case.m}")
+    names.append("y")
+    if case.dynamic:
+        dynamic.append(f"--set=dy={case.m}")
+    names += [option[6:].split("=")[0] for option in dynamic]
+    options += dynamic
+    tensors.write(path.with_suffix(".in"), given)
+    shared = re.search(r"tile\.shared_bytes = (\d+)", lowered).group(1)
+    grid = [-(-case.m // case.block[0]), -(-case.n // case.block[1])]
+    dtype = {"bf16": "bf16", "f16": "f16", "f32": "f32"}[out]
+    worst = 0.0
+    for mode in MODES[: arguments.modes]:
+        done = subprocess.run(
+            [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), "--kernel=product",
+             f"--grid={grid[0]}x{grid[1]}", f"--block={32 * case.warps[0] * case.warps[1]}", f"--shared={shared}",
+             f"--parameters={','.join(names)}", f"--args={path.with_suffix('.in')}",
+             f"--output=y:{dtype}:{case.m}x{case.n}", f"--outputs={path.with_suffix('.out')}", *mode, *options],
+            capture_output=True, text=True, check=False)
+        if done.returncode or done.stderr.strip():
+            raise SystemExit(f"{case.name} {mode}: {done.stderr[-4000:]}")
+        y = tensors.read(path.with_suffix(".out"))["y"]
+        y = tensors.from_bf16(y) if y.dtype == np.uint16 else y
+        # Sums of K products in f32; the last rounding is that of the result.
+        step = {"f32": 0.0, "f16": 2.0**-11, "bf16": 2.0**-8}[out]
+        bound = 1e-6 * (size + 1) + step * (np.abs(wanted) + 1e-3)
+        worst = max(worst, float(np.max(np.abs(y - wanted) / bound)))
+    if not worst <= 1:
+        raise SystemExit(f"{case.name}: error {worst:.3g} of the bound")
+    return worst
+
+
+def assemble(case, arguments):
+    """Registers, spills and stack that ptxas reports."""
+    path = arguments.work / case.name
+    text = kernel_module(run(arguments.tools / "peermla-opt", path.with_suffix(".kernel.mlir"), "--convert-nvvm-to-llvm"))
+    path.with_suffix(".module.mlir").write_text("module " + text[text.index("{"):] + "\n")
+    run("mlir-translate", "--mlir-to-llvmir", path.with_suffix(".module.mlir"), "-o", path.with_suffix(".ll"))
+    run("opt", "-O3", "-mtriple=nvptx64-nvidia-cuda", "-mcpu=sm_80", path.with_suffix(".ll"), "-o", path.with_suffix(".bc"))
+    run("llc", "-O3", "-mtriple=nvptx64-nvidia-cuda", "-mcpu=sm_80", "-mattr=+ptx80", path.with_suffix(".bc"), "-o", path.with_suffix(".ptx"))
+    done = subprocess.run([arguments.ptxas, "-arch=sm_80", "-v", path.with_suffix(".ptx"), "-o", path.with_suffix(".cubin")],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{case.name}: {done.stderr}")
+    stack, stores, loads = (int(n) for n in re.search(
+        r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", done.stderr).groups())
+    registers = int(re.search(r"Used (\d+) registers", done.stderr).group(1))
+    if stack or stores or loads:
+        raise SystemExit(f"{case.name}: {done.stderr}")
+    return registers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tools", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--ptxas", default="")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--modes", type=int, default=len(MODES), help="modes of asynchrony to execute in")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for case in CASES:
+        if arguments.only not in case.name:
+            continue
+        worst = check(case, arguments)
+        registers = f", {assemble(case, arguments)} registers" if arguments.ptxas else ""
+        print(f"{case.name}: error {worst:.3f} of the bound{registers}")
+    print("all products are right")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

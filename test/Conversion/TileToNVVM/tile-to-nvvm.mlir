@@ -1,0 +1,50 @@
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(peermla-tile-to-nvvm,canonicalize,cse)' | FileCheck %s
+
+// The parameters are those of tile.launch: pointers and scalars, then dynamic
+// sizes, then dynamic strides, here those that the buffers have at the launch.
+
+#mma = #tile.mma<warps = [4, 1]>
+
+func.func @host(%x: memref<?x64xbf16>, %s: memref<4x64xf32, strided<[?, 1]>>, %n: index, %y: memref<?x64xf32, strided<[80, 1], offset: ?>>) {
+  tile.launch @k::@k blocks(%n) ins(%x, %s, %n : memref<?x64xbf16>, memref<4x64xf32, strided<[?, 1]>>, index) outs(%y : memref<?x64xf32, strided<[80, 1], offset: ?>>)
+  return
+}
+
+// CHECK: gpu.module @k
+// CHECK:   llvm.mlir.global external @shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+// CHECK:   llvm.func @k(%[[X:[^:]+]]: !llvm.ptr, %[[S:[^:]+]]: !llvm.ptr, %[[N:[^:]+]]: i64, %[[Y:[^:]+]]: !llvm.ptr, %[[X0:[^:]+]]: i64, %[[Y0:[^:]+]]: i64, %[[S0:[^:]+]]: i64)
+// CHECK-SAME: nvvm.kernel, nvvm.reqntid = array<i32: 128>, tile.shared_bytes = 8192
+gpu.module @k {
+  func.func @k(%x: memref<?x64xbf16>, %s: memref<4x64xf32>, %n: index, %y: memref<?x64xf32>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1]>, tile.shared_bytes = 8192 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %rows = memref.dim %x, %c0 : memref<?x64xbf16>
+    // CHECK-DAG: %[[BASE:.+]] = llvm.mlir.addressof @shared_memory : !llvm.ptr<3>
+    %r = tile.ring {offset = 0} : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>>
+    // CHECK: scf.if
+    // CHECK-COUNT-4: nvvm.cp.async.shared.global {{.+}}, 16, cache = cg
+    // CHECK-NOT: nvvm.cp.async.shared.global
+    // CHECK: } else {
+    // CHECK: scf.for
+    // CHECK: llvm.store {{.+}} : bf16, !llvm.ptr<3>
+    // CHECK: nvvm.cp.async.commit.group
+    tile.fill %r[%c0], %x[%c0, %c0] sizes(%rows, %c64) along [0, 1] : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+    // CHECK: nvvm.cp.async.wait.group 0
+    // CHECK: nvvm.barrier
+    %a = tile.consume %r[%c0] pending 0 : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    // One ldmatrix of a and four of b per 16 of the sum.
+    // CHECK-COUNT-20: nvvm.ldmatrix
+    // CHECK-NOT: nvvm.ldmatrix
+    %d = tile.mma %a, %a transpose_b : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
+    // Pairs where the box is whole, elements else.
+    // CHECK: scf.if
+    // CHECK-COUNT-16: llvm.store {{.+}} : vector<2xf32>, !llvm.ptr<1>
+    // CHECK: } else {
+    // CHECK-COUNT-32: llvm.store {{.+}} : f32, !llvm.ptr<1>
+    tile.store %d, %y[%c0, %c0] sizes(%rows, %c64) along [0, 1] : tensor<64x64xf32, #mma>, memref<?x64xf32>
+    // CHECK: nvvm.cp.async.wait.group 0
+    // CHECK-NEXT: llvm.return
+    return
+  }
+}

@@ -1,0 +1,171 @@
+// RUN: peermla-opt %s -split-input-file -verify-diagnostics
+
+// One case per constraint of the ops of tile programs and of their layouts.
+
+// expected-error @below {{expects 'warps' to have 2 extents, got 1}}
+func.func @mma_layout_c1_rank(%t: tensor<64x64xf32, #tile.mma<warps = [4]>>) { return }
+
+// -----
+
+// expected-error @below {{expects extents of 'warps' to be at least 1, got 0}}
+func.func @mma_layout_c1_extent(%t: tensor<64x64xf32, #tile.mma<warps = [4, 0]>>) { return }
+
+// -----
+
+// expected-error @below {{expects M of a tile in #tile.mma<warps = [4, 1]> to be a multiple of 64, got 48}}
+func.func @mma_layout_c2(%t: tensor<48x64xf32, #tile.mma<warps = [4, 1]>>) { return }
+
+// -----
+
+// expected-error @below {{expects 'dim' to be 0 or 1, got 2}}
+func.func @slice_c1(%t: tensor<48xf32, #tile.slice<2, <warps = [1, 1]>>>) { return }
+
+// -----
+
+// expected-error @below {{expects the extent of a tile in #tile.slice<0, <warps = [1, 3]>> to be a multiple of 24, got 32}}
+func.func @slice_c2(%t: tensor<32xf32, #tile.slice<0, <warps = [1, 3]>>>) { return }
+
+// -----
+
+// expected-error @below {{expects columns of a tile in #tile.shared to be a multiple of 64, got 32}}
+func.func @shared_c1(%t: tensor<8x32xbf16, #tile.shared>) { return }
+
+// -----
+
+// expected-error @below {{expects at least 1 slot, got 0}}
+func.func @ring_c1(%r: !tile.ring<0 x tensor<8x64xbf16, #tile.shared>>) { return }
+
+// -----
+
+// expected-error @below {{expects tiles in #tile.shared, got 'tensor<8x64xbf16>'}}
+func.func @ring_c2(%r: !tile.ring<1 x tensor<8x64xbf16>>) { return }
+
+// -----
+
+func.func @load_c1(%x: memref<8x8xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects one offset per dimension of 'source', got 1 for 'memref<8x8xf32>'}}
+  %t = tile.load %x[%i] sizes(%i, %i) along [0, 1] : memref<8x8xf32> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @load_c2_sizes(%x: memref<8x8xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects a size and an entry of 'dims' per dimension of the tile, got 1 sizes and 2 entries for 'tensor<8x8xf32>'}}
+  %t = tile.load %x[%i, %i] sizes(%i) along [0, 1] : memref<8x8xf32> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @load_c2_order(%x: memref<8x8xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects 'dims' to be increasing dimensions of 'source', got [1, 0] for 'memref<8x8xf32>'}}
+  %t = tile.load %x[%i, %i] sizes(%i, %i) along [1, 0] : memref<8x8xf32> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @load_c3(%x: memref<8x8xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects a static tile of elements of 'source', got 'tensor<8x8xbf16>' for 'memref<8x8xf32>'}}
+  %t = tile.load %x[%i, %i] sizes(%i, %i) along [0, 1] : memref<8x8xf32> -> tensor<8x8xbf16>
+  return
+}
+
+// -----
+
+func.func @load_c4(%x: memref<8x64xbf16>, %i: index, %r: !tile.ring<1 x tensor<8x64xbf16, #tile.shared>>) {
+  // expected-error @below {{'tile.load' op expects 'ring' to have tiles of the result's type 'tensor<8x64xbf16>', got '!tile.ring<1 x tensor<8x64xbf16, #tile.shared>>'}}
+  %t = tile.load %x[%i, %i] sizes(%i, %i) along [0, 1] via %r[%i] : !tile.ring<1 x tensor<8x64xbf16, #tile.shared>>, memref<8x64xbf16> -> tensor<8x64xbf16>
+  return
+}
+
+// -----
+
+func.func @store_c1(%t: tensor<8x8xf32>, %x: memref<8x8xf32>, %i: index) {
+  // expected-error @below {{'tile.store' op expects one offset per dimension of 'target', got 1 for 'memref<8x8xf32>'}}
+  tile.store %t, %x[%i] sizes(%i, %i) along [0, 1] : tensor<8x8xf32>, memref<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @fill_c3(%x: memref<8x64xf16>, %i: index, %r: !tile.ring<1 x tensor<8x64xbf16, #tile.shared>>) {
+  // expected-error @below {{'tile.fill' op expects a static tile of elements of 'source', got 'tensor<8x64xbf16, #tile.shared>' for 'memref<8x64xf16>'}}
+  tile.fill %r[%i], %x[%i, %i] sizes(%i, %i) along [0, 1] : !tile.ring<1 x tensor<8x64xbf16, #tile.shared>>, memref<8x64xf16>
+  return
+}
+
+// -----
+
+func.func @consume_c1(%i: index, %r: !tile.ring<1 x tensor<8x64xbf16, #tile.shared>>) {
+  // expected-error @below {{'tile.consume' op expects a result of the type of the ring's tiles, got 'tensor<8x64xbf16>' for '!tile.ring<1 x tensor<8x64xbf16, #tile.shared>>'}}
+  %t = tile.consume %r[%i] pending 0 : !tile.ring<1 x tensor<8x64xbf16, #tile.shared>> -> tensor<8x64xbf16>
+  return
+}
+
+// -----
+
+func.func @mma_c1_rank(%a: tensor<16xf16>, %b: tensor<16x8xf16>) {
+  // expected-error @below {{'tile.mma' op expects 'a' to be a static tile of rank 2, got 'tensor<16xf16>'}}
+  %d = tile.mma %a, %b : tensor<16xf16>, tensor<16x8xf16> -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
+func.func @mma_c1_sum(%a: tensor<16x32xf16>, %b: tensor<16x8xf16>) {
+  // expected-error @below {{'tile.mma' op expects 'a' and 'b' to agree in K, got 32 in 'tensor<16x32xf16>' and 16 in 'tensor<16x8xf16>'}}
+  %d = tile.mma %a, %b : tensor<16x32xf16>, tensor<16x8xf16> -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
+func.func @mma_c2_type(%a: tensor<16x16xf64>, %b: tensor<16x8xf64>) {
+  // expected-error @below {{'tile.mma' op expects 'a' to have elements of f16, bf16 or f32, got 'tensor<16x16xf64>'}}
+  %d = tile.mma %a, %b : tensor<16x16xf64>, tensor<16x8xf64> -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
+func.func @mma_c3(%a: tensor<16x16xf16>, %b: tensor<16x8xf16>) {
+  // expected-error @below {{'tile.mma' op expects 'd' to have elements of f32, got 'tensor<16x8xf16>'}}
+  %d = tile.mma %a, %b : tensor<16x16xf16>, tensor<16x8xf16> -> tensor<16x8xf16>
+  return
+}
+
+// -----
+
+func.func @mma_c4(%a: tensor<16x64xf16, #tile.shared>, %b: tensor<64x8xf16, #tile.mma<warps = [1, 1]>>) {
+  // expected-error @below {{'tile.mma' op expects 'b' in #tile.shared, got 'tensor<64x8xf16, #tile.mma<warps = [1, 1]>>'}}
+  %d = tile.mma %a, %b : tensor<16x64xf16, #tile.shared>, tensor<64x8xf16, #tile.mma<warps = [1, 1]>> -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c1(%a: tensor<16xf32>) {
+  // expected-error @below {{'tile.broadcast' op expects 'source' to be the result without dimension 1, got 'tensor<16xf32>' and 'tensor<8x16xf32>'}}
+  %d = tile.broadcast %a along 1 : tensor<16xf32> -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c2(%a: tensor<16xf32, #tile.slice<0, <warps = [1, 1]>>>) {
+  // expected-error @below {{'tile.broadcast' op expects the layout of 'source' to be the slice of the result's, got 'tensor<16xf32, #tile.slice<0, <warps = [1, 1]>>>' and 'tensor<16x8xf32, #tile.mma<warps = [1, 1]>>'}}
+  %d = tile.broadcast %a along 1 : tensor<16xf32, #tile.slice<0, <warps = [1, 1]>>> -> tensor<16x8xf32, #tile.mma<warps = [1, 1]>>
+  return
+}
+
+// -----
+
+// expected-error @below {{expects 'warps' to have 2 extents, got 1}}
+func.func private @schedule_warps() attributes {s = #tile.schedule<warps = [4]>}
+
+// -----
+
+// expected-error @below {{expects extents of 'stages' to be at least 0, got -1}}
+func.func private @schedule_stages() attributes {s = #tile.schedule<stages = -1>}

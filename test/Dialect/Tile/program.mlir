@@ -1,0 +1,55 @@
+// RUN: peermla-opt %s | FileCheck %s
+// RUN: peermla-opt %s --mlir-print-op-generic | peermla-opt | FileCheck %s
+// RUN: peermla-opt %s --emit-bytecode | peermla-opt | FileCheck %s
+
+// Text, generic form and bytecode of tile programs come back as they were.
+
+#mma = #tile.mma<warps = [2, 2]>
+#columns = #tile.slice<0, #mma>
+
+// CHECK-LABEL: func @functional
+// CHECK: tile.load %{{.*}}[%{{.*}}, %{{.*}}] sizes(%{{.*}}, %{{.*}}) along [0, 1] : memref<?x64xbf16> -> tensor<64x64xbf16>
+// CHECK: tile.load %{{.*}}[%{{.*}}] sizes(%{{.*}}) along [0] : memref<128xf32> -> tensor<128xf32>
+// CHECK: tile.mma %{{.*}}, %{{.*}} transpose_b : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32>
+// CHECK: tile.mma %{{.*}}, %{{.*}}, acc %{{.*}} : tensor<64x64xbf16>, tensor<64x128xbf16> -> tensor<64x128xf32>
+// CHECK: tile.broadcast %{{.*}} along 0 : tensor<128xf32> -> tensor<64x128xf32>
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] sizes(%{{.*}}, %{{.*}}) along [0, 2] : tensor<64x128xf32>, memref<?x3x128xf32>
+func.func @functional(%x: memref<?x64xbf16>, %w: memref<128x64xbf16>, %v: memref<64x128xbf16>,
+                      %bias: memref<128xf32>, %y: memref<?x3x128xf32>, %i: index, %m: index) {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %a = tile.load %x[%i, %c0] sizes(%m, %c64) along [0, 1] : memref<?x64xbf16> -> tensor<64x64xbf16>
+  %b = tile.load %w[%c0, %c0] sizes(%c128, %c64) along [0, 1] : memref<128x64xbf16> -> tensor<128x64xbf16>
+  %b2 = tile.load %v[%c0, %c0] sizes(%c64, %c128) along [0, 1] : memref<64x128xbf16> -> tensor<64x128xbf16>
+  %row = tile.load %bias[%c0] sizes(%c128) along [0] : memref<128xf32> -> tensor<128xf32>
+  %d = tile.mma %a, %b transpose_b : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32>
+  %e = tile.mma %a, %b2, acc %d : tensor<64x64xbf16>, tensor<64x128xbf16> -> tensor<64x128xf32>
+  %rows = tile.broadcast %row along 0 : tensor<128xf32> -> tensor<64x128xf32>
+  %f = arith.addf %e, %rows : tensor<64x128xf32>
+  tile.store %f, %y[%i, %c0, %c0] sizes(%m, %c128) along [0, 2] : tensor<64x128xf32>, memref<?x3x128xf32>
+  return
+}
+
+// CHECK-LABEL: func @staged
+// CHECK: tile.ring {offset = 1024 : i64} : <2 x tensor<64x64xbf16, #tile.shared>>
+// CHECK: tile.load {{.*}} along [0, 1] via %{{.*}}[%{{.*}}] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16> -> tensor<64x64xbf16, #tile.shared>
+// CHECK: tile.fill %{{.*}}[%{{.*}}], %{{.*}}[%{{.*}}, %{{.*}}] sizes(%{{.*}}, %{{.*}}) along [0, 1] : <2 x
+// CHECK: tile.fill {{.*}} along [0, 1] if %{{.*}} : <2 x
+// CHECK: tile.consume %{{.*}}[%{{.*}}] pending 1 : <2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+// CHECK: tile.mma {{.*}} -> tensor<64x64xf32, #tile.mma<warps = [2, 2]>>
+// CHECK: tile.broadcast {{.*}} : tensor<64xf32, #tile.slice<0, <warps = [2, 2]>>>
+func.func @staged(%x: memref<?x64xbf16>, %i: index, %m: index, %p: i1,
+                  %row: tensor<64xf32, #columns>) -> (tensor<64x64xf32, #mma>, tensor<64x64xf32, #mma>) {
+  %c64 = arith.constant 64 : index
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %r = tile.ring {offset = 1024} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  %l = tile.load %x[%i, %c0] sizes(%m, %c64) along [0, 1] via %r[%c0] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16> -> tensor<64x64xbf16, #tile.shared>
+  tile.fill %r[%c0], %x[%i, %c0] sizes(%m, %c64) along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  tile.fill %r[%c1], %x[%i, %c0] sizes(%m, %c64) along [0, 1] if %p : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  %a = tile.consume %r[%c0] pending 1 : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+  %d = tile.mma %l, %a : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
+  %rows = tile.broadcast %row along 0 : tensor<64xf32, #columns> -> tensor<64x64xf32, #mma>
+  return %d, %rows : tensor<64x64xf32, #mma>, tensor<64x64xf32, #mma>
+}

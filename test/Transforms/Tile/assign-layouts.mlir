@@ -1,0 +1,80 @@
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-assign-layouts))' -split-input-file -verify-diagnostics | FileCheck %s
+
+// Products decide where tiles live, all else follows.
+
+// CHECK-LABEL: func @product_and_bias(
+//       CHECK:   arith.constant dense<0.{{.+}}> : tensor<64x128xf32, #tile.mma<warps = [2, 2]>>
+//       CHECK:   tile.load {{.+}} -> tensor<64x64xbf16, #tile.shared>
+//       CHECK:   tile.load {{.+}} -> tensor<128x64xbf16, #tile.shared>
+//       CHECK:   tile.mma {{.+}} -> tensor<64x128xf32, #tile.mma<warps = [2, 2]>>
+//       CHECK:   tile.load {{.+}} -> tensor<128xf32, #tile.slice<0, <warps = [2, 2]>>>
+//       CHECK:   tile.broadcast {{.+}} -> tensor<64x128xf32, #tile.mma<warps = [2, 2]>>
+//       CHECK:   arith.truncf {{.+}} to tensor<64x128xbf16, #tile.mma<warps = [2, 2]>>
+func.func @product_and_bias(%x: memref<?x64xbf16>, %w: memref<128x64xbf16>, %v: memref<128xf32>, %y: memref<?x128xbf16>, %m: index)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %zero = arith.constant dense<0.0> : tensor<64x128xf32>
+  %a = tile.load %x[%c0, %c0] sizes(%m, %c64) along [0, 1] : memref<?x64xbf16> -> tensor<64x64xbf16>
+  %b = tile.load %w[%c0, %c0] sizes(%c128, %c64) along [0, 1] : memref<128x64xbf16> -> tensor<128x64xbf16>
+  %d = tile.mma %a, %b, acc %zero transpose_b : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32>
+  %bias = tile.load %v[%c0] sizes(%c128) along [0] : memref<128xf32> -> tensor<128xf32>
+  %rows = tile.broadcast %bias along 0 : tensor<128xf32> -> tensor<64x128xf32>
+  %s = arith.addf %d, %rows : tensor<64x128xf32>
+  %r = arith.truncf %s : tensor<64x128xf32> to tensor<64x128xbf16>
+  tile.store %r, %y[%c0, %c0] sizes(%m, %c128) along [0, 1] : tensor<64x128xbf16>, memref<?x128xbf16>
+  return
+}
+
+// -----
+
+// A computed operand a stays in registers, its rows whole in each warp.
+
+// CHECK-LABEL: func @computed_operand(
+//       CHECK:   tile.load {{.+}} -> tensor<64x64xbf16, #tile.mma<warps = [2, 1]>>
+//       CHECK:   arith.addf {{.+}} : tensor<64x64xbf16, #tile.mma<warps = [2, 1]>>
+func.func @computed_operand(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: memref<64x64xf32>)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %x0 = tile.load %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %a = arith.addf %x0, %x0 : tensor<64x64xbf16>
+  %b = tile.load %w[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %d = tile.mma %a, %b : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+  tile.store %d, %y[%c0, %c0] sizes(%c64, %c64) along [0, 1] : tensor<64x64xf32>, memref<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @nothing_follows(%x: memref<64x64xf32>, %y: memref<64x64xf32>)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  // expected-error @below {{no layout follows for 'tensor<64x64xf32>'}}
+  %a = tile.load %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xf32> -> tensor<64x64xf32>
+  tile.store %a, %y[%c0, %c0] sizes(%c64, %c64) along [0, 1] : tensor<64x64xf32>, memref<64x64xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{expects 'tile.schedule' to have warps, got #tile.schedule<stages = 2>}}
+func.func @no_warps() attributes {tile.schedule = #tile.schedule<stages = 2>} {
+  return
+}
+
+// -----
+
+func.func @extent(%x: memref<16x64xbf16>, %w: memref<24x64xbf16>, %y: memref<16x24xf32>)
+    attributes {tile.schedule = #tile.schedule<warps = [1, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %a = tile.load %x[%c0, %c0] sizes(%c16, %c64) along [0, 1] : memref<16x64xbf16> -> tensor<16x64xbf16>
+  %b = tile.load %w[%c0, %c0] sizes(%c16, %c64) along [0, 1] : memref<24x64xbf16> -> tensor<24x64xbf16>
+  // expected-error @below {{expects N of a tile in #tile.mma<warps = [1, 2]> to be a multiple of 16, got 24}}
+  %d = tile.mma %a, %b transpose_b : tensor<16x64xbf16>, tensor<24x64xbf16> -> tensor<16x24xf32>
+  return
+}
