@@ -121,6 +121,7 @@ module @leaves_a_returned_table {
 
 // REMARK: left tables apart: 'down' is also read by 'peer.expert_mlp'
 // REMARK: left tables apart: 'other' is also read by 'peer.expert_mlp'
+// REMARK-NOT: left tables apart: 'single'
 
 // CHECK-LABEL: module @leaves_other_pairs
 //   CHECK-NOT:   prepared
@@ -145,6 +146,103 @@ module @leaves_other_pairs {
       %3 = peer.expert_mlp relu ins(%2, %i, %g, %w, %o : tensor<?x5xf32>, tensor<?x2x3xi32>, tensor<?x2x3xf32>, tensor<7x1x5xf32>, tensor<7x1x5xf32>)
           outs(%y : tensor<?x5xf32>) -> tensor<?x5xf32>
       return %0, %1, %2, %3 : tensor<?x5xf32>, tensor<?x5xf32>, tensor<?x5xf32>, tensor<?x5xf32>
+    }
+  }
+}
+
+// -----
+
+// Nor can a table be in two places: the same tables are rows of neurons for one op
+// and rows of experts for another.
+
+// REMARK: left tables apart: 'down' is also read by 'peer.expert_mlp'
+
+// CHECK-LABEL: module @leaves_rows_of_two_lengths
+//   CHECK-NOT:   prepared
+module @leaves_rows_of_two_lengths {
+  module {
+    ml_program.global private @down(#ml_program.extern : tensor<7x4x5xf32>) : tensor<7x4x5xf32>
+    ml_program.global private @up(#ml_program.extern : tensor<7x24xf32>) : tensor<7x24xf32>
+    func.func @forward(%x: tensor<?x5xf32>, %i: tensor<?x2x3xi32>, %g: tensor<?x2x3xf32>, %y: tensor<?x6xf32>) -> (tensor<?x6xf32>, tensor<?x6xf32>) attributes {peermla.entry} {
+      %d = ml_program.global_load_const @down : tensor<7x4x5xf32>
+      %u = ml_program.global_load_const @up : tensor<7x24xf32>
+      %neurons = tensor.expand_shape %u [[0], [1, 2]] output_shape [7, 4, 6] : tensor<7x24xf32> into tensor<7x4x6xf32>
+      %outputs = tensor.expand_shape %u [[0], [1, 2]] output_shape [7, 6, 4] : tensor<7x24xf32> into tensor<7x6x4xf32>
+      %0 = peer.expert_mlp relu ins(%x, %i, %g, %d, %neurons : tensor<?x5xf32>, tensor<?x2x3xi32>, tensor<?x2x3xf32>, tensor<7x4x5xf32>, tensor<7x4x6xf32>)
+          outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+      %1 = peer.expert_mlp relu up_layout(output_major) ins(%x, %i, %g, %d, %outputs : tensor<?x5xf32>, tensor<?x2x3xi32>, tensor<?x2x3xf32>, tensor<7x4x5xf32>, tensor<7x6x4xf32>)
+          outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+      return %0, %1 : tensor<?x6xf32>, tensor<?x6xf32>
+    }
+  }
+}
+
+// -----
+
+// A table that its own op also reads as tokens stays where it is.
+
+// REMARK: left tables apart: 'down' is also read by 'peer.expert_mlp'
+
+// CHECK-LABEL: module @leaves_a_table_of_tokens
+//   CHECK-NOT:   prepared
+module @leaves_a_table_of_tokens {
+  module {
+    ml_program.global private @down(#ml_program.extern : tensor<7x1x5xf32>) : tensor<7x1x5xf32>
+    ml_program.global private @up(#ml_program.extern : tensor<7x1x6xf32>) : tensor<7x1x6xf32>
+    func.func @forward(%i: tensor<7x2x3xi32>, %g: tensor<7x2x3xf32>, %y: tensor<7x6xf32>) -> tensor<7x6xf32> attributes {peermla.entry} {
+      %d = ml_program.global_load_const @down : tensor<7x1x5xf32>
+      %u = ml_program.global_load_const @up : tensor<7x1x6xf32>
+      %x = tensor.collapse_shape %d [[0, 1], [2]] : tensor<7x1x5xf32> into tensor<7x5xf32>
+      %0 = peer.expert_mlp relu ins(%x, %i, %g, %d, %u : tensor<7x5xf32>, tensor<7x2x3xi32>, tensor<7x2x3xf32>, tensor<7x1x5xf32>, tensor<7x1x6xf32>)
+          outs(%y : tensor<7x6xf32>) -> tensor<7x6xf32>
+      return %0 : tensor<7x6xf32>
+    }
+  }
+}
+
+// -----
+
+// The weight has a free name.
+
+// REMARK: chose rows of 44 B for 2 tables in 1 ops
+
+// CHECK-LABEL: module @finds_a_free_name
+//   CHECK-DAG:   ml_program.global private @prepared.down(#{{.+}}) : tensor<3xf32>
+//   CHECK-DAG:   ml_program.global private @prepared.down.1(#{{.+}}) : tensor<7x11xf32> {peermla.rows_of = [@down, @up]}
+//       CHECK:   ml_program.global_load_const @prepared.down.1
+module @finds_a_free_name {
+  module {
+    ml_program.global private @prepared.down(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
+    ml_program.global private @down(#ml_program.extern : tensor<7x1x5xf32>) : tensor<7x1x5xf32>
+    ml_program.global private @up(#ml_program.extern : tensor<7x1x6xf32>) : tensor<7x1x6xf32>
+    func.func @forward(%x: tensor<?x5xf32>, %i: tensor<?x2x3xi32>, %g: tensor<?x2x3xf32>, %y: tensor<?x6xf32>) -> tensor<?x6xf32> attributes {peermla.entry} {
+      %d = ml_program.global_load_const @down : tensor<7x1x5xf32>
+      %u = ml_program.global_load_const @up : tensor<7x1x6xf32>
+      %0 = peer.expert_mlp relu ins(%x, %i, %g, %d, %u : tensor<?x5xf32>, tensor<?x2x3xi32>, tensor<?x2x3xf32>, tensor<7x1x5xf32>, tensor<7x1x6xf32>)
+          outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
+    }
+  }
+}
+
+// -----
+
+// Tables without rows need no place.
+
+// REMARK-NOT: {{left tables apart|chose rows}}
+
+// CHECK-LABEL: module @leaves_empty_tables
+//   CHECK-NOT:   prepared
+module @leaves_empty_tables {
+  module {
+    ml_program.global private @down(#ml_program.extern : tensor<0x1x5xf32>) : tensor<0x1x5xf32>
+    ml_program.global private @up(#ml_program.extern : tensor<0x1x6xf32>) : tensor<0x1x6xf32>
+    func.func @forward(%x: tensor<?x5xf32>, %i: tensor<?x2x3xi32>, %g: tensor<?x2x3xf32>, %y: tensor<?x6xf32>) -> tensor<?x6xf32> attributes {peermla.entry} {
+      %d = ml_program.global_load_const @down : tensor<0x1x5xf32>
+      %u = ml_program.global_load_const @up : tensor<0x1x6xf32>
+      %0 = peer.expert_mlp relu ins(%x, %i, %g, %d, %u : tensor<?x5xf32>, tensor<?x2x3xi32>, tensor<?x2x3xf32>, tensor<0x1x5xf32>, tensor<0x1x6xf32>)
+          outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
+      return %0 : tensor<?x6xf32>
     }
   }
 }

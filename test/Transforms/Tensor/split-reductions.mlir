@@ -1,4 +1,5 @@
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-split-reductions),resolve-shaped-type-result-dims,canonicalize,cse)' | FileCheck %s
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-select-schedules{plans=true},peermla-split-reductions))' | FileCheck %s --check-prefix=PLAN
 
 // Parts of a token's experts are work items while there are few tokens. Their sums
 // are f32 in a buffer for as many tokens as that; they are added by an op that
@@ -39,6 +40,15 @@ func.func @parts(%x: tensor<?x5xbf16>, %i: tensor<?x3x7xi32>, %g: tensor<?x3x7xf
       outs(%y, %u : tensor<?x6xbf16>, tensor<?x3x7x1xf32>) -> tensor<?x6xbf16>, tensor<?x3x7x1xf32>
   return %0#0, %0#1 : tensor<?x6xbf16>, tensor<?x3x7x1xf32>
 }
+
+// A report knows both kernels: six parts of each token, then its sum of 6 times six,
+// written by one item per token.
+
+//   PLAN-DAG: #[[$ITEMS:.+]] = affine_map<()[s0, s1, s2, s3, s4] -> ({{.+}}, s0 * 6)>
+//   PLAN-DAG: #[[$SUMS:.+]] = affine_map<()[s0] -> (s0 * 36, 0, 0, s0 * 156, s0)>
+// PLAN-LABEL: func.func @parts(
+//       PLAN:   } {peermla.id = "e", peermla.plan = {costs = #[[$ITEMS]], schedule = #tile.schedule<block = [1, 1, 4], {{.+}}, why = "parts are work items where there are few"}}
+//       PLAN:   linalg.generic {{.+}}peermla.plan = {costs = #[[$SUMS]], schedule = #tile.schedule<block = [1, 0]>, {{.+}}, why = "parts are work items where there are few"}
 
 // What is f32 needs no rounding: the sum is written to the destination. Where the
 // number of tokens is known, so is the choice.

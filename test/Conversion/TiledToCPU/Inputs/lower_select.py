@@ -81,6 +81,7 @@ def add(k, keys, kind, function, panel, with_scores, tile, T=2, h=2):
 SHAPES = [
     (16, [256, 100]),  # a list in one or two registers
     (5, [300, 9]),  # scores past the last round of the bound
+    (16, [256]),  # a NaN must pass the bound by itself
     (1, [7]),
     (7, [7]),  # k = n_i
     (4, [6, 5]),
