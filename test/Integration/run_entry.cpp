@@ -9,8 +9,8 @@
 //
 //     run_entry LIBRARY MODEL ENTRY INPUTS WEIGHTS OUTPUTS [DEVICE [RECORD]]
 //
-// With RECORD, inputs of the same shapes, the launches of a call on these run on
-// the others.
+// With RECORD, inputs of the same shapes, the launches of a call on these run
+// on the others.
 //
 //===----------------------------------------------------------------------===//
 

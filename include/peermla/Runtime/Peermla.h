@@ -310,11 +310,11 @@ typedef struct {
   /* Waits for all work of the context's stream. */
   peermla_status (*context_synchronize)(peermla_context *context);
 
-  /* A call of "sim" or "cuda", checked but not run, to be run many times without
-   * its host code. Shapes and addresses are those of these arguments; what is in
-   * memory when the graph is launched may be other values, lengths of sequences
-   * and tables among them, which are not checked then. The context's workspace
-   * cannot grow while it has graphs. */
+  /* A call of "sim" or "cuda", checked but not run, to be run many times
+   * without its host code. Shapes and addresses are those of these arguments;
+   * what is in memory when the graph is launched may be other values, lengths
+   * of sequences and tables among them, which are not checked then. The
+   * context's workspace cannot grow while it has graphs. */
   peermla_status (*graph_create)(peermla_context *context, int32_t entry,
                                  DLTensor *const *arguments,
                                  int32_t num_arguments, peermla_graph **graph);

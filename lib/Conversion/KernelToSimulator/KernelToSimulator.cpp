@@ -42,6 +42,9 @@ static void hoistGpuModules(ModuleOp module) {
     if (!isa<gpu::GPUModuleOp>(op))
       op.erase();
   SymbolTable table(module);
+  // A kernel may be called like its module, or like another.
+  for (gpu::GPUModuleOp gpuModule : gpuModules)
+    table.remove(gpuModule);
   for (gpu::GPUModuleOp gpuModule : gpuModules) {
     SymbolTable inner(gpuModule);
     for (Operation &op :
@@ -49,14 +52,12 @@ static void hoistGpuModules(ModuleOp module) {
       if (op.hasTrait<OpTrait::IsTerminator>())
         continue;
       auto symbol = dyn_cast<SymbolOpInterface>(op);
-      if (symbol && table.lookup(symbol.getName()) &&
-          table.lookup(symbol.getName()) != gpuModule)
+      if (symbol && table.lookup(symbol.getName()))
         (void)inner.renameToUnique(&op, {&table});
       op.moveBefore(gpuModule);
       if (symbol)
         table.insert(&op, Block::iterator(&op));
     }
-    table.remove(gpuModule);
     gpuModule.erase();
   }
 }

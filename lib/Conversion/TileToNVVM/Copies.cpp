@@ -5,9 +5,10 @@
 //===----------------------------------------------------------------------===//
 //
 // All threads of a block copy pieces of a box to their swizzled places. A piece
-// has 16, 8 or 4 bytes: as many as strides and offsets are known to be multiples
-// of. Where the memory turns out to start elsewhere, and where not even 4 bytes
-// are known to lie together, elements are loaded and stored one by one.
+// has 16, 8 or 4 bytes: as many as strides and offsets are known to be
+// multiples of. Where the memory turns out to start elsewhere, and where not
+// even 4 bytes are known to lie together, elements are loaded and stored one by
+// one.
 //
 // Every fill commits one group of copies, copied or not, so that the number of
 // groups on their way is known.
@@ -84,9 +85,7 @@ struct Copy {
       Value number = b.add(b.thread(), first);
       Value row = b.div(number, perRow);
       Value column = b.mul(b.rem(number, perRow), width);
-      auto body = [&] {
-        copyPiece(piece, row, column, predicate);
-      };
+      auto body = [&] { copyPiece(piece, row, column, predicate); };
       if (first + threads <= pieces) {
         body();
         continue;
@@ -110,8 +109,7 @@ struct Copy {
     isInside = b.isLess(b.i32(0), size);
     Value from = getByte(b.toIndex(row), b.toIndex(column));
     from = b.select(isInside, from, b.constant(from, 0));
-    Value from64 =
-        arith::IndexCastOp::create(b, b.getI64Type(), from);
+    Value from64 = arith::IndexCastOp::create(b, b.getI64Type(), from);
     NVVM::CpAsyncOp::create(b, b.sharedPlace(slot, tile, row, column),
                             b.pointer(1, source, from64), piece,
                             piece == 16 ? NVVM::LoadCacheModifierKind::CG
@@ -140,10 +138,10 @@ struct Copy {
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loaded.thenBlock());
-      Value from = arith::IndexCastOp::create(b, b.getI64Type(),
-                                              getByte(row, column));
-      Value value = LLVM::LoadOp::create(b, element,
-                                         b.pointer(1, source, from));
+      Value from =
+          arith::IndexCastOp::create(b, b.getI64Type(), getByte(row, column));
+      Value value =
+          LLVM::LoadOp::create(b, element, b.pointer(1, source, from));
       scf::YieldOp::create(b, value);
       b.setInsertionPointToStart(loaded.elseBlock());
       Value zero = arith::ConstantOp::create(b, b.getZeroAttr(element));
@@ -179,13 +177,13 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
       origin = b.add(origin, b.mul(offset, stride));
     Value rowStride = strides->second[op.getDims()[0]];
     Value columnStride = strides->second[op.getDims()[1]];
-    int64_t divisor = std::gcd(kernel.originDivisors.lookup(op),
-                               getKnownDivisor(rowStride));
+    int64_t divisor =
+        std::gcd(kernel.originDivisors.lookup(op), getKnownDivisor(rowStride));
     bool isContiguous = isConstantIntValue(columnStride, 1);
     int64_t piece =
         isContiguous ? std::gcd<int64_t>(divisor * bytes, 16) : bytes;
-    Value first = arith::IndexCastOp::create(b, b.getI64Type(),
-                                             b.mul(origin, bytes));
+    Value first =
+        arith::IndexCastOp::create(b, b.getI64Type(), b.mul(origin, bytes));
     Copy copy{b,
               tile,
               b.pointer(1, b.toGlobal(adaptor.getSource()), first),
@@ -199,8 +197,7 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
       Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), copy.source);
       Value isAligned =
           b.isEqual(b.rem(address, piece), b.constant(address, 0));
-      auto either =
-          scf::IfOp::create(b, isAligned, /*withElseRegion=*/true);
+      auto either = scf::IfOp::create(b, isAligned, /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(either.thenBlock());
       copy.copyPieces(piece, adaptor.getPredicate());

@@ -52,7 +52,8 @@ int64_t peermla::getKnownDivisor(Value index) {
   if (std::optional<int64_t> constant = getConstantIntValue(index))
     return std::abs(*constant);
   if (auto argument = dyn_cast<BlockArgument>(index)) {
-    auto loop = dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
+    auto loop =
+        dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
     if (!loop || argument != loop.getInductionVar())
       return 1;
     return std::gcd(getKnownDivisor(loop.getLowerBound()),
@@ -133,9 +134,9 @@ Value FragmentBuilder::lane() { return rem(thread(), 32); }
 Value FragmentBuilder::warp() { return div(thread(), 32); }
 
 Value FragmentBuilder::pointer(unsigned space, Value base, Value bytes) {
-  return LLVM::GEPOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext(), space), getI8Type(), base,
-      LLVM::GEPArg(bytes));
+  return LLVM::GEPOp::create(*this,
+                             LLVM::LLVMPointerType::get(getContext(), space),
+                             getI8Type(), base, LLVM::GEPArg(bytes));
 }
 Value FragmentBuilder::pointer(unsigned space, Value base, int64_t bytes) {
   if (bytes == 0)
@@ -154,8 +155,8 @@ Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
   constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
   constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
   Value byte = mul(column, getElementBytes(tile));
-  Value place = add(mul(div(byte, panel), panel * tile.getDimSize(0)),
-                    mul(row, panel));
+  Value place =
+      add(mul(div(byte, panel), panel * tile.getDimSize(0)), mul(row, panel));
   Value swizzled = xorOf(rem(byte, panel), mul(rem(row, 8), piece));
   return pointer(3, base, add(place, swizzled));
 }
@@ -165,9 +166,8 @@ Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
 //===----------------------------------------------------------------------===//
 
 FragmentPlaces::FragmentPlaces(FragmentBuilder &b, RankedTensorType type)
-    : type(type),
-      numElements(cast<tile::FragmentLayout>(type.getEncoding())
-                      .getFragmentSize(type.getShape())) {
+    : type(type), numElements(cast<tile::FragmentLayout>(type.getEncoding())
+                                  .getFragmentSize(type.getShape())) {
   tile::MmaLayoutAttr layout = getMmaLayout(type);
   int64_t warpsM = layout.getWarps()[0], warpsN = layout.getWarps()[1];
   Value warp = b.warp(), lane = b.lane();

@@ -35,8 +35,9 @@ struct KernelInfo {
   int64_t threads;
   /// The strides of each memref, as index values, in elements.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> strides;
-  /// A number that divides the place of the first element of the box that a load,
-  /// store or fill moves, in elements; 0 if that is the first of the memref.
+  /// A number that divides the place of the first element of the box that a
+  /// load, store or fill moves, in elements; 0 if that is the first of the
+  /// memref.
   llvm::DenseMap<mlir::Operation *, int64_t> originDivisors;
 };
 

@@ -40,10 +40,10 @@ struct Box {
         strides.size() == 1 || getKnownDivisor(strides.front()) % 2 == 0;
     hasPairs = originDivisor % 2 == 0 && evenRows && type.getRank() == 2 &&
                isConstantIntValue(strides.back(), 1);
-    first = b.pointer(
-        1, b.toGlobal(memory),
-        arith::IndexCastOp::create(b, b.getI64Type(),
-                                   b.mul(origin, getElementBytes(type))));
+    first =
+        b.pointer(1, b.toGlobal(memory),
+                  arith::IndexCastOp::create(
+                      b, b.getI64Type(), b.mul(origin, getElementBytes(type))));
     // So do its places, if strides are known and not huge.
     bool isNear = llvm::all_of(strides, [&](Value stride) {
       std::optional<int64_t> known = getConstantIntValue(stride);
@@ -77,8 +77,7 @@ struct Box {
     for (auto [base, offset, stride] :
          llvm::zip(places.bases, places.getOffsets(element), strides)) {
       Value thread = stride.getType().isIndex() ? b.toIndex(base) : base;
-      Value step =
-          b.add(b.mul(thread, stride), b.mul(stride, offset));
+      Value step = b.add(b.mul(thread, stride), b.mul(stride, offset));
       place = place ? b.add(place, step) : step;
     }
     return b.mul(place, getElementBytes(type));
@@ -99,8 +98,8 @@ struct Box {
 
   Value loadElements() {
     SmallVector<Value> elements;
-    Value zero = arith::ConstantOp::create(
-        b, b.getZeroAttr(type.getElementType()));
+    Value zero =
+        arith::ConstantOp::create(b, b.getZeroAttr(type.getElementType()));
     for (int64_t i = 0; i < places.size(); ++i) {
       // Outside, the first element is read instead: there is one in each box.
       Value inside = isInside(i), byte = getByte(i);
@@ -168,9 +167,8 @@ struct LowerLoad final : OpConversionPattern<tile::LoadOp> {
         strides == kernel.strides.end())
       return rewriter.notifyMatchFailure(op, "not into registers");
     FragmentBuilder b(op.getLoc(), rewriter);
-    Box box(b, type, adaptor.getSource(), strides->second,
-            adaptor.getOffsets(), adaptor.getSizes(), op.getDims(),
-            kernel.originDivisors.lookup(op));
+    Box box(b, type, adaptor.getSource(), strides->second, adaptor.getOffsets(),
+            adaptor.getSizes(), op.getDims(), kernel.originDivisors.lookup(op));
     if (!box.hasPairs) {
       rewriter.replaceOp(op, box.loadElements());
       return success();
@@ -210,9 +208,8 @@ struct LowerStore final : OpConversionPattern<tile::StoreOp> {
                                     /*withElseRegion=*/false);
       b.setInsertionPointToStart(once.thenBlock());
     }
-    Box box(b, type, adaptor.getTarget(), strides->second,
-            adaptor.getOffsets(), adaptor.getSizes(), op.getDims(),
-            kernel.originDivisors.lookup(op));
+    Box box(b, type, adaptor.getTarget(), strides->second, adaptor.getOffsets(),
+            adaptor.getSizes(), op.getDims(), kernel.originDivisors.lookup(op));
     if (box.hasPairs) {
       auto either =
           scf::IfOp::create(b, box.isWhole(), /*withElseRegion=*/true);
@@ -242,13 +239,13 @@ struct LowerScalarLoad final : OpConversionPattern<memref::LoadOp> {
       return rewriter.notifyMatchFailure(op, "not an argument of the kernel");
     FragmentBuilder b(op.getLoc(), rewriter);
     Value place = arith::ConstantIndexOp::create(b, 0);
-    for (auto [index, stride] : llvm::zip(adaptor.getIndices(), strides->second))
+    for (auto [index, stride] :
+         llvm::zip(adaptor.getIndices(), strides->second))
       place = b.add(place, b.mul(index, stride));
     Value byte = arith::IndexCastOp::create(
         b, b.getI64Type(), b.mul(place, getElementBytes(op.getType())));
     rewriter.replaceOpWithNewOp<LLVM::LoadOp>(
-        op, op.getType(),
-        b.pointer(1, b.toGlobal(adaptor.getMemref()), byte));
+        op, op.getType(), b.pointer(1, b.toGlobal(adaptor.getMemref()), byte));
     return success();
   }
 

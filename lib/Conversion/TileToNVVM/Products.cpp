@@ -7,8 +7,8 @@
 // A warp owns, in the symbols of #tile.mma, 16 rows per block b and 8 columns
 // per group g of the result; each (b, g) is one accumulator of m16n8.
 //
-// 16-bit operands: m16n8k16. One ldmatrix.x4 fetches 16 x 16 elements of `a`, or
-// 16 of the sum for two groups of `b`:
+// 16-bit operands: m16n8k16. One ldmatrix.x4 fetches 16 x 16 elements of `a`,
+// or 16 of the sum for two groups of `b`:
 //
 //   a, and b as K x N (transposed):  row = lane % 16,  column = 8 (lane / 16)
 //   b as N x K:  row = lane % 8 + 8 (lane / 16),  column = 8 (lane / 8 % 2)
@@ -17,9 +17,9 @@
 //
 //   a b = a_lo b_hi + a_hi b_lo + a_hi b_hi
 //
-// The order of a sum is free, so that slots l % 4 and l % 4 + 4 of the eight hold
-// its elements 2 (l % 4) and 2 (l % 4) + 1: the elements that a thread has of an
-// accumulator, and neighbours in memory.
+// The order of a sum is free, so that slots l % 4 and l % 4 + 4 of the eight
+// hold its elements 2 (l % 4) and 2 (l % 4) + 1: the elements that a thread has
+// of an accumulator, and neighbours in memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,9 +36,8 @@ struct Product {
   Product(FragmentBuilder &b, tile::MmaOp op, tile::MmaOp::Adaptor adaptor)
       : b(b), a(cast<RankedTensorType>(op.getA().getType())),
         w(cast<RankedTensorType>(op.getB().getType())),
-        d(cast<RankedTensorType>(op.getD().getType())),
-        baseA(adaptor.getA()), baseB(adaptor.getB()),
-        transposeB(op.getTransposeB()) {
+        d(cast<RankedTensorType>(op.getD().getType())), baseA(adaptor.getA()),
+        baseB(adaptor.getB()), transposeB(op.getTransposeB()) {
     auto layout = cast<tile::MmaLayoutAttr>(d.getEncoding());
     warpsM = layout.getWarps()[0];
     warpsN = layout.getWarps()[1];
@@ -46,8 +45,8 @@ struct Product {
     groups = d.getDimSize(1) / (8 * warpsN);
     lane = b.lane();
     firstRow = b.mul(b.rem(b.warp(), warpsM), 16);
-    firstColumn = b.mul(b.rem(b.div(b.warp(), warpsM), warpsN),
-                        d.getDimSize(1) / warpsN);
+    firstColumn =
+        b.mul(b.rem(b.div(b.warp(), warpsM), warpsN), d.getDimSize(1) / warpsN);
     if (!isa<tile::SharedLayoutAttr>(a.getEncoding()))
       isInRegisters = true;
   }
@@ -93,8 +92,8 @@ static Value multiply(FragmentBuilder &b, ArrayRef<Value> a, ArrayRef<Value> w,
   SmallVector<Value> pairsA(a), pairsB(w);
   if (type == NVVM::MMATypes::f16)
     for (Value &word : llvm::concat<Value>(pairsA, pairsB))
-      word = LLVM::BitcastOp::create(
-          b, VectorType::get({2}, b.getF16Type()), word);
+      word = LLVM::BitcastOp::create(b, VectorType::get({2}, b.getF16Type()),
+                                     word);
   auto result = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(4, b.getF32Type()));
   return NVVM::MmaOp::create(
@@ -114,19 +113,18 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
   if (p.isInRegisters) {
     auto fragment = cast<VectorType>(p.baseA.getType());
     wordsA = getElements(
-        b, vector::BitCastOp::create(
-               b,
-               VectorType::get({fragment.getNumElements() / 2}, b.getI32Type()),
-               p.baseA));
+        b,
+        vector::BitCastOp::create(
+            b, VectorType::get({fragment.getNumElements() / 2}, b.getI32Type()),
+            p.baseA));
   }
   Value rowA = b.add(p.firstRow, b.rem(p.lane, 16));
   Value columnA = b.mul(b.div(p.lane, 16), 8);
-  Value rowB = p.transposeB ? b.add(b.rem(p.lane, 8),
-                                    b.mul(b.div(p.lane, 16), 8))
-                            : b.rem(p.lane, 16);
-  Value columnB = b.mul(p.transposeB ? b.rem(b.div(p.lane, 8), 2)
-                                     : b.div(p.lane, 16),
-                        8);
+  Value rowB = p.transposeB
+                   ? b.add(b.rem(p.lane, 8), b.mul(b.div(p.lane, 16), 8))
+                   : b.rem(p.lane, 16);
+  Value columnB =
+      b.mul(p.transposeB ? b.rem(b.div(p.lane, 8), 2) : b.div(p.lane, 16), 8);
   for (int64_t k = 0; k < depth; k += 16) {
     SmallVector<SmallVector<Value>> ofBlock;
     for (int64_t block = 0; block < p.blocks; ++block)
@@ -140,11 +138,10 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
     for (int64_t g = 0; g < p.groups; g += 2) {
       Value column = b.add(p.firstColumn, 8 * g);
       SmallVector<Value> w =
-          p.transposeB
-              ? loadMatrices(b, p.baseB, p.w, b.add(column, rowB),
-                             b.add(columnB, k), false)
-              : loadMatrices(b, p.baseB, p.w, b.add(rowB, k),
-                             b.add(column, columnB), true);
+          p.transposeB ? loadMatrices(b, p.baseB, p.w, b.add(column, rowB),
+                                      b.add(columnB, k), false)
+                       : loadMatrices(b, p.baseB, p.w, b.add(rowB, k),
+                                      b.add(column, columnB), true);
       for (int64_t block = 0; block < p.blocks; ++block)
         for (int64_t half : {0, 1}) {
           auto c = acc.slice(((block * p.groups) + g + half) * 4, 4);
@@ -180,9 +177,9 @@ struct Split {
 static std::array<Value, 2> loadPair(FragmentBuilder &b, Value base,
                                      RankedTensorType tile, Value row,
                                      Value column) {
-  Value pair = LLVM::LoadOp::create(
-      b, VectorType::get({2}, b.getF32Type()),
-      b.sharedPlace(base, tile, row, column), /*alignment=*/8);
+  Value pair = LLVM::LoadOp::create(b, VectorType::get({2}, b.getF32Type()),
+                                    b.sharedPlace(base, tile, row, column),
+                                    /*alignment=*/8);
   return {vector::ExtractOp::create(b, pair, 0),
           vector::ExtractOp::create(b, pair, 1)};
 }
@@ -205,10 +202,9 @@ static void multiplyF32(Product &p, MutableArrayRef<Value> acc) {
                  elements.begin() + (block * (depth / 8) + k / 8 + 1) * 4);
       else
         for (int64_t h : {0, 1})
-          for (Value element :
-               loadPair(b, p.baseA, p.a,
-                        b.add(rowA, 16 * p.warpsM * block + 8 * h),
-                        b.add(pair, k)))
+          for (Value element : loadPair(
+                   b, p.baseA, p.a, b.add(rowA, 16 * p.warpsM * block + 8 * h),
+                   b.add(pair, k)))
             x.push_back(element);
       ofBlock.emplace_back();
       // Registers of A: rows first, then the halves of the sum.
@@ -254,8 +250,8 @@ struct LowerMma final : OpConversionPattern<tile::MmaOp> {
   LogicalResult
   matchAndRewrite(tile::MmaOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    auto type = cast<VectorType>(
-        getTypeConverter()->convertType(op.getD().getType()));
+    auto type =
+        cast<VectorType>(getTypeConverter()->convertType(op.getD().getType()));
     FragmentBuilder b(op.getLoc(), rewriter);
     Product product(b, op, adaptor);
     bool isNarrow = product.a.getElementTypeBitWidth() == 16;

@@ -43,8 +43,7 @@ static void addExtents(FragmentBuilder &b, Block &entry,
   for (int64_t value : values)
     if (ShapedType::isDynamic(value))
       extents.push_back(arith::IndexCastOp::create(
-          b, b.getIndexType(),
-          entry.addArgument(b.getI64Type(), b.getLoc())));
+          b, b.getIndexType(), entry.addArgument(b.getI64Type(), b.getLoc())));
     else
       extents.push_back(arith::ConstantIndexOp::create(b, value));
 }
@@ -58,8 +57,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     // The types of each kernel's operands where it is launched.
     llvm::DenseMap<Operation *, SmallVector<Type>> launched;
     getOperation().walk([&](tile::LaunchOp launch) {
-      Operation *kernel = SymbolTable::lookupNearestSymbolFrom(
-          launch, launch.getKernelAttr());
+      Operation *kernel =
+          SymbolTable::lookupNearestSymbolFrom(launch, launch.getKernelAttr());
       SmallVector<Type> types(launch.getInputs().getTypes());
       llvm::append_range(types, launch.getOutputs().getTypes());
       launched[kernel] = types;
@@ -82,9 +81,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
   }
 
   /// The kernel, with the body of the program and its new parameters.
-  static FailureOr<LLVM::LLVMFuncOp> makeKernel(func::FuncOp function,
-                                                ArrayRef<Type> types,
-                                                KernelInfo &info) {
+  static FailureOr<LLVM::LLVMFuncOp>
+  makeKernel(func::FuncOp function, ArrayRef<Type> types, KernelInfo &info) {
     MLIRContext *context = function.getContext();
     Location loc = function.getLoc();
     FragmentBuilder b(loc, function);
@@ -95,7 +93,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     SmallVector<Value> replacements;
     for (auto [type, argument] : llvm::zip(types, old)) {
       auto memref = dyn_cast<MemRefType>(type);
-      Type lowered = memref ? LLVM::LLVMPointerType::get(context)
+      Type lowered = memref           ? LLVM::LLVMPointerType::get(context)
                      : type.isIndex() ? b.getI64Type()
                                       : type;
       Value added = entry.addArgument(lowered, loc);
@@ -103,23 +101,21 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
         SmallVector<int64_t> strides;
         int64_t offset;
         if (failed(memref.getStridesAndOffset(strides, offset)) ||
-            memref.getRank() !=
-                cast<MemRefType>(argument.getType()).getRank())
+            memref.getRank() != cast<MemRefType>(argument.getType()).getRank())
           return function.emitError()
                  << "expects strided memory of the rank of "
                  << argument.getType() << ", got " << memref;
         // The program keeps the type it was written for.
-        Value cast = UnrealizedConversionCastOp::create(
-                         b, argument.getType(), added)
-                         .getResult(0);
+        Value cast =
+            UnrealizedConversionCastOp::create(b, argument.getType(), added)
+                .getResult(0);
         memories.push_back({memref, cast, added, {}, {}});
         replacements.push_back(cast);
       } else {
-        replacements.push_back(
-            type.isIndex()
-                ? arith::IndexCastOp::create(b, b.getIndexType(), added)
-                      .getResult()
-                : added);
+        replacements.push_back(type.isIndex() ? arith::IndexCastOp::create(
+                                                    b, b.getIndexType(), added)
+                                                    .getResult()
+                                              : added);
       }
     }
     for (Memory &memory : memories)
@@ -151,8 +147,9 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       return failure();
 
     b.setInsertionPoint(function);
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
-                                            llvm::to_vector(entry.getArgumentTypes()));
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
+                                    llvm::to_vector(entry.getArgumentTypes()));
     auto kernel = LLVM::LLVMFuncOp::create(b, function.getName(), type);
     kernel->setAttr("nvvm.kernel", b.getUnitAttr());
     kernel->setAttr("nvvm.reqntid", b.getDenseI32ArrayAttr(
@@ -195,8 +192,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       int64_t divisor = 0;
       for (auto [offset, stride] :
            llvm::zip(offsets, info.strides.lookup(memory)))
-        divisor = std::gcd(divisor, getKnownDivisor(offset) *
-                                        getKnownDivisor(stride));
+        divisor = std::gcd(divisor,
+                           getKnownDivisor(offset) * getKnownDivisor(stride));
       info.originDivisors[op] = divisor;
     });
   }
@@ -205,9 +202,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     auto schedule =
         function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
     if (!schedule || schedule.getWarps().size() != 2)
-      return function.emitError()
-             << "expects '" << tile::programScheduleName
-             << "' to be a #tile.schedule with warps";
+      return function.emitError() << "expects '" << tile::programScheduleName
+                                  << "' to be a #tile.schedule with warps";
     KernelInfo info;
     info.threads = 32 * schedule.getWarps()[0] * schedule.getWarps()[1];
     addSharedMemory(function);

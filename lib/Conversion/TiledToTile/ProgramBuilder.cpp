@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -80,6 +81,9 @@ FailureOr<SmallVector<int64_t>> ProgramBuilder::getBounds(Value tensor) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   if (!type)
     return failure();
+  auto promised = promisedBounds.find(tensor);
+  if (promised != promisedBounds.end())
+    return promised->second;
   SmallVector<int64_t> bounds(type.getShape());
   for (auto [dim, bound] : llvm::enumerate(bounds)) {
     if (!ShapedType::isDynamic(bound))
@@ -110,11 +114,26 @@ SmallVector<int64_t> ProgramBuilder::getTileShape(ArrayRef<int64_t> bounds) {
   return shape;
 }
 
+Value ProgramBuilder::getScalar(Value value) {
+  if (Value known = scalars.lookupOrNull(value))
+    return known;
+  Operation *constant = value.getDefiningOp();
+  if (!constant || !constant->hasTrait<OpTrait::ConstantLike>() ||
+      isa<ShapedType>(value.getType()))
+    return nullptr;
+  // Where it is known to all that follows.
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&kernel.getFunctionBody().front());
+  Value copy = b.clone(*constant)->getResult(0);
+  scalars.map(value, copy);
+  return copy;
+}
+
 Value ProgramBuilder::getIndex(OpFoldResult value) {
   if (auto attribute = dyn_cast<Attribute>(value))
     return arith::ConstantIndexOp::create(
         b, cast<IntegerAttr>(attribute).getInt());
-  return scalars.lookupOrNull(cast<Value>(value));
+  return getScalar(cast<Value>(value));
 }
 
 SmallVector<Value> ProgramBuilder::getIndices(ArrayRef<OpFoldResult> values) {
@@ -182,6 +201,8 @@ LogicalResult ProgramBuilder::write(Operation *op) {
       return writeProduct(linalgOp);
     return writeElementwise(linalgOp);
   }
+  if (isa<mla::OnlineAttentionOp>(op))
+    return writeAttention(op);
   if (isa<tensor::EmptyOp>(op))
     return success();
   if (isa<tensor::ExtractSliceOp>(op))
@@ -214,7 +235,7 @@ LogicalResult ProgramBuilder::writeScalar(Operation *op) {
     SmallVector<Value> place(found->second.offsets);
     for (auto [dim, index] :
          llvm::zip(found->second.dims, extract.getIndices())) {
-      Value known = scalars.lookupOrNull(index);
+      Value known = getScalar(index);
       if (!known)
         return fail(op, "has an index that the block does not know");
       if (dim >= 0)
@@ -229,13 +250,8 @@ LogicalResult ProgramBuilder::writeScalar(Operation *op) {
       llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>))
     return fail(op, "has no counterpart");
   for (Value operand : op->getOperands())
-    if (!scalars.contains(operand)) {
-      // A constant of the host function.
-      Operation *constant = operand.getDefiningOp();
-      if (!constant || !constant->hasTrait<OpTrait::ConstantLike>())
-        return fail(op, "reads what the block does not know");
-      scalars.map(operand, b.clone(*constant)->getResult(0));
-    }
+    if (!getScalar(operand))
+      return fail(op, "reads what the block does not know");
   b.clone(*op, scalars);
   return success();
 }
@@ -331,19 +347,15 @@ LogicalResult ProgramBuilder::writeInsert(Operation *op) {
 LogicalResult ProgramBuilder::writeLoop(scf::ForOp op) {
   SmallVector<Value> inits;
   for (Value init : op.getInitArgs()) {
-    Value known = isa<RankedTensorType>(init.getType())
-                      ? getTile(init)
-                      : scalars.lookupOrNull(init);
+    Value known =
+        isa<RankedTensorType>(init.getType()) ? getTile(init) : getScalar(init);
     if (!known)
       return fail(op, "carries what the block does not know");
     inits.push_back(known);
   }
   SmallVector<Value> bounds;
   for (Value bound : {op.getLowerBound(), op.getUpperBound(), op.getStep()}) {
-    Value known = scalars.lookupOrNull(bound);
-    if (!known)
-      if (std::optional<int64_t> constant = getConstantIntValue(bound))
-        known = arith::ConstantIndexOp::create(b, *constant);
+    Value known = getScalar(bound);
     if (!known || !known.getType().isIndex())
       return fail(op, "has a bound that the block does not know");
     bounds.push_back(known);
@@ -367,9 +379,8 @@ LogicalResult ProgramBuilder::writeLoop(scf::ForOp op) {
     return failure();
   SmallVector<Value> yielded;
   for (auto [value, init] : llvm::zip(op.getYieldedValues(), inits)) {
-    Value known = isa<RankedTensorType>(value.getType())
-                      ? getTile(value)
-                      : scalars.lookupOrNull(value);
+    Value known = isa<RankedTensorType>(value.getType()) ? getTile(value)
+                                                         : getScalar(value);
     if (!known || known.getType() != init.getType())
       return fail(op, "carries tiles that change their extents");
     yielded.push_back(known);

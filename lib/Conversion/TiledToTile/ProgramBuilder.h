@@ -62,6 +62,8 @@ private:
   mlir::LogicalResult writeStores();
   mlir::LogicalResult writeElementwise(mlir::linalg::LinalgOp op);
   mlir::LogicalResult writeProduct(mlir::linalg::LinalgOp op);
+  // In ProgramAttention.cpp.
+  mlir::LogicalResult writeAttention(mlir::Operation *op);
 
   // Values.
   /// Upper bounds of the extents of a tensor of the kernel; fails without.
@@ -75,6 +77,8 @@ private:
   mlir::Value getTile(mlir::Value tensor);
   /// The element of a tensor of one element; null if there is none.
   mlir::Value getElement(mlir::Value tensor);
+  /// A scalar that the block knows, or a constant; null for others.
+  mlir::Value getScalar(mlir::Value value);
   mlir::Value getIndex(mlir::OpFoldResult value);
   llvm::SmallVector<mlir::Value>
   getIndices(llvm::ArrayRef<mlir::OpFoldResult> values);
@@ -86,6 +90,8 @@ private:
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Value, View> views;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
+  /// Bounds that the schedule promises, of results.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> promisedBounds;
   std::string reason;
 };
 

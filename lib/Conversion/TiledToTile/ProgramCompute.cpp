@@ -50,9 +50,7 @@ LogicalResult ProgramBuilder::writeElementwise(linalg::LinalgOp op) {
     if (argument.use_empty())
       continue;
     if (!isa<ShapedType>(operand.get().getType())) {
-      Value scalar = scalars.lookupOrNull(operand.get());
-      if (!scalar && matchPattern(operand.get(), m_Constant()))
-        scalar = b.clone(*operand.get().getDefiningOp())->getResult(0);
+      Value scalar = getScalar(operand.get());
       if (!scalar)
         return fail(op, "reads what the block does not know");
       mapping.map(argument, splat(scalar, shape));
@@ -91,9 +89,7 @@ LogicalResult ProgramBuilder::writeElementwise(linalg::LinalgOp op) {
 
   // The body, on tiles.
   auto getSplat = [&](Value value) -> Value {
-    Value scalar = scalars.lookupOrNull(value);
-    if (!scalar && matchPattern(value, m_Constant()))
-      scalar = b.clone(*value.getDefiningOp())->getResult(0);
+    Value scalar = getScalar(value);
     return scalar ? splat(scalar, shape) : Value();
   };
   Block &body = op->getRegion(0).front();

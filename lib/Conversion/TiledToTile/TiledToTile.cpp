@@ -36,7 +36,7 @@ static constexpr StringLiteral idName = "peermla.id";
 /// The schedule with `warps` in a kernel, or null.
 static tile::ScheduleAttr getMmaSchedule(scf::ForallOp loop) {
   tile::ScheduleAttr found;
-  loop.walk([&](linalg::LinalgOp op) {
+  loop.walk([&](Operation *op) {
     auto schedule = op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
     if (schedule && !schedule.getWarps().empty())
       found = schedule;

@@ -243,7 +243,8 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
     op->setAttr(scheduleName,
                 tile::ScheduleAttr::get(
                     op.getContext(), schedule.getBlock().take_back(2),
-                    schedule.getInner(), schedule.getRegisters()));
+                    schedule.getInner(), schedule.getRegisters(), /*split=*/0,
+                    /*parts=*/0, schedule.getWarps(), schedule.getStages()));
   }
 };
 

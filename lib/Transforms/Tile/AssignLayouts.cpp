@@ -9,6 +9,7 @@
 //
 //   elementwise, scf.for         all tiles share a layout
 //   y = broadcast x along d      layout(x) = slice<d, layout(y)>
+//   x = reduce y along d         layout(x) = slice<d, layout(y)>
 //   d = mma a, b, c              layout(c) = layout(d)
 //
 //===----------------------------------------------------------------------===//
@@ -54,17 +55,22 @@ static bool unify(ArrayRef<Value> values) {
   return changed;
 }
 
+/// Makes `slice` live where `whole` does without dimension `dim`.
+static bool relate(Value whole, Value slice, int64_t dim) {
+  if (auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(getLayout(whole)))
+    return assign(slice,
+                  tile::SliceLayoutAttr::get(whole.getContext(), dim, layout));
+  if (auto layout = dyn_cast_or_null<tile::SliceLayoutAttr>(getLayout(slice)))
+    return assign(whole, layout.getParent());
+  return false;
+}
+
 static bool propagate(Operation *op) {
-  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
-    Value source = broadcast.getSource(), result = broadcast.getResult();
-    if (auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(getLayout(result)))
-      return assign(source, tile::SliceLayoutAttr::get(
-                                op->getContext(), broadcast.getDim(), layout));
-    if (auto layout =
-            dyn_cast_or_null<tile::SliceLayoutAttr>(getLayout(source)))
-      return assign(result, layout.getParent());
-    return false;
-  }
+  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))
+    return relate(broadcast.getResult(), broadcast.getSource(),
+                  broadcast.getDim());
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
+    return relate(reduce.getSource(), reduce.getResult(), reduce.getDim());
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
     bool changed = false;
     for (auto [init, argument, yielded, result] :

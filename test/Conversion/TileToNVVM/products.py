@@ -18,7 +18,7 @@ PIPELINE = (
     "canonicalize,cse,peermla-tiled-to-tile,canonicalize,cse,"
     "gpu.module(func.func(affine-expand-index-ops,lower-affine,peermla-assign-layouts,peermla-stage-copies{shared-bytes=166912},"
     "peermla-prefetch-copies,canonicalize,cse)),peermla-tile-to-nvvm,"
-    "gpu.module(convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
+    "gpu.module(peermla-expand-math,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
     "canonicalize,cse))"
 )
 

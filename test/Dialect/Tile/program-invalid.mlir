@@ -169,3 +169,43 @@ func.func private @schedule_warps() attributes {s = #tile.schedule<warps = [4]>}
 
 // expected-error @below {{expects extents of 'stages' to be at least 0, got -1}}
 func.func private @schedule_stages() attributes {s = #tile.schedule<stages = -1>}
+
+// -----
+
+func.func @reduce_c1_dim(%a: tensor<16x8xf32>) {
+  // expected-error @below {{'tile.reduce' op expects 'dim' to be a dimension of 'source', got 2 for 'tensor<16x8xf32>'}}
+  %d = tile.reduce max %a along 2 : tensor<16x8xf32> -> tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c1_shape(%a: tensor<16x8xf32>) {
+  // expected-error @below {{'tile.reduce' op expects the result to be 'source' without dimension 1, got 'tensor<8xf32>' for 'tensor<16x8xf32>'}}
+  %d = tile.reduce max %a along 1 : tensor<16x8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c2(%a: tensor<16x8xf16>) {
+  // expected-error @below {{'tile.reduce' op expects 'source' to have elements of f32, got 'tensor<16x8xf16>'}}
+  %d = tile.reduce add %a along 1 : tensor<16x8xf16> -> tensor<16xf16>
+  return
+}
+
+// -----
+
+func.func @reduce_c3(%a: tensor<16x16xf32, #tile.mma<warps = [1, 2]>>) {
+  // expected-error @below {{'tile.reduce' op expects the columns of 'source' in one column of warps, got 'tensor<16x16xf32, #tile.mma<warps = [1, 2]>>'}}
+  %d = tile.reduce add %a along 1 : tensor<16x16xf32, #tile.mma<warps = [1, 2]>> -> tensor<16xf32, #tile.slice<1, <warps = [1, 2]>>>
+  return
+}
+
+// -----
+
+func.func @index_c1() {
+  // expected-error @below {{'tile.index' op expects a dimension of a tile of i32, got 0 for 'tensor<16x8xi64>'}}
+  %d = tile.index 0 : tensor<16x8xi64>
+  return
+}

@@ -53,3 +53,14 @@ func.func @staged(%x: memref<?x64xbf16>, %i: index, %m: index, %p: i1,
   %rows = tile.broadcast %row along 0 : tensor<64xf32, #columns> -> tensor<64x64xf32, #mma>
   return %d, %rows : tensor<64x64xf32, #mma>, tensor<64x64xf32, #mma>
 }
+
+// CHECK-LABEL: func @rows
+// CHECK: tile.index 1 : tensor<64x128xi32>
+// CHECK: tile.reduce max %{{.*}} along 1 : tensor<64x128xf32> -> tensor<64xf32>
+// CHECK: tile.reduce add %{{.*}} along 1 : tensor<64x128xf32> -> tensor<64xf32>
+func.func @rows(%s: tensor<64x128xf32>) -> (tensor<64x128xi32>, tensor<64xf32>, tensor<64xf32>) {
+  %i = tile.index 1 : tensor<64x128xi32>
+  %m = tile.reduce max %s along 1 : tensor<64x128xf32> -> tensor<64xf32>
+  %l = tile.reduce add %s along 1 : tensor<64x128xf32> -> tensor<64xf32>
+  return %i, %m, %l : tensor<64x128xi32>, tensor<64xf32>, tensor<64xf32>
+}

@@ -23,9 +23,8 @@ struct TileLayoutTests : testing::Test {
   }
 
   /// How often each place of the tile is owned.
-  static std::map<SmallVector<int64_t>, int> countOwners(FragmentLayout layout,
-                                                         ArrayRef<int64_t> shape,
-                                                         int64_t threads) {
+  static std::map<SmallVector<int64_t>, int>
+  countOwners(FragmentLayout layout, ArrayRef<int64_t> shape, int64_t threads) {
     std::map<SmallVector<int64_t>, int> owners;
     for (int64_t thread = 0; thread < threads; ++thread)
       for (int64_t i = 0; i < layout.getFragmentSize(shape); ++i)
@@ -89,16 +88,15 @@ TEST_F(TileLayoutTests, SlicesAgreeWithTheirParent) {
 TEST_F(TileLayoutTests, MmaIsTheAccumulatorOfM16N8) {
   for (int64_t thread = 0; thread < 32; ++thread)
     for (int64_t i = 0; i < 4; ++i) {
-      SmallVector<int64_t> place =
-          mma(1, 1).getCoordinates({16, 8}, thread, i);
+      SmallVector<int64_t> place = mma(1, 1).getCoordinates({16, 8}, thread, i);
       EXPECT_EQ(place[0], thread / 4 + (i < 2 ? 0 : 8));
       EXPECT_EQ(place[1], thread % 4 * 2 + i % 2);
     }
 }
 
 TEST_F(TileLayoutTests, SharedElementsDoNotOverlap) {
-  for (Type element : {Type(Float32Type::get(&context)),
-                       Type(BFloat16Type::get(&context))}) {
+  for (Type element :
+       {Type(Float32Type::get(&context)), Type(BFloat16Type::get(&context))}) {
     auto tile = RankedTensorType::get({24, 128}, element,
                                       SharedLayoutAttr::get(&context));
     int64_t bytes = element.getIntOrFloatBitWidth() / 8;

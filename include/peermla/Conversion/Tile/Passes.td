@@ -9,7 +9,7 @@ include "mlir/Pass/PassBase.td"
 def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
   let summary = "Turn kernels on tensors into tile programs and launches";
   let description = [{
-    An `scf.forall` that holds a matrix product whose schedule has `warps`
+    An `scf.forall` that holds a product or attention whose schedule has `warps`
     becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
     be said by tile ops; else it stays as it is, and a remark says why.
 
@@ -30,8 +30,14 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
       %d = tile.mma %a, %b transpose_b : ...
       tile.store %d, %y[%i, %j] sizes(%m, %c128) along [0, 1] : ...
     ```
+    `mla.online_attention` over keys in memory, of one head per block, becomes a
+    loop over blocks of keys with a running softmax, masked where a key is past
+    the end or after the token.
+
     Extents of tiles are rounded up to multiples of 64; what lies outside is
-    loaded as zero and not stored. Numerics: those of `tile.mma`.
+    loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
+    are rounded to the storage type, and a value that is no number reaches all
+    tokens of a tile that reads its key.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::func::FuncDialect",

@@ -106,3 +106,22 @@ def PrefetchCopies : Pass<"peermla-prefetch-copies", "mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["mlir::arith::ArithDialect"];
 }
+
+def BufferizeFunctions
+    : InterfacePass<"peermla-bufferize-functions", "mlir::FunctionOpInterface"> {
+  let summary = "Turn the tensors of one function into buffers";
+  let description = [{
+    One-shot bufferization of a function by itself, so that tile programs in
+    modules beside it keep their tiles. Numerics: unchanged.
+
+    ```mlir
+    %y = tile.launch @k::@k blocks(%n) ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+    becomes
+    ```mlir
+    tile.launch @k::@k blocks(%n) ins(%x : memref<?x64xf32>) outs(%e : memref<?x64xf32>)
+    ```
+  }];
+  let dependentDialects = ["mlir::bufferization::BufferizationDialect",
+                           "mlir::memref::MemRefDialect"];
+}

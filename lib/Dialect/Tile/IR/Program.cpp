@@ -176,5 +176,53 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// tile.reduce and tile.index
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReduceOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  // (C1)
+  SmallVector<int64_t> shape(source.getShape());
+  if (static_cast<int64_t>(getDim()) >= source.getRank())
+    return emitOpError() << "expects 'dim' to be a dimension of 'source', got "
+                         << getDim() << " for " << source;
+  shape.erase(shape.begin() + getDim());
+  if (result.getShape() != ArrayRef(shape) ||
+      source.getElementType() != result.getElementType())
+    return emitOpError() << "expects the result to be 'source' without "
+                            "dimension "
+                         << getDim() << ", got " << result << " for " << source;
+  // (C2)
+  if (!source.getElementType().isF32())
+    return emitOpError() << "expects 'source' to have elements of f32, got "
+                         << source;
+  // (C3)
+  if (!source.getEncoding() || !result.getEncoding())
+    return success();
+  auto layout = dyn_cast<MmaLayoutAttr>(source.getEncoding());
+  auto slice = dyn_cast<SliceLayoutAttr>(result.getEncoding());
+  if (!layout || getDim() != 1 || layout.getWarps()[1] != 1)
+    return emitOpError() << "expects the columns of 'source' in one column of "
+                            "warps, got "
+                         << source;
+  if (!slice || slice.getDim() != 1 || slice.getParent() != layout)
+    return emitOpError() << "expects the layout of the result to be the slice "
+                            "of that of 'source', got "
+                         << result << " and " << source;
+  return success();
+}
+
+LogicalResult IndexOp::verify() {
+  // (C1)
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (static_cast<int64_t>(getDim()) >= type.getRank() ||
+      !type.getElementType().isInteger(32))
+    return emitOpError() << "expects a dimension of a tile of i32, got "
+                         << getDim() << " for " << type;
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "peermla/Dialect/Tile/IR/TileOps.cpp.inc"

@@ -25,6 +25,8 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
 
 #include "peermla/Dialect/Tile/IR/TileDialect.cpp.inc"
 
+#include "peermla/Dialect/Tile/IR/TileEnums.cpp.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "peermla/Dialect/Tile/IR/TileAttrs.cpp.inc"
 

@@ -220,4 +220,58 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
   let hasVerifier = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+def Tile_Combine : I32EnumAttr<"Combine", "how a reduction combines", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Add", 1, "add">]> {
+  let cppNamespace = "::peermla::tile";
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
+  let summary = "maximum or sum along a dimension of a tile";
+  let description = [{
+    ```
+    result[i] = max_j source[i, j]        or        sum_j source[i, j]
+    ```
+    The order of a sum is that of the layout; a NaN is no maximum unless all
+    elements are.
+
+    Constraints:
+    * (C1) the result is `source` without dimension `dim`.
+    * (C2) elements are f32.
+    * (C3) with layouts: `dim` is 1, one column of warps has all of a row, and the
+      layout of the result is the slice of that of `source`.
+
+    ```mlir
+    %m = tile.reduce max %s along 1 : tensor<64x128xf32> -> tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins Tile_Combine:$combine,
+                       AnyRankedTensor:$source,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $combine $source `along` $dim `:` type($source) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_IndexOp : Tile_Op<"index", [Pure]> {
+  let summary = "the coordinate of each element along a dimension";
+  let description = [{
+    Constraints:
+    * (C1) `dim` is a dimension of the result, whose elements are i32.
+
+    ```mlir
+    %column = tile.index 1 : tensor<64x128xi32>
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$dim);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$dim `:` type($result) attr-dict";
+  let hasVerifier = 1;
+}
+
 #endif // PEERMLA_DIALECT_TILE_IR_TILEPROGRAMOPS_TD
