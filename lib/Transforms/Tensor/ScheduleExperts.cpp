@@ -58,7 +58,10 @@ Schedule peermla::scheduleExperts(const Kernel &kernel, const CpuLevel &level) {
     part[2] = llvm::alignTo(llvm::divideCeil(ranks, partsOfHead), rows);
     part[2] = std::min(part[2], ranks);
     rows = std::min(rows, part[1] * part[2]);
-    if (part[1] < heads || part[2] < ranks)
+    // A slice of the partial sums, parts x 1, would not say which of the two
+    // unit dimensions is the row.
+    bool hasRows = kernel.getType().getDimSize(1) != 1;
+    if (hasRows && (part[1] < heads || part[2] < ranks))
       split = fewTokens;
   }
   std::string reason = std::to_string(rows) + " rows together, " +

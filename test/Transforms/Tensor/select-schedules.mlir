@@ -245,3 +245,13 @@ func.func @one_retrieval(%x: tensor<?x5xf32>, %i: tensor<?x1x1xi32>, %g: tensor<
       outs(%y : tensor<?x6xf32>) -> tensor<?x6xf32>
   return %0 : tensor<?x6xf32>
 }
+
+// The experts' outputs of one element are not split.
+
+// CHECK-LABEL: func.func @experts_of_one_output(
+//       CHECK:   peer.expert_mlp relu up_layout(output_major) {peermla.schedule = #tile.schedule<block = [1, 0, 0], inner = [0, 1, {{[0-9]+}}], registers = [{{[0-9, ]+}}]>}
+func.func @experts_of_one_output(%x: tensor<?x5xf32>, %i: tensor<?x2x28xi32>, %g: tensor<?x2x28xf32>, %d: tensor<30x1x5xf32>, %up: tensor<30x1x1xf32>, %y: tensor<?x1xf32>) -> tensor<?x1xf32> {
+  %0 = peer.expert_mlp relu up_layout(output_major) ins(%x, %i, %g, %d, %up : tensor<?x5xf32>, tensor<?x2x28xi32>, tensor<?x2x28xf32>, tensor<30x1x5xf32>, tensor<30x1x1xf32>)
+      outs(%y : tensor<?x1xf32>) -> tensor<?x1xf32>
+  return %0 : tensor<?x1xf32>
+}
