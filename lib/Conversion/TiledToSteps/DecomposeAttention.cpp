@@ -18,9 +18,9 @@
 //   o / l, or 0 where l = 0;  lse = ln(2) m + ln(l)
 //
 // Maxima start finite and masked scores are -inf: a row without a key so far
-// has p = 0 and a = 1 with no case of its own. A NaN in a score is no maximum
-// but reaches p, and so the sums. 0 v is no number where v is none: where rows
-// of the tile see different keys, the last product leaves out what p = 0 masks.
+// has p = 0 and a = 1 with no case of its own. A NaN in a score that a row sees
+// makes its maximum and sums NaN. 0 v is no number where v is none: where rows of
+// the tile see different keys, the last product leaves out what p = 0 masks.
 //
 // Temporaries have the extents that the op's schedule bounds. With parts each
 // has a maximum and a sum of its own, in a loop around.
@@ -268,19 +268,19 @@ Values AttentionSteps::addBlock(Value first, Value end, ValueRange state) {
   // The new maximum, and the factor of what is from before.
   Value x = b.fill(temporary(rowBounds, rowExtents), lowestMaximum);
   x = b.combine(s, x, {whole, rows}, [&](ValueRange elements) -> Value {
-    return arith::MaxNumFOp::create(b, elements[0], elements[1]);
+    return arith::MaximumFOp::create(b, elements[0], elements[1]);
   });
   AffineMap row = b.getMultiDimIdentityMap(2);
   Value alpha =
       b.combine(Values{m, x}, temporary(rowBounds, rowExtents), {row, row, row},
                 [&](ValueRange elements) -> Value {
                   Value maximum =
-                      arith::MaxNumFOp::create(b, elements[0], elements[1]);
+                      arith::MaximumFOp::create(b, elements[0], elements[1]);
                   return math::Exp2Op::create(
                       b, arith::SubFOp::create(b, elements[0], maximum));
                 });
   m = b.combine(x, m, {row, row}, [&](ValueRange elements) -> Value {
-    return arith::MaxNumFOp::create(b, elements[0], elements[1]);
+    return arith::MaximumFOp::create(b, elements[0], elements[1]);
   });
 
   Value p = b.combine(m, s, {rows, whole}, [&](ValueRange elements) -> Value {

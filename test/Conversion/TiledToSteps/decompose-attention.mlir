@@ -18,9 +18,9 @@
 // CHECK:         linalg.generic
 // CHECK:           arith.cmpi sle
 // CHECK:           arith.select
-// CHECK:           arith.maxnumf
+// CHECK:           arith.maximumf
 // CHECK:           math.exp2
-// CHECK:           arith.maxnumf
+// CHECK:           arith.maximumf
 // CHECK:           math.exp2
 // What has no probability is left out, whatever its value is.
 // CHECK:         linalg.generic {{.*}} ins(%{{.*}}, %[[VJ]]
