@@ -69,7 +69,7 @@ struct Copy {
   Value source, slot, sizes[2], strides[2];
   int64_t threads;
 
-  int64_t bytes() const { return getElementBytes(tile); }
+  int64_t bytes() const { return getBytesOfElement(tile); }
   /// The byte of element (row, column), all of it as index.
   Value getByte(Value row, Value column) {
     return b.mul(b.add(b.mul(row, strides[0]), b.mul(column, strides[1])),
@@ -167,7 +167,7 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
     FragmentBuilder b(op.getLoc(), rewriter);
     tile::RingType ring = op.getRing().getType();
     RankedTensorType tile = ring.getTile();
-    int64_t bytes = getElementBytes(tile);
+    int64_t bytes = getBytesOfElement(tile);
 
     // The first element of the box, and how much of what is known to lie
     // together where it is.

@@ -37,7 +37,7 @@ FragmentTypeConverter::FragmentTypeConverter(MLIRContext *context) {
   addTargetMaterialization(cast);
 }
 
-int64_t peermla::getElementBytes(Type type) {
+int64_t peermla::getBytesOfElement(Type type) {
   return getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8;
 }
 
@@ -154,7 +154,7 @@ Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
                                    Value column) {
   constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
   constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
-  Value byte = mul(column, getElementBytes(tile));
+  Value byte = mul(column, getBytesOfElement(tile));
   Value place =
       add(mul(div(byte, panel), panel * tile.getDimSize(0)), mul(row, panel));
   Value swizzled = xorOf(rem(byte, panel), mul(rem(row, 8), piece));

@@ -93,7 +93,7 @@ private:
 };
 
 /// Bytes of one element of a tile or memref.
-int64_t getElementBytes(mlir::Type type);
+int64_t getBytesOfElement(mlir::Type type);
 
 /// A number that divides the index value in every run; 0 if it is 0. Loops and
 /// arithmetic have to be there still.

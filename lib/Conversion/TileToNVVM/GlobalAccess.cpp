@@ -40,10 +40,10 @@ struct Box {
         strides.size() == 1 || getKnownDivisor(strides.front()) % 2 == 0;
     hasPairs = originDivisor % 2 == 0 && evenRows && type.getRank() == 2 &&
                isConstantIntValue(strides.back(), 1);
-    first =
-        b.pointer(1, b.toGlobal(memory),
-                  arith::IndexCastOp::create(
-                      b, b.getI64Type(), b.mul(origin, getElementBytes(type))));
+    first = b.pointer(
+        1, b.toGlobal(memory),
+        arith::IndexCastOp::create(b, b.getI64Type(),
+                                   b.mul(origin, getBytesOfElement(type))));
     // So do its places, if strides are known and not huge.
     bool isNear = llvm::all_of(strides, [&](Value stride) {
       std::optional<int64_t> known = getConstantIntValue(stride);
@@ -57,7 +57,7 @@ struct Box {
   /// Whether pairs can be moved, at run time.
   Value isWhole() {
     Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
-    Value whole = b.isEqual(b.rem(address, 2 * getElementBytes(type)),
+    Value whole = b.isEqual(b.rem(address, 2 * getBytesOfElement(type)),
                             b.constant(address, 0));
     for (auto [size, extent] : llvm::zip(sizes, type.getShape()))
       whole = b.both(whole, b.isEqual(size, b.constant(size, extent)));
@@ -80,7 +80,7 @@ struct Box {
       Value step = b.add(b.mul(thread, stride), b.mul(stride, offset));
       place = place ? b.add(place, step) : step;
     }
-    return b.mul(place, getElementBytes(type));
+    return b.mul(place, getBytesOfElement(type));
   }
   Value getPointer(Value byte) {
     if (byte.getType().isIndex())
@@ -115,7 +115,7 @@ struct Box {
     auto pair = VectorType::get({2}, type.getElementType());
     for (int64_t i = 0; i < places.size(); i += 2) {
       Value loaded = LLVM::LoadOp::create(b, pair, getPointer(getByte(i)),
-                                          2 * getElementBytes(type));
+                                          2 * getBytesOfElement(type));
       for (int64_t j : {0, 1})
         elements.push_back(vector::ExtractOp::create(b, loaded, j));
     }
@@ -141,7 +141,7 @@ struct Box {
           b, fragment, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
           ArrayRef<int64_t>{1});
       LLVM::StoreOp::create(b, pair, getPointer(getByte(i)),
-                            2 * getElementBytes(type));
+                            2 * getBytesOfElement(type));
     }
   }
 
@@ -243,7 +243,7 @@ struct LowerScalarLoad final : OpConversionPattern<memref::LoadOp> {
          llvm::zip(adaptor.getIndices(), strides->second))
       place = b.add(place, b.mul(index, stride));
     Value byte = arith::IndexCastOp::create(
-        b, b.getI64Type(), b.mul(place, getElementBytes(op.getType())));
+        b, b.getI64Type(), b.mul(place, getBytesOfElement(op.getType())));
     rewriter.replaceOpWithNewOp<LLVM::LoadOp>(
         op, op.getType(), b.pointer(1, b.toGlobal(adaptor.getMemref()), byte));
     return success();
