@@ -4,9 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Faults.h"
 #include "Machine.h"
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 using namespace peermla::sim;
@@ -168,6 +170,9 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
       return;
     }
     Cluster cluster(state, std::move(arenas), std::move(stacks), stackBytes);
+    std::optional<FaultGuard> guard;
+    if (options.catchFaults)
+      guard.emplace();
     uint64_t done = 0;
     while (!state.stop) {
       uint64_t index = state.nextCluster++;
@@ -175,8 +180,9 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
         break;
       done += cluster.run(index);
     }
+    guard.reset();
     currentThread = outer;
-    std::lock_guard<std::mutex> guard(mutex);
+    std::lock_guard<std::mutex> lock(mutex);
     finished += done;
     result.total.add(cluster.counting.total);
     result.sites.resize(cluster.counting.sites.size());

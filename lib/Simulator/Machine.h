@@ -219,6 +219,18 @@ struct Cluster {
   /// Threads that have not ended.
   uint32_t getUnfinished() const { return unfinished; }
 
+  //===-- Stacks ------------------------------------------------------------===
+
+  char *getStackTop(const Thread &thread) {
+    size_t number = thread.block->rank * state.numThreads + thread.index;
+    return stacks.getData() + (number + 1) * stackBytes;
+  }
+  /// Whether `address` is on the stack of one of the threads.
+  bool isOnStacks(const void *address) const {
+    size_t offset = size_t(address) - size_t(stacks.getData());
+    return offset < threads.size() * stackBytes;
+  }
+
   //===-- Reports -----------------------------------------------------------===
 
   /// `thread` null: nobody in particular, `block` says where.

@@ -180,6 +180,18 @@ llvm.func @endless() attributes {nvvm.kernel} {
   llvm.br ^loop
 }
 
+// What the kernel's own code does to the process ends in a report, too.
+// RUN: not peermla-sim %s --kernel=divides --block=2 --output=out:i32:2 --set=by=0 2>&1 | FileCheck %s --check-prefix=DIVIDES
+// RUN: peermla-sim %s --kernel=divides --block=2 --output=out:i32:2 --set=by=3 2>&1 | count 0
+// DIVIDES: trap: block (0,0,0) thread 0: an integer division by zero
+llvm.func @divides(%out: !llvm.ptr<1>, %by: i32) attributes {nvvm.kernel} {
+  %tid = nvvm.read.ptx.sreg.tid.x : i32
+  %x = llvm.udiv %tid, %by : i32
+  %q = llvm.getelementptr %out[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+  llvm.store %x, %q : i32, !llvm.ptr<1>
+  llvm.return
+}
+
 // RUN: not peermla-sim %s --kernel=race --block=1025 --output=out:i32:64 2>&1 | FileCheck %s --check-prefix=LAUNCH
 // LAUNCH: launch: {{.*}}1025
 

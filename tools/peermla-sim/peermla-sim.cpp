@@ -174,6 +174,7 @@ static Error readRequest(CommandLine &line, Request &request) {
   options.threads = line.threads;
   options.errorLimit = line.errorLimit;
   options.instructionLimit = line.instructionLimit;
+  options.catchFaults = true;
   options.countAccesses = line.counters;
   request.runs = line.runs;
   request.printsJson = line.report == CommandLine::Json;

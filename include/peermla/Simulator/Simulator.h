@@ -75,6 +75,10 @@ struct Options {
   /// A conversion of accumulators in registers for kernels whose waits do not
   /// carry them: numbers appear at issue.
   bool untiedAccumulators = false;
+  /// Signals of the kernel's own code (division by zero, memory that does not
+  /// exist) end the launch with a report. Handlers of the process are replaced
+  /// while the launch runs; without, such a kernel ends the process.
+  bool catchFaults = false;
   uint64_t seed = 0;
   /// Operating-system threads; 0 for one per processor.
   uint32_t threads = 1;

@@ -163,6 +163,7 @@ Status runtime::createSimulatorDevice(const std::string &target,
   sim::Options options;
   options.threads = static_cast<uint32_t>(threads);
   options.errorLimit = 4;
+  options.catchFaults = true;
   for (auto read : {readAsync, readChecks, readSeed})
     if (Status status = read(options))
       return status;
