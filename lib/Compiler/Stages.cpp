@@ -20,12 +20,32 @@ std::vector<StringRef> peermla::getCpuLevelNames() {
   return names;
 }
 
+std::vector<StringRef> peermla::getTargetNames() {
+  std::vector<StringRef> names = {"cpu"};
+  for (const GpuTarget &target : GpuTarget::all())
+    names.push_back(target.name);
+  return names;
+}
+
 void peermla::registerCompiler(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerLibraryTarget(registry);
 }
 
 llvm::Error peermla::verifyOptions(const CompilerOptions &options) {
+  for (auto [i, target] : llvm::enumerate(options.targets)) {
+    if (!llvm::is_contained(getTargetNames(), target))
+      return llvm::createStringError("unknown target '" + target +
+                                     "', expected one of " +
+                                     llvm::join(getTargetNames(), ", "));
+    if (llvm::is_contained(ArrayRef(options.targets).take_front(i), target))
+      return llvm::createStringError("expected each target once, got '" +
+                                     target + "' twice");
+  }
+  if (!options.cpuLevels.empty() && !options.targets.empty() &&
+      !llvm::is_contained(options.targets, "cpu"))
+    return llvm::createStringError("CPU levels expect the target 'cpu', got " +
+                                   llvm::join(options.targets, ", "));
   for (const std::string &level : options.cpuLevels)
     if (!CpuLevel::get(level))
       return llvm::createStringError("unknown CPU level '" + level +
@@ -45,6 +65,8 @@ peermla::runStages(ModuleOp model, Stage first, Stage last,
   PipelineOptions pipeline;
   if (!options.cpuLevels.empty())
     pipeline.cpuLevels = ArrayRef<std::string>(options.cpuLevels);
+  if (!options.targets.empty())
+    pipeline.targets = ArrayRef<std::string>(options.targets);
   pipeline.attentionForm = options.attentionForm;
   pipeline.schedules = options.schedules;
   pipeline.deterministic = options.deterministic;

@@ -13,6 +13,7 @@
 #include "peermla/Conversion/Passes.h"
 #include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Conversion/TiledToSteps/Passes.h"
+#include "peermla/Conversion/TiledToThreads/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -37,6 +38,7 @@ void peermla::registerAllPasses() {
   registerPeermlaConversionPasses();
   registerPeermlaLaunchToRuntimePasses();
   registerPeermlaTiledToStepsPasses();
+  registerPeermlaTiledToThreadsPasses();
   registerPeermlaTransformsPasses();
   registerPeermlaTileConversionPasses();
   registerPeermlaTileTransformsPasses();

@@ -9,20 +9,23 @@
 #include "mlir/Dialect/Affine/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToSteps/Passes.h"
+#include "peermla/Conversion/TiledToThreads/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace peermla;
 
-static const llvm::StringRef stageNames[] = {"model", "tiled", "buffers", "cpu",
-                                             "llvm"};
+static const llvm::StringRef stageNames[] = {
+    "model", "tiled", "buffers", "tile", "frag", "nvvm", "cpu", "llvm"};
 
 ArrayRef<StringRef> peermla::getStageNames() { return stageNames; }
 
@@ -33,20 +36,39 @@ std::optional<Stage> peermla::getStage(StringRef name) {
   return static_cast<Stage>(found - std::begin(stageNames));
 }
 
-/// The levels asked for; by default all of x86-64.
-static SmallVector<std::string> getLevels(const PipelineOptions &options) {
-  SmallVector<std::string> levels(options.cpuLevels.begin(),
-                                  options.cpuLevels.end());
-  if (levels.empty())
+/// The levels and GPUs asked for; by default all levels of x86-64.
+static SplitTargetsOptions getTargets(const PipelineOptions &options) {
+  SplitTargetsOptions targets;
+  bool hasCpu = options.targets.empty();
+  for (const std::string &target : options.targets) {
+    if (target == "cpu")
+      hasCpu = true;
+    else
+      targets.gpuTargets.push_back(target);
+  }
+  if (hasCpu)
+    llvm::append_range(targets.cpuLevels, options.cpuLevels);
+  if (hasCpu && targets.cpuLevels.empty())
     for (const CpuLevel &level : CpuLevel::all())
       if (level.architecture == "x86_64")
-        levels.push_back(level.name.str());
-  return levels;
+        targets.cpuLevels.push_back(level.name.str());
+  return targets;
 }
 
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+/// Passes for all targets of one kind, `cpu` or `gpu`.
+static void onTargets(OpPassManager &pm, StringRef kind,
+                      llvm::function_ref<void(OpPassManager &)> build) {
+  OpPassManager target(ModuleOp::getOperationName());
+  build(target);
+  RunOnTargetsOptions options;
+  options.kind = kind.str();
+  options.pipeline.push_back(target);
+  pm.nest<ModuleOp>().addPass(createRunOnTargets(options));
 }
 
 /// The promise with which a stage ends.
@@ -66,9 +88,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   OverrideSchedulesOptions overrides;
   overrides.schedules = options.schedules;
   pm.addPass(createOverrideSchedules(overrides));
-  SplitTargetsOptions targets;
-  targets.cpuLevels = getLevels(options);
-  pm.addPass(createSplitTargets(targets));
+  pm.addPass(createSplitTargets(getTargets(options)));
   OpPassManager &target = pm.nest<ModuleOp>();
 
   ChooseAttentionFormOptions form;
@@ -79,7 +99,8 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createFoldNorms());
   target.addNestedPass<func::FuncOp>(createFuseElementwise());
   target.addPass(createPrepareWeights());
-  target.addPass(createInterleaveExperts());
+  onTargets(pm, "cpu",
+            [](OpPassManager &cpu) { cpu.addPass(createInterleaveExperts()); });
   addCleanup(target);
   // One value per extent, so that buffers of one size are seen to be.
   target.addPass(memref::createResolveShapedTypeResultDimsPass());
@@ -104,6 +125,11 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
 
 void peermla::buildBuffersPipeline(OpPassManager &pm,
                                    const PipelineOptions &options) {
+  // Named ops of GPUs become steps while they are on tensors.
+  onTargets(pm, "gpu", [](OpPassManager &gpu) {
+    addDecompositions(gpu.nest<func::FuncOp>());
+    addCleanup(gpu);
+  });
   OpPassManager &target = pm.nest<ModuleOp>();
   target.addPass(createEntriesToMemrefs());
   target.addPass(bufferization::createEmptyTensorEliminationPass());
@@ -115,38 +141,82 @@ void peermla::buildBuffersPipeline(OpPassManager &pm,
 }
 
 //===----------------------------------------------------------------------===//
+// Buffers -> Tile -> Frag -> Nvvm: kernels of GPUs
+//===----------------------------------------------------------------------===//
+
+void peermla::buildTilePipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  onTargets(pm, "gpu", [](OpPassManager &target) {
+    // Nothing on the host touches memory.
+    target.addNestedPass<func::FuncOp>(createCopiesToKernels());
+    target.addNestedPass<func::FuncOp>(createStepsToKernels());
+    target.addPass(createKernelsToModules());
+    addCleanup(target);
+  });
+  pm.addPass(createContract("tile"));
+}
+
+void peermla::buildFragPipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  onTargets(pm, "gpu", [](OpPassManager &target) {
+    target.addNestedPass<gpu::GPUModuleOp>(createDistributeToThreads());
+    target.addNestedPass<gpu::GPUModuleOp>(createPlaceInSharedMemory());
+    addCleanup(target);
+  });
+  pm.addPass(createContract("frag"));
+}
+
+void peermla::buildNvvmPipeline(OpPassManager &pm,
+                                const PipelineOptions &options) {
+  onTargets(pm, "gpu", [](OpPassManager &target) {
+    OpPassManager &kernels = target.nest<gpu::GPUModuleOp>();
+    kernels.addPass(createExpandMath());
+    kernels.addPass(memref::createExpandStridedMetadataPass());
+    kernels.addPass(createLowerAffinePass());
+    kernels.addPass(createLoopInvariantCodeMotionPass());
+    addCleanup(kernels);
+    kernels.addPass(createSCFToControlFlowPass());
+    kernels.addPass(createThreadsToNVVM());
+    kernels.addPass(createReconcileUnrealizedCastsPass());
+    addCleanup(kernels);
+  });
+  pm.addPass(createContract("nvvm"));
+}
+
+//===----------------------------------------------------------------------===//
 // Buffers -> Cpu
 //===----------------------------------------------------------------------===//
 
 void peermla::buildCpuPipeline(OpPassManager &pm,
                                const PipelineOptions &options) {
-  OpPassManager &target = pm.nest<ModuleOp>();
-  // Named ops become loops, vectors and matrix products.
-  target.addNestedPass<func::FuncOp>(createLowerSelect());
-  target.addNestedPass<func::FuncOp>(createLowerExperts());
-  target.addNestedPass<func::FuncOp>(createLowerRope());
-  target.addNestedPass<func::FuncOp>(createLowerWorkItems());
-  target.addNestedPass<func::FuncOp>(createLowerAttention());
-  target.addNestedPass<func::FuncOp>(createLowerMerge());
-  addCleanup(target);
+  onTargets(pm, "cpu", [&](OpPassManager &target) {
+    // Named ops become loops, vectors and matrix products.
+    target.addNestedPass<func::FuncOp>(createLowerSelect());
+    target.addNestedPass<func::FuncOp>(createLowerExperts());
+    target.addNestedPass<func::FuncOp>(createLowerRope());
+    target.addNestedPass<func::FuncOp>(createLowerWorkItems());
+    target.addNestedPass<func::FuncOp>(createLowerAttention());
+    target.addNestedPass<func::FuncOp>(createLowerMerge());
+    addCleanup(target);
 
-  // Kernels become functions of ranges of work items, buffers places in one
-  // workspace.
-  target.addNestedPass<func::FuncOp>(createCopiesToKernels());
-  target.addPass(createOutlineKernels());
-  addCleanup(target);
-  target.addPass(createMergeKernels());
-  if (options.plans)
-    target.addPass(createCountLaunches());
-  target.addPass(createPlanWorkspace());
-  addCleanup(target);
+    // Kernels become functions of ranges of work items, buffers places in one
+    // workspace.
+    target.addNestedPass<func::FuncOp>(createCopiesToKernels());
+    target.addPass(createOutlineKernels());
+    addCleanup(target);
+    target.addPass(createMergeKernels());
+    if (options.plans)
+      target.addPass(createCountLaunches());
+    target.addPass(createPlanWorkspace());
+    addCleanup(target);
 
-  // What is left of linalg becomes vector loops.
-  target.addNestedPass<func::FuncOp>(createLowerContractions());
-  target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
-  addCleanup(target);
-  if (options.emulateAmx)
-    target.addPass(createEmulateAmx());
+    // What is left of linalg becomes vector loops.
+    target.addNestedPass<func::FuncOp>(createLowerContractions());
+    target.addNestedPass<func::FuncOp>(createVectorizeGenerics());
+    addCleanup(target);
+    if (options.emulateAmx)
+      target.addPass(createEmulateAmx());
+  });
   pm.addPass(createDescribeModel());
   pm.addPass(createContract("cpu"));
 }
@@ -192,8 +262,10 @@ void peermla::buildLlvmPipeline(OpPassManager &pm,
 void peermla::buildPipeline(OpPassManager &pm, Stage first, Stage last,
                             const PipelineOptions &options) {
   using Build = void (*)(OpPassManager &, const PipelineOptions &);
-  const Build stages[] = {nullptr, buildTiledPipeline, buildBuffersPipeline,
-                          buildCpuPipeline, buildLlvmPipeline};
+  const Build stages[] = {
+      nullptr,           buildTiledPipeline, buildBuffersPipeline,
+      buildTilePipeline, buildFragPipeline,  buildNvvmPipeline,
+      buildCpuPipeline,  buildLlvmPipeline};
   for (int stage = static_cast<int>(first) + 1; stage <= static_cast<int>(last);
        ++stage)
     stages[stage](pm, options);
@@ -206,6 +278,15 @@ void peermla::registerPipelines() {
   PassPipelineRegistration<PipelineOptions>(
       "peermla-tiled-to-buffers", "Kernels on tensors to kernels on memrefs",
       buildBuffersPipeline);
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-buffers-to-tile", "Kernels of GPUs to modules of their own",
+      buildTilePipeline);
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-tile-to-frag", "Kernels for a block to kernels for a thread",
+      buildFragPipeline);
+  PassPipelineRegistration<PipelineOptions>(
+      "peermla-frag-to-nvvm", "Kernels of GPUs to the NVVM dialect",
+      buildNvvmPipeline);
   PassPipelineRegistration<PipelineOptions>(
       "peermla-buffers-to-cpu", "Kernels on memrefs to vector loops",
       buildCpuPipeline);

@@ -4,12 +4,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Transforms/Passes.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -54,6 +56,18 @@ std::optional<Contract> getContract(StringRef stage) {
                      "peer", "mla", "affine", "scf"},
                     {"mla.attention", "peer.retrieve"},
                     {}};
+  if (stage == "tile")
+    return Contract{{"builtin", "func", "linalg", "memref", "arith", "math",
+                     "affine", "scf", "gpu", "tile", "tensor", "vector"},
+                    {},
+                    {"ub.poison"}};
+  if (stage == "frag")
+    return Contract{{"builtin", "func", "memref", "arith", "math", "affine",
+                     "scf", "gpu", "vector", "nvvm", "llvm", "index"},
+                    {"memref.alloc", "memref.copy", "scf.forall"},
+                    {"ub.poison"}};
+  if (stage == "nvvm")
+    return Contract{{"builtin", "llvm", "nvvm"}, {}, {"gpu.module"}};
   if (stage == "cpu")
     return Contract{{"builtin", "func", "memref", "vector", "arith", "math",
                      "affine", "scf", "x86vector", "amx", "index"},
@@ -61,6 +75,18 @@ std::optional<Contract> getContract(StringRef stage) {
                      "memref.dealloc", "scf.forall"},
                     {"llvm.call_intrinsic", "ub.poison"}};
   return std::nullopt;
+}
+
+/// What host code of a GPU target holds once its kernels are outlined.
+Contract getHostContract() {
+  return Contract{{"builtin", "func", "memref", "arith", "affine", "scf"},
+                  {"scf.forall", "memref.load", "memref.store", "memref.copy"},
+                  {"tile.launch", "ub.poison"}};
+}
+
+/// Whether kernels of GPUs alone make the stage.
+bool isStageOfGpus(StringRef stage) {
+  return stage == "tile" || stage == "frag" || stage == "nvvm";
 }
 
 /// Whether an op of a model lies outside of all kernels, at a stage that has
@@ -82,13 +108,25 @@ struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
     std::optional<Contract> contract = getContract(stage);
     if (!contract) {
       getOperation().emitError()
-          << "expects the stage to be 'model', 'tiled', 'buffers' or 'cpu', "
-             "got '"
+          << "expects the stage to be 'model', 'tiled', 'buffers', 'tile', "
+             "'frag', 'nvvm' or 'cpu', got '"
           << stage << "'";
       return signalPassFailure();
     }
     bool holds = true;
-    getOperation().walk([&](Operation *op) {
+    Contract host = getHostContract();
+    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
+      // Targets of the other kind are at another stage.
+      if (isStageOfGpus(stage) ? op->hasAttr("peermla.level")
+                               : stage == "cpu" && op->hasAttr("peermla.gpu"))
+        return WalkResult::skip();
+      // Kernels that are outlined already, and their launches.
+      bool isInKernel =
+          isa<gpu::GPUModuleOp>(op) || op->getParentOfType<gpu::GPUModuleOp>();
+      if (!isStageOfGpus(stage) &&
+          (isInKernel ||
+           (isa<tile::LaunchOp>(op) && stage != "model" && stage != "cpu")))
+        return WalkResult::skip();
       // The bodies of linalg ops are their own matter.
       if (isa_and_nonnull<linalg::LinalgOp>(op->getParentOp()))
         return WalkResult::skip();
@@ -104,7 +142,7 @@ struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
         holds = false;
         return WalkResult::skip();
       }
-      if (contract->admits(op))
+      if ((isStageOfGpus(stage) && !isInKernel ? host : *contract).admits(op))
         return WalkResult::advance();
       op->emitError() << "'" << op->getName()
                       << "' may not exist at the stage '" << stage << "'";

@@ -16,8 +16,8 @@
 
 // CPU: error: 'linalg.exp' may not exist at the stage 'cpu'
 
-// UNKNOWN: error: expects the stage to be 'model', 'tiled', 'buffers' or 'cpu', got 'fast'
-// MISSING: error: expects the stage to be 'model', 'tiled', 'buffers' or 'cpu', got ''
+// UNKNOWN: error: expects the stage to be 'model', 'tiled', 'buffers', 'tile', 'frag', 'nvvm' or 'cpu', got 'fast'
+// MISSING: error: expects the stage to be 'model', 'tiled', 'buffers', 'tile', 'frag', 'nvvm' or 'cpu', got ''
 
 ml_program.global private @w(#ml_program.extern : tensor<3xf32>) : tensor<3xf32>
 func.func @model(%q: tensor<?x3x12xf32>, %kv: tensor<?x20xf32>, %uk: tensor<3x8x16xf32>, %uv: tensor<3x6x16xf32>, %cu: tensor<?xi32>, %T: index)

@@ -11,6 +11,7 @@
 #include "mlir/Support/Timing.h"
 #include "peermla/Compiler/Compiler.h"
 #include "peermla/Support/OutputFile.h"
+#include "peermla/Target/Binary/Ptx.h"
 #include "peermla/Target/Library/LlvmErrors.h"
 #include "peermla/Target/Library/Report.h"
 #include "llvm/ADT/StringExtras.h"
@@ -34,9 +35,9 @@ static cl::opt<std::string> inputFile(cl::Positional, cl::desc("model.mlir"),
 static cl::opt<std::string> output("o", cl::desc("output file or folder"),
                                    cl::value_desc("file"), cl::init("-"),
                                    cl::cat(category));
-static cl::list<std::string> targets("target", cl::CommaSeparated,
-                                     cl::desc("targets (default: cpu)"),
-                                     cl::cat(category));
+static cl::list<std::string>
+    targets("target", cl::CommaSeparated,
+            cl::desc("cpu, sm_80, sm_90a (default: cpu)"), cl::cat(category));
 static cl::list<std::string>
     cpuLevels("cpu-levels", cl::CommaSeparated,
               cl::desc("CPU levels (default: those of this architecture)"),
@@ -47,7 +48,8 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     emitStage("emit",
               cl::desc("what to write: IR of a stage (model, tiled, buffers, "
-                       "cpu, llvm), code of all levels as text (llvm-ir, "
+                       "tile, frag, nvvm, cpu, llvm), kernels of GPUs as text "
+                       "(ptx), code of all levels as text (llvm-ir, "
                        "llvm-ir-opt, asm), a folder with objects (object), or "
                        "the library and its header (library, the default)"),
               cl::value_desc("what"), cl::init("library"), cl::cat(category));
@@ -108,6 +110,7 @@ static void reportFatalError(void *, const char *reason, bool) {
 /// The artifact that `--emit` names, or nothing where it names a stage.
 static std::optional<Artifact> getArtifact() {
   return llvm::StringSwitch<std::optional<Artifact>>(emitStage)
+      .Case("ptx", Artifact::Ptx)
       .Case("llvm-ir", Artifact::LlvmIr)
       .Case("llvm-ir-opt", Artifact::OptimizedLlvmIr)
       .Case("asm", Artifact::Assembly)
@@ -121,14 +124,11 @@ static CompilerOptions getOptions() {
           attentionForm,
           llvm::join(schedules, ";"),
           deterministic,
-          !reportFile.empty()};
+          !reportFile.empty(),
+          {targets.begin(), targets.end()}};
 }
 
 static LogicalResult checkOptions() {
-  for (const std::string &target : targets)
-    if (target != "cpu")
-      return error("target '" + target +
-                   "' is not built yet, this version compiles for 'cpu'");
   if (llvm::Error invalid = verifyOptions(getOptions()))
     return error(llvm::toString(std::move(invalid)));
   std::optional<Artifact> artifact = getArtifact();
@@ -138,12 +138,17 @@ static LogicalResult checkOptions() {
                  stages);
   if (!artifact && !getStage(emitStage))
     return error("cannot emit '" + emitStage + "', expected one of " + stages +
-                 ", llvm-ir, llvm-ir-opt, asm, object, library");
+                 ", ptx, llvm-ir, llvm-ir-opt, asm, object, library");
+  if (artifact == Artifact::Ptx && *getStage(inputStage) > Stage::Nvvm)
+    return error("cannot go back from stage '" + inputStage + "' to 'ptx'");
   if (!artifact && *getStage(emitStage) < *getStage(inputStage))
     return error("cannot go back from stage '" + inputStage + "' to '" +
                  emitStage + "'");
   if (!cpuLevels.empty() && *getStage(inputStage) > Stage::Model)
     return error("'--cpu-levels' expects input of the stage 'model', got '" +
+                 inputStage + "'");
+  if (!targets.empty() && *getStage(inputStage) > Stage::Model)
+    return error("'--target' expects input of the stage 'model', got '" +
                  inputStage + "'");
   if (!schedules.empty() && *getStage(inputStage) > Stage::Model)
     return error("'--schedule' expects input of the stage 'model', got '" +
@@ -219,6 +224,9 @@ static LogicalResult writeResult(ModuleOp model, Report &report,
       model.print(os);
       return success();
     });
+  if (*artifact == Artifact::Ptx)
+    return writeText(
+        output, [&](llvm::raw_ostream &os) { return printPtx(model, os); });
   if (*artifact < Artifact::Objects)
     return writeText(output, [&](llvm::raw_ostream &os) {
       return printCode(model, *artifact, os);
@@ -271,7 +279,8 @@ static LogicalResult compile(const char *argv0) {
   OwningOpRef<ModuleOp> model = parseSourceFile<ModuleOp>(sources, &context);
   if (!model)
     return failure();
-  Stage last = getStage(emitStage).value_or(Stage::Llvm);
+  Stage last = getStage(emitStage).value_or(
+      getArtifact() == Artifact::Ptx ? Stage::Nvvm : Stage::Llvm);
   if (failed(runStages(*model, *getStage(inputStage), last, getOptions(),
                        configure))) {
     llvm::errs() << "reproduce with: " << commandLine

@@ -48,10 +48,15 @@ struct CompilerOptions {
   bool deterministic = false;
   /// Whether kernels are described for a report.
   bool withReport = false;
+  /// `cpu` and names of GPUs in TargetInfo.h; empty: `cpu`.
+  std::vector<std::string> targets = {};
 };
 
 /// The names of all CPU levels, in the order of preference.
 std::vector<llvm::StringRef> getCpuLevelNames();
+
+/// `cpu` and the names of all GPU targets.
+std::vector<llvm::StringRef> getTargetNames();
 
 /// Registers all that the functions below need.
 void registerCompiler(mlir::DialectRegistry &registry);

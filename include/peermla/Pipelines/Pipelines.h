@@ -24,23 +24,31 @@ class PassManager;
 
 namespace peermla {
 
-/// What the compiler can stop after, in order.
+/// What the compiler can stop after, in order. Kernels of GPUs go through the
+/// stages Tile to Nvvm, which leave CPU levels as they are, and levels through
+/// Cpu.
 enum class Stage {
   Model,   ///< func, linalg, tensor, peer, mla
   Tiled,   ///< one module per target, one scf.forall per kernel
   Buffers, ///< the same on memrefs
-  Cpu,     ///< kernels as vector loops, a planned workspace
+  Tile,    ///< kernels of GPUs in modules of their own, for a block
+  Frag,    ///< for one thread
+  Nvvm,    ///< in the LLVM and NVVM dialects
+  Cpu,     ///< kernels of CPUs as vector loops, a planned workspace
   Llvm     ///< the LLVM dialect
 };
 
-/// The stage of that name (`model`, `tiled`, `buffers`, `cpu`, `llvm`), or
-/// nothing.
+/// The stage of that name (`model`, `tiled`, `buffers`, `tile`, `frag`, `nvvm`,
+/// `cpu`, `llvm`), or nothing.
 std::optional<Stage> getStage(llvm::StringRef name);
 /// All names, in order.
 llvm::ArrayRef<llvm::StringRef> getStageNames();
 
 /// Options of all stages.
 struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
+  ListOption<std::string> targets{
+      *this, "targets",
+      llvm::cl::desc("`cpu` and names of GPUs (default: cpu)")};
   ListOption<std::string> cpuLevels{
       *this, "cpu-levels",
       llvm::cl::desc("CPU levels to compile for (default: all of the host's "
@@ -74,6 +82,15 @@ void buildTiledPipeline(mlir::OpPassManager &pm,
 /// Tiled -> destinations given by the caller, tensors as memrefs.
 void buildBuffersPipeline(mlir::OpPassManager &pm,
                           const PipelineOptions &options = {});
+/// Buffers -> kernels of GPUs outlined, for a block of threads.
+void buildTilePipeline(mlir::OpPassManager &pm,
+                       const PipelineOptions &options = {});
+/// Tile -> kernels of GPUs for one thread.
+void buildFragPipeline(mlir::OpPassManager &pm,
+                       const PipelineOptions &options = {});
+/// Frag -> kernels of GPUs in the LLVM and NVVM dialects.
+void buildNvvmPipeline(mlir::OpPassManager &pm,
+                       const PipelineOptions &options = {});
 /// Buffers -> vector loops, outlined kernels, one workspace, described entries.
 void buildCpuPipeline(mlir::OpPassManager &pm,
                       const PipelineOptions &options = {});

@@ -8,6 +8,7 @@
 #define PEERMLA_TRANSFORMS_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
 
 namespace peermla {
 

@@ -51,7 +51,7 @@ def SplitTargets : Pass<"peermla-split-targets", "mlir::ModuleOp"> {
       module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"} {
         func.func @forward(...) {...}
       }
-      module @cpu_x86_64_v4 attributes {peermla.level = "x86-64-v4"} {
+      module @gpu_sm_80 attributes {peermla.gpu = "sm_80"} {
         func.func @forward(...) {...}
       }
     }
@@ -59,7 +59,9 @@ def SplitTargets : Pass<"peermla-split-targets", "mlir::ModuleOp"> {
   }];
   let options = [
     ListOption<"cpuLevels", "cpu-levels", "std::string",
-               "CPU levels to compile for">
+               "CPU levels to compile for">,
+    ListOption<"gpuTargets", "gpu-targets", "std::string",
+               "GPU targets to compile for, after the levels">
   ];
 }
 
@@ -402,6 +404,25 @@ def TileAndFuse
                            "mlir::tensor::TensorDialect"];
 }
 
+def RunOnTargets : Pass<"peermla-run-on-targets", "mlir::ModuleOp"> {
+  let summary = "Run passes on the module if it is of one kind of target";
+  let description = [{
+    Runs `pipeline` on the module of a target (SplitTargets) if that is a CPU level
+    or a GPU, as `kind` says; other modules stay as they are. Numerics: those of the
+    passes.
+
+    ```mlir
+    module @cpu_amx attributes {peermla.level = "amx"} {...}    // kind=cpu
+    module @gpu_sm_80 attributes {peermla.gpu = "sm_80"} {...}  // kind=gpu
+    ```
+  }];
+  let options = [
+    Option<"kind", "kind", "std::string", "\"\"", "`cpu` or `gpu`">,
+    ListOption<"pipeline", "pipeline", "mlir::OpPassManager",
+               "What to run, in the form `builtin.module(...)`">
+  ];
+}
+
 def VerifyContract : Pass<"peermla-verify-contract", "mlir::ModuleOp"> {
   let summary = "Check that the IR is what a stage promises";
   let description = [{
@@ -415,10 +436,19 @@ def VerifyContract : Pass<"peermla-verify-contract", "mlir::ModuleOp"> {
     | `buffers` | memrefs in place of tensors and globals                      |
     | `cpu`     | scalars, vectors and loops; no named op, copy or allocation  |
 
+    GPU targets go on from `buffers` differently; modules that have not got there
+    yet are not looked at:
+
+    | stage  | what may exist                                                  |
+    |--------|-----------------------------------------------------------------|
+    | `tile` | host code without loops over blocks and without named ops; kernels as functions in gpu.modules, for a block of threads |
+    | `frag` | kernels for one thread: scalars, vectors, loops; gpu and nvvm     |
+    | `nvvm` | kernels in the LLVM and NVVM dialects                           |
+
     Numerics: unchanged.
   }];
   let options = [Option<"stage", "stage", "std::string", "\"\"",
-                        "`model`, `tiled`, `buffers` or `cpu`">];
+                        "`model`, `tiled`, `buffers`, `cpu`, `tile`, `frag` or `nvvm`">];
 }
 
 #endif // PEERMLA_TRANSFORMS_PASSES_TD

@@ -24,9 +24,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Support/BufferSizes.h"
 #include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
@@ -79,34 +79,6 @@ void place(Arena &arena) {
   }
 }
 
-/// The product of the element's size and all static extents.
-FailureOr<int64_t> staticBytes(memref::AllocOp alloc) {
-  MemRefType type = alloc.getType();
-  Type element = type.getElementType();
-  if (!element.isIntOrIndexOrFloat())
-    return alloc.emitOpError()
-           << "expects integer or float elements, got " << element;
-  unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
-  int64_t bytes = llvm::PowerOf2Ceil(llvm::divideCeil(bits, 8));
-  for (int64_t extent : type.getShape())
-    if (!ShapedType::isDynamic(extent))
-      bytes *= extent;
-  return bytes;
-}
-
-/// The largest that `extent` can be.
-FailureOr<int64_t> getConstantBound(Value extent) {
-  FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
-      presburger::BoundType::UB, extent, nullptr, /*closedUB=*/true);
-  // Minima of what is loaded have no affine form.
-  if (auto minimum = extent.getDefiningOp<arith::MinSIOp>())
-    for (Value operand : minimum->getOperands())
-      if (FailureOr<int64_t> other = getConstantBound(operand);
-          succeeded(other))
-        bound = failed(bound) ? *other : std::min(*bound, *other);
-  return bound;
-}
-
 struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
   using Base::Base;
 
@@ -141,16 +113,9 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
     SmallVector<int64_t> offsets;
     int64_t bytes = 0;
     for (memref::AllocOp alloc : allocs) {
-      FailureOr<int64_t> size = staticBytes(alloc);
+      FailureOr<int64_t> size = getMaxBytes(alloc);
       if (failed(size))
         return failure();
-      for (Value extent : alloc.getDynamicSizes()) {
-        FailureOr<int64_t> bound = getConstantBound(extent);
-        if (failed(bound))
-          return alloc.emitOpError(
-              "has no constant bound, as a buffer inside a kernel must");
-        *size *= *bound;
-      }
       offsets.push_back(bytes);
       bytes += llvm::alignTo(*size, alignment);
     }
@@ -186,7 +151,7 @@ struct PlanWorkspace : peermla::impl::PlanWorkspaceBase<PlanWorkspace> {
     BufferViewFlowAnalysis aliases(entry);
     llvm::DenseMap<Value, unsigned> order;
     WalkResult result = entry.walk([&](memref::AllocOp alloc) {
-      FailureOr<int64_t> bytes = staticBytes(alloc);
+      FailureOr<int64_t> bytes = getStaticBytes(alloc);
       if (failed(bytes))
         return WalkResult::interrupt();
       Buffer buffer{alloc, int64_t(llvm::alignTo(*bytes, alignment)), ~0u, 0};

@@ -104,6 +104,22 @@ struct DiagnosticHandler : llvm::DiagnosticHandler {
 };
 } // namespace
 
+LogicalResult peermla::printPtx(ModuleOp model, llvm::raw_ostream &os) {
+  WalkResult result = model.walk([&](gpu::GPUModuleOp module) {
+    const GpuTarget *target = GpuTarget::of(module);
+    if (!target) {
+      module.emitError("expects a gpu.module of a GPU target");
+      return WalkResult::interrupt();
+    }
+    FailureOr<std::string> ptx = translateToPtx(module, *target);
+    if (failed(ptx))
+      return WalkResult::interrupt();
+    os << "// " << target->name << " " << module.getName() << "\n" << *ptx;
+    return WalkResult::skip();
+  });
+  return failure(result.wasInterrupted());
+}
+
 FailureOr<std::string> peermla::translateToPtx(gpu::GPUModuleOp module,
                                                const GpuTarget &target) {
   Location loc = module.getLoc();

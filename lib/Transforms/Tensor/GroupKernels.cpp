@@ -105,8 +105,7 @@ static bool isKernelOp(Operation *op) {
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 
-SmallVector<Kernel> peermla::groupKernels(Block &body, const CpuLevel &level,
-                                          Explain explain) {
+SmallVector<Kernel> peermla::groupKernels(Block &body) {
   SmallVector<Kernel> kernels;
   llvm::DenseMap<Operation *, unsigned> kernelOf;
   for (Operation &op : llvm::reverse(body)) {
@@ -131,6 +130,5 @@ SmallVector<Kernel> peermla::groupKernels(Block &body, const CpuLevel &level,
     kernelOf[&op] = kernels.size();
     kernels.push_back({&op, {&op}});
   }
-  joinPrologues(kernels, level, explain);
   return kernels;
 }

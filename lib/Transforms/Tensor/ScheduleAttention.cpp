@@ -28,6 +28,8 @@ static constexpr int64_t wantedParts = 8;
 /// Rows (pairs of a token and a head) that one work item merges.
 static constexpr int64_t mergedRows = 8;
 static constexpr int64_t leastKeys = 64, mostKeys = 256;
+/// Keys of a block on a GPU: those of a warp.
+static constexpr int64_t keysOfGpu = 32;
 
 static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
@@ -39,13 +41,14 @@ static bool hasKeysPerHead(mla::OnlineAttentionOp op) {
          (!op.isPaged() && typeOf(op.getK()).getRank() == 3);
 }
 
-/// Tokens and heads of a work item.
-static SmallVector<int64_t> chooseRows(mla::OnlineAttentionOp op) {
+/// Tokens and heads of a work item of so many rows.
+static SmallVector<int64_t> chooseRows(mla::OnlineAttentionOp op,
+                                       int64_t rows) {
   if (hasKeysPerHead(op))
-    return {wantedRows, 1};
+    return {rows, 1};
   int64_t H = typeOf(op.getQ()).getDimSize(1);
-  int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, wantedRows));
-  return {std::max<int64_t>(1, wantedRows / heads), heads};
+  int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, rows));
+  return {std::max<int64_t>(1, rows / heads), heads};
 }
 
 /// The keys of a block.
@@ -85,8 +88,11 @@ static LogicalResult verifySchedule(mla::OnlineAttentionOp op,
   return success();
 }
 
-FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
-                                               const CpuLevel &level) {
+/// Completes what the op was given; `memory` says what the choice fills.
+static FailureOr<Schedule>
+complete(mla::OnlineAttentionOp op, int64_t rows,
+         llvm::function_ref<int64_t(ArrayRef<int64_t> block)> chooseKeys,
+         const std::string &memory) {
   ShapedType q = typeOf(op.getQ());
   if (q.isDynamicDim(1) || q.isDynamicDim(2) ||
       ShapedType::isDynamic(typeOf(op.getInits().front()).getShape().back()))
@@ -107,9 +113,9 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
     parts = given.getParts();
   }
   if (block.empty())
-    block = chooseRows(op);
+    block = chooseRows(op, rows);
   if (inner.empty() && block.size() == 2)
-    inner = {chooseKeys(op, block, level)};
+    inner = {chooseKeys(block)};
   if (parts == 0)
     parts = op.isPaged() && !op.isPartial() ? wantedParts : 1;
   auto schedule = tile::ScheduleAttr::get(op.getContext(), block, inner,
@@ -122,8 +128,30 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
                       " heads, blocks of " + std::to_string(inner[0]) +
                       " keys, up to " + std::to_string(parts) +
                       " parts: " + std::to_string(block[0] * block[1]) +
-                      " rows of a register tile, half of " +
-                      std::to_string(level.l2Bytes) + " B"};
+                      " rows of a register tile, " + memory};
+}
+
+FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
+                                               const CpuLevel &level) {
+  return complete(
+      op, wantedRows,
+      [&](ArrayRef<int64_t> block) { return chooseKeys(op, block, level); },
+      "half of " + std::to_string(level.l2Bytes) + " B");
+}
+
+FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
+                                               const GpuTarget &gpu) {
+  // The rows of `o` in f32 take a fifth of the shared memory: there are two of
+  // them at a time, and keys, values and scores beside them.
+  int64_t valueDim = typeOf(op.getInits().front()).getShape().back();
+  int64_t bytes = std::max<int64_t>(valueDim, 1) * sizeof(float);
+  int64_t fitting = gpu.sharedBytesPerBlock / 5 / bytes;
+  int64_t rows = std::clamp<int64_t>(
+      llvm::bit_floor(uint64_t(std::max<int64_t>(fitting, 1))), 8, 32);
+  return complete(
+      op, rows, [](ArrayRef<int64_t>) { return keysOfGpu; },
+      "accumulators in a fifth of " + std::to_string(gpu.sharedBytesPerBlock) +
+          " B");
 }
 
 tile::ScheduleAttr peermla::getMergeSchedule(mla::MergeOp op) {

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 //
 // How an `mla.online_attention` is cut into work items, and how `mla.merge` is
-// that joins parts of it. Facts come from the CPU level of the op; what an op's
+// that joins parts of it. Facts come from the target of the op; what an op's
 // schedule already says stays.
 //
 //===----------------------------------------------------------------------===//
@@ -24,6 +24,8 @@ namespace peermla {
 /// follow.
 llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
                                             const CpuLevel &level);
+llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
+                                            const GpuTarget &gpu);
 
 /// The schedule of the op that joins partial results, as a kernel of its own:
 /// few rows per work item, since there are few.

@@ -52,8 +52,7 @@ using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;
 
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
 /// belongs to one.
-llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, const CpuLevel &level,
-                                       Explain explain);
+llvm::SmallVector<Kernel> groupKernels(mlir::Block &body);
 
 /// Of `kernels`, makes those of elementwise ops and row sums part of the
 /// kernel whose matrix product alone reads them, where the cost model says that
@@ -81,6 +80,8 @@ Schedule scheduleExperts(const Kernel &kernel, const CpuLevel &level);
 Schedule scheduleRows(const Kernel &kernel, const CpuLevel &level);
 /// A kernel over weights alone, which runs once per session.
 Schedule scheduleWeights(const Kernel &kernel, const CpuLevel &level);
+/// Any of these kernels for a GPU: a work item is a block of threads.
+Schedule scheduleForGpu(const Kernel &kernel, const GpuTarget &gpu);
 
 /// The schedule whose blocks are `tile` along the dimensions of the first
 /// result; no loop of a reduction is cut.

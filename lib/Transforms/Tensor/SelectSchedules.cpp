@@ -80,6 +80,8 @@ static void moveGivenSchedule(const Kernel &kernel) {
 
 /// Asks the file of the kernel's kind.
 static Schedule chooseSchedule(const Kernel &kernel, const CpuLevel &level) {
+  if (const GpuTarget *gpu = GpuTarget::of(kernel.root))
+    return scheduleForGpu(kernel, *gpu);
   if (isa<peer::SelectOp>(kernel.root))
     return scheduleSelection(kernel, level);
   if (isa<peer::ExpertMlpOp>(kernel.root))
@@ -135,11 +137,18 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
       return;
     const CpuLevel *target = CpuLevel::of(getOperation());
     const CpuLevel &level = target ? *target : CpuLevel::getDefault();
-    for (const Kernel &kernel : groupKernels(
-             getOperation().getFunctionBody().front(), level, explainPlace)) {
+    const GpuTarget *gpu = GpuTarget::of(getOperation());
+    SmallVector<Kernel> kernels =
+        groupKernels(getOperation().getFunctionBody().front());
+    // What the cost model says of prologues holds for cores and their caches.
+    if (!gpu)
+      joinPrologues(kernels, level, explainPlace);
+    for (const Kernel &kernel : kernels) {
       identify(kernel);
       if (auto attention = dyn_cast<mla::OnlineAttentionOp>(kernel.root)) {
-        FailureOr<Schedule> schedule = scheduleAttention(attention, level);
+        FailureOr<Schedule> schedule =
+            gpu ? scheduleAttention(attention, *gpu)
+                : scheduleAttention(attention, level);
         if (failed(schedule))
           return signalPassFailure();
         decide(kernel, schedule->attribute, plans, schedule->reason);

@@ -23,24 +23,13 @@ struct SplitTargets : peermla::impl::SplitTargetsBase<SplitTargets> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    SmallVector<const CpuLevel *> targets;
-    for (const std::string &name : cpuLevels) {
-      const CpuLevel *level = CpuLevel::get(name);
-      if (!level) {
-        InFlightDiagnostic diagnostic =
-            module.emitError() << "expects a CPU level, got '" << name << "'";
-        diagnostic.attachNote() << "levels are " << levelNames();
-        return signalPassFailure();
-      }
-      if (llvm::is_contained(targets, level)) {
-        module.emitError() << "expects each CPU level once, got '" << name
-                           << "' twice";
-        return signalPassFailure();
-      }
-      targets.push_back(level);
-    }
-    if (targets.empty()) {
-      module.emitError("expects at least one CPU level, got none");
+    SmallVector<const CpuLevel *> levels;
+    SmallVector<const GpuTarget *> gpus;
+    if (failed(collect(cpuLevels, "CPU level", levels)) ||
+        failed(collect(gpuTargets, "GPU target", gpus)))
+      return signalPassFailure();
+    if (levels.empty() && gpus.empty()) {
+      module.emitError("expects at least one target, got none");
       return signalPassFailure();
     }
 
@@ -48,24 +37,49 @@ struct SplitTargets : peermla::impl::SplitTargetsBase<SplitTargets> {
     SmallVector<Operation *> contents;
     for (Operation &op : *body)
       contents.push_back(&op);
-    OpBuilder builder = OpBuilder::atBlockEnd(body);
-    for (const CpuLevel *level : targets) {
-      auto nested = ModuleOp::create(builder, module.getLoc(),
-                                     ("cpu_" + level->symbol).str());
-      nested->setAttr("peermla.level", builder.getStringAttr(level->name));
-      OpBuilder inner = OpBuilder::atBlockEnd(nested.getBody());
-      for (Operation *op : contents)
-        inner.clone(*op);
-    }
+    for (const CpuLevel *level : levels)
+      addTarget(contents, "cpu_" + level->symbol, "peermla.level", level->name);
+    for (const GpuTarget *gpu : gpus)
+      addTarget(contents, "gpu_" + gpu->name, "peermla.gpu", gpu->name);
     for (Operation *op : llvm::reverse(contents))
       op->erase();
   }
 
-  static std::string levelNames() {
-    std::string names;
-    for (const CpuLevel &level : CpuLevel::all())
-      names += (names.empty() ? "" : ", ") + level.name.str();
-    return names;
+  /// Looks up each of `names`; what there is, is called `kind` in errors.
+  template <typename Target>
+  LogicalResult collect(ArrayRef<std::string> names, StringRef kind,
+                        SmallVectorImpl<const Target *> &targets) {
+    for (const std::string &name : names) {
+      const Target *target = Target::get(name);
+      if (!target) {
+        InFlightDiagnostic diagnostic = getOperation().emitError()
+                                        << "expects a " << kind << ", got '"
+                                        << name << "'";
+        Diagnostic &note = diagnostic.attachNote() << "there are ";
+        llvm::interleaveComma(Target::all(), note,
+                              [&](const Target &known) { note << known.name; });
+        return failure();
+      }
+      if (llvm::is_contained(targets, target))
+        return getOperation().emitError()
+               << "expects each " << kind << " once, got '" << name
+               << "' twice";
+      targets.push_back(target);
+    }
+    return success();
+  }
+
+  /// A nested module `symbol` with a copy of `contents`, for the target that
+  /// the attribute names.
+  void addTarget(ArrayRef<Operation *> contents, const Twine &symbol,
+                 StringRef attribute, StringRef target) {
+    ModuleOp module = getOperation();
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto nested = ModuleOp::create(builder, module.getLoc(), symbol.str());
+    nested->setAttr(attribute, builder.getStringAttr(target));
+    OpBuilder inner = OpBuilder::atBlockEnd(nested.getBody());
+    for (Operation *op : contents)
+      inner.clone(*op);
   }
 };
 

@@ -1,6 +1,6 @@
-// RUN: peermla-opt %s -peermla-split-targets=cpu-levels=amx,x86-64-v3 | FileCheck %s
+// RUN: peermla-opt %s -peermla-split-targets="cpu-levels=amx,x86-64-v3 gpu-targets=sm_90a" | FileCheck %s
 
-// Each level gets a copy of everything, in the order given; the outer module
+// Each target gets a copy of everything, in the order given; the outer module
 // keeps its name and attributes, and nothing else.
 
 // CHECK-LABEL: module @model attributes {some.attribute = 5 : i32} {
@@ -9,6 +9,10 @@
 //       CHECK:     func.func @forward
 //       CHECK:     func.func private @helper
 //       CHECK:   module @cpu_x86_64_v3 attributes {peermla.level = "x86-64-v3"} {
+//       CHECK:     ml_program.global private @w
+//       CHECK:     func.func @forward
+//       CHECK:     func.func private @helper
+//       CHECK:   module @gpu_sm_90a attributes {peermla.gpu = "sm_90a"} {
 //       CHECK:     ml_program.global private @w
 //       CHECK:     func.func @forward
 //       CHECK:     func.func private @helper

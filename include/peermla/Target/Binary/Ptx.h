@@ -30,6 +30,10 @@ void registerBinaryTarget(mlir::DialectRegistry &registry);
 mlir::FailureOr<std::string> translateToPtx(mlir::gpu::GPUModuleOp module,
                                             const GpuTarget &target);
 
+/// Writes PTX of the kernels of all GPU targets of `model`, at the stage
+/// `nvvm`, a line with the names of target and module before each.
+mlir::LogicalResult printPtx(mlir::ModuleOp model, llvm::raw_ostream &os);
+
 /// The path of ptxas: that in the environment variable PEERMLA_PTXAS, or of the
 /// program on the path or in the usual folder; nothing if there is none, or if
 /// the variable is empty.

@@ -50,6 +50,8 @@ class Report;
 
 /// What is written, in the order in which it arises.
 enum class Artifact {
+  /// Kernels of all GPU targets as PTX; text, in order.
+  Ptx,
   /// LLVM IR as translated, and after optimisation; text, levels in order.
   LlvmIr,
   OptimizedLlvmIr,

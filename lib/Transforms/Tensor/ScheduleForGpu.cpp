@@ -1,0 +1,125 @@
+//===- ScheduleForGpu.cpp - work items that are blocks of threads ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block is worth its launch if its threads have elements enough, and what its
+// ops hand on to each other must fit in shared memory:
+//
+//   products     tiles of 64 x 64, one matrix of a batch
+//   selection    tokens of one head whose scores take a sixth of that memory
+//   experts      one token, or a part of its retrievals while tokens are few
+//   rows         rows of about a thousand elements together, long ones alone
+//   weights      about four thousand elements
+//
+// Attention is in ScheduleAttention.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Schedules.h"
+#include "mlir/Interfaces/TilingInterface.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
+
+using namespace mlir;
+using namespace peermla;
+
+static constexpr int64_t productRows = 64, productColumns = 64;
+static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
+static constexpr int64_t maxTokens = 8;
+/// Parts of a token's retrievals, at most, and tokens that are few.
+static constexpr int64_t maxParts = 8, fewTokens = 32;
+
+/// A tile of the result: 64 rows of the outermost dimension, 64 columns of the
+/// innermost.
+static Schedule scheduleProduct(const Kernel &kernel) {
+  unsigned rank = kernel.getType().getRank();
+  SmallVector<int64_t> tile(rank, 1);
+  tile.front() = productRows;
+  tile.back() = productColumns;
+  return {cutResult(kernel, tile), "a tile of a matrix product"};
+}
+
+static Schedule scheduleTokensOfHead(const Kernel &kernel,
+                                     const GpuTarget &gpu) {
+  int64_t bytes = 0;
+  for (int64_t keys : cast<peer::SelectOp>(kernel.root).getNumKeys())
+    bytes += keys * sizeof(float);
+  int64_t tokens = 1;
+  while (tokens < maxTokens &&
+         2 * tokens * bytes <= gpu.sharedBytesPerBlock / 6)
+    tokens *= 2;
+  SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
+  tile[0] = tokens;
+  tile[1] = 1;
+  return {cutResult(kernel, tile), "scores of one head take " +
+                                       formatBytes(tokens * bytes) + " of " +
+                                       formatBytes(gpu.sharedBytesPerBlock)};
+}
+
+static Schedule scheduleTokenOfExperts(const Kernel &kernel) {
+  auto op = cast<peer::ExpertMlpOp>(kernel.root);
+  auto indices = cast<RankedTensorType>(op.getIndices().getType());
+  int64_t heads = indices.getDimSize(1), ranks = indices.getDimSize(2);
+  SmallVector<int64_t> part{0, 0, 0};
+  int64_t split = 0;
+  if (heads > 0 && ranks > 0) { // Static, and there are some.
+    part[1] = llvm::divideCeil(heads, maxParts);
+    part[2] = llvm::divideCeil(ranks, std::max<int64_t>(maxParts / heads, 1));
+    if (part[1] < heads || part[2] < ranks)
+      split = fewTokens;
+  }
+  std::string reason = "a token";
+  if (split)
+    reason += "; parts of [" + std::to_string(part[1]) + ", " +
+              std::to_string(part[2]) + "] retrievals up to " +
+              std::to_string(split) + " tokens";
+  return {tile::ScheduleAttr::get(op.getContext(), {1, 0, 0}, part, {}, split),
+          reason};
+}
+
+static Schedule scheduleRowsOfTokens(const Kernel &kernel) {
+  RankedTensorType type = kernel.getType();
+  int64_t elements = 1;
+  for (int64_t extent : type.getShape().drop_front())
+    elements *=
+        ShapedType::isDynamic(extent) ? 1 : std::max<int64_t>(extent, 1);
+  SmallVector<int64_t> tile(type.getRank(), 0);
+  tile[0] = std::max<int64_t>(1, elementsOfRows / elements);
+  return {cutResult(kernel, tile), "rows of " + std::to_string(elements)};
+}
+
+/// Cuts outer dimensions to 1 until the rest is small enough to be cut once.
+static Schedule scheduleElements(const Kernel &kernel) {
+  RankedTensorType type = kernel.getType();
+  SmallVector<utils::IteratorType> loops;
+  if (!isa<linalg::LinalgOp>(kernel.root))
+    loops = cast<TilingInterface>(kernel.root).getLoopIteratorTypes();
+  SmallVector<int64_t> tile(type.getRank(), 0);
+  for (auto [dim, extent] : llvm::enumerate(type.getShape())) {
+    bool isReduced =
+        dim < loops.size() && loops[dim] == utils::IteratorType::reduction;
+    if (isReduced)
+      continue;
+    int64_t inner = 1;
+    for (int64_t other : type.getShape().drop_front(dim + 1))
+      inner *= ShapedType::isDynamic(other) ? 1 : std::max<int64_t>(other, 1);
+    tile[dim] = std::max<int64_t>(1, elementsOfWeights / inner);
+    if (inner < elementsOfWeights)
+      break;
+  }
+  return {cutResult(kernel, tile),
+          "about " + std::to_string(elementsOfWeights) + " elements"};
+}
+
+Schedule peermla::scheduleForGpu(const Kernel &kernel, const GpuTarget &gpu) {
+  if (isa<peer::SelectOp>(kernel.root))
+    return scheduleTokensOfHead(kernel, gpu);
+  if (isa<peer::ExpertMlpOp>(kernel.root))
+    return scheduleTokenOfExperts(kernel);
+  if (kernel.getContraction())
+    return scheduleProduct(kernel);
+  if (kernel.getType().isDynamicDim(0))
+    return scheduleRowsOfTokens(kernel);
+  return scheduleElements(kernel);
+}

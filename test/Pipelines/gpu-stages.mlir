@@ -1,0 +1,62 @@
+// RUN: peermla-compile %S/Inputs/norm-projection.mlir --target=sm_80 --emit=tiled | FileCheck %s --check-prefix=TILED
+// RUN: peermla-compile %S/Inputs/norm-projection.mlir --target=sm_80 --emit=tile | FileCheck %s --check-prefix=TILE
+// RUN: peermla-compile %S/Inputs/norm-projection.mlir --target=sm_80 --emit=frag -o %t.frag.mlir
+// RUN: FileCheck %s --check-prefix=FRAG --input-file=%t.frag.mlir
+// RUN: peermla-compile %t.frag.mlir --input-stage=frag --emit=nvvm -o %t.nvvm.mlir
+// RUN: FileCheck %s --check-prefix=NVVM --input-file=%t.nvvm.mlir
+// RUN: peermla-compile %t.nvvm.mlir --input-stage=nvvm --emit=ptx | FileCheck %s --check-prefix=PTX
+// RUN: peermla-compile %S/Inputs/norm-projection.mlir --target=cpu,sm_80 --cpu-levels=x86-64-v3 --emit=nvvm | FileCheck %s --check-prefix=BOTH
+
+// A norm and a projection with a tanh: two kernels, whose way goes through all
+// stages of a GPU; each stage reads what the one before printed.
+
+// Weights are not packed.
+
+//     TILED: module @gpu_sm_80 attributes {peermla.gpu = "sm_80"}
+//     TILED:   scf.forall (
+//     TILED:   scf.forall ({{.+}}) = (0, 0) to (%{{.+}}, 72) step (64, 64)
+// TILED-NOT:   scf.forall (
+// TILED-NOT:   @prepared
+
+//      TILE: func.func @forward(
+//      TILE:   tile.launch @forward_0::@forward_0
+//      TILE:   tile.launch @forward_1::@forward_1
+//  TILE-NOT:   scf.forall
+//      TILE: gpu.module @forward_0
+//      TILE:   linalg.generic
+//      TILE: gpu.module @forward_1
+
+//      FRAG: gpu.module @forward_0
+//      FRAG:   attributes {nvvm.reqntid = array<i32: 256>, tile.shared_bytes = 16 : i64}
+//      FRAG:     gpu.shuffle
+//      FRAG:     gpu.barrier
+//  FRAG-NOT:   linalg
+//      FRAG: gpu.module @forward_1
+//      FRAG:   tile.shared_bytes = 16384
+
+//      NVVM: tile.launch
+//      NVVM: gpu.module @forward_0
+//      NVVM:   llvm.func @forward_0({{.+}}) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 256>
+//  NVVM-NOT:   memref.
+//  NVVM-NOT:   unrealized_conversion_cast
+
+//       PTX: // sm_80 forward_0
+//       PTX: .target sm_80
+//       PTX: .extern .shared
+//       PTX: .visible .entry forward_0(
+//       PTX: .reqntid 256
+//       PTX: ld.global
+//       PTX: shfl.sync.bfly.b32
+//       PTX: bar.sync
+//       PTX: ld.shared
+//   PTX-NOT: .local
+//   PTX-NOT: call
+//       PTX: // sm_80 forward_1
+//       PTX: .visible .entry forward_1(
+
+// CPU levels are left where they are.
+
+//      BOTH: module @cpu_x86_64_v3
+//      BOTH:   scf.forall
+//      BOTH: module @gpu_sm_80
+//      BOTH:   nvvm.kernel
