@@ -37,11 +37,12 @@ from .session import Session
 from .torch_op import torch_op
 
 if TYPE_CHECKING:
-    from .compiler import CPU_LEVELS, STAGES, Model, compile, import_model
+    from .compiler import CPU_LEVELS, STAGES, TARGETS, Model, compile, import_model
 
 __all__ = [
     "CPU_LEVELS",
     "STAGES",
+    "TARGETS",
     "ArgumentError",
     "CompilerCrash",
     "CompilerWarning",
@@ -56,7 +57,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_OF_THE_COMPILER = {"CPU_LEVELS", "STAGES", "Model", "compile", "import_model"}
+_OF_THE_COMPILER = {"CPU_LEVELS", "STAGES", "TARGETS", "Model", "compile", "import_model"}
 
 
 def __getattr__(name: str) -> Any:

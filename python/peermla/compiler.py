@@ -23,10 +23,11 @@ from . import _compiler, isolation
 from .errors import ArgumentError, Error, report
 from .library import Library
 
-__all__ = ["CPU_LEVELS", "STAGES", "Model", "compile", "import_model"]
+__all__ = ["CPU_LEVELS", "STAGES", "TARGETS", "Model", "compile", "import_model"]
 
 STAGES: tuple[str, ...] = _compiler.STAGES
 CPU_LEVELS: tuple[str, ...] = _compiler.CPU_LEVELS
+TARGETS: tuple[str, ...] = _compiler.TARGETS
 
 _RUNTIME_ARCHIVE = Path(__file__).with_name("libpeermla_runtime.a")
 
@@ -78,10 +79,11 @@ def _saved(model: Model) -> str:
     return path
 
 
-def _levels(cpu_levels: str | Sequence[str] | None) -> list[str]:
-    if cpu_levels is None:
+def _names(names: str | Sequence[str] | None) -> list[str]:
+    """One name or several as a list; none for the default."""
+    if names is None:
         return []
-    return [cpu_levels] if isinstance(cpu_levels, str) else list(cpu_levels)
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _schedules(schedules: Mapping[str, str] | None) -> str:
@@ -150,6 +152,7 @@ class Model:
         stage: str,
         *,
         cpu_levels: str | Sequence[str] | None = None,
+        targets: str | Sequence[str] | None = None,
         attention_form: str | None = None,
         schedules: Mapping[str, str] | None = None,
         deterministic: bool = False,
@@ -157,33 +160,36 @@ class Model:
         """The IR after `stage`, one of `STAGES`, as text.
 
         `cpu_levels` are some of `CPU_LEVELS` (default: all of the usual
-        architecture); there is one nested module for each from `tiled` on.
+        architecture), `targets` some of `TARGETS`: "cpu" (default) and GPUs;
+        there is one nested module for each level and GPU from `tiled` on.
         `attention_form` is "expand" or "absorb" for all attention ops (default:
         by cost). `schedules` replace what the compiler would choose, by the ids of
         ops: `{"query_proj": "block = [24, 64, 0]"}`; "*" in an id matches any text.
         `deterministic` asks for kernels that give a sequence the same
         bits alone and in any batch, whatever the number of threads.
         """
-        levels = _levels(cpu_levels)
+        levels = _names(cpu_levels)
         overrides = _schedules(schedules)
         call = _call(
             "stage",
             stage,
             cpu_levels=levels,
+            targets=_names(targets),
             attention_form=attention_form,
             schedules=schedules,
             deterministic=deterministic,
         )
         form = attention_form or ""
-        return _ask(
-            self, call, "print_stage", stage, levels, form, overrides, deterministic
-        )
+        more = _names(targets), form, overrides, deterministic
+        return _ask(self, call, "print_stage", stage, levels, *more)
 
     def compile(
         self,
         output: str | os.PathLike[str] | None = None,
         *,
         cpu_levels: str | Sequence[str] | None = None,
+        targets: str | Sequence[str] | None = None,
+        simulate: bool = False,
         attention_form: str | None = None,
         schedules: Mapping[str, str] | None = None,
         deterministic: bool = False,
@@ -195,6 +201,8 @@ class Model:
             self,
             output,
             cpu_levels=cpu_levels,
+            targets=targets,
+            simulate=simulate,
             attention_form=attention_form,
             schedules=schedules,
             deterministic=deterministic,
@@ -241,6 +249,8 @@ def compile(
     output: str | os.PathLike[str] | None = None,
     *,
     cpu_levels: str | Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
+    simulate: bool = False,
     attention_form: str | None = None,
     schedules: Mapping[str, str] | None = None,
     deterministic: bool = False,
@@ -252,8 +262,10 @@ def compile(
     `model` is a `Model`, MLIR text, or the path of a file with either. The
     library goes to `output`, with a C header beside it, and needs neither this
     package nor Python; without `output` both are temporary and go with the
-    returned object. `cpu_levels`, `attention_form`, `schedules` and `deterministic`
-    are those of `Model.stage`; the library takes the best level that a machine has.
+    returned object. `cpu_levels`, `targets`, `attention_form`, `schedules` and
+    `deterministic` are those of `Model.stage`; the library takes the best level that
+    a machine has. With `simulate`, sessions can run the kernels of GPUs on the CPU
+    (`Library.load(device="sim")`).
     `report` asks for `library.report`: the decisions of the compiler, and facts
     about the code of every function; `report_sizes`, such as `{"T": 32}`, are those
     at which its formulas are evaluated.
@@ -269,23 +281,27 @@ def compile(
         output = os.path.join(folder, "model.so")
     path = os.path.abspath(output)
     try:
-        levels = _levels(cpu_levels)
+        levels = _names(cpu_levels)
         text = _ask(
             model,
             _call(
                 "compile",
                 cpu_levels=levels,
+                targets=_names(targets),
+                simulate=simulate,
                 attention_form=attention_form,
                 schedules=schedules,
                 deterministic=deterministic,
             ),
             "compile_model",
             levels,
+            _names(targets),
             attention_form or "",
             overrides,
             deterministic,
             path,
             os.fspath(_RUNTIME_ARCHIVE),
+            simulate,
             report,
             sizes,
         )

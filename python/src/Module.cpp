@@ -79,31 +79,37 @@ static nb::tuple importConfigText(const std::string &text,
 static nb::tuple printStageText(const nb::bytes &model, const std::string &name,
                                 const std::string &stage,
                                 const std::vector<std::string> &cpuLevels,
+                                const std::vector<std::string> &targets,
                                 const std::string &attentionForm,
                                 const std::string &schedules,
                                 bool deterministic) {
   Source source = getSource(model, name);
   return run([&] {
     return printStage(source, stage,
-                      {cpuLevels, attentionForm, schedules, deterministic});
+                      {cpuLevels, attentionForm, schedules, deterministic,
+                       /*withReport=*/false, targets});
   });
 }
 
 static nb::tuple compileModelText(const nb::bytes &model,
                                   const std::string &name,
                                   const std::vector<std::string> &cpuLevels,
+                                  const std::vector<std::string> &targets,
                                   const std::string &attentionForm,
                                   const std::string &schedules,
                                   bool deterministic, const std::string &output,
                                   const std::string &runtimeArchive,
-                                  bool withReport, const Sizes &reportSizes) {
+                                  bool simulate, bool withReport,
+                                  const Sizes &reportSizes) {
   Source source = getSource(model, name);
   LibraryOptions library;
   library.output = output;
   library.runtimeArchive = runtimeArchive;
+  library.simulate = simulate;
   return run([&] {
     return compileModel(source,
-                        {cpuLevels, attentionForm, schedules, deterministic},
+                        {cpuLevels, attentionForm, schedules, deterministic,
+                         /*withReport=*/false, targets},
                         library, withReport, reportSizes);
   });
 }
@@ -117,14 +123,18 @@ NB_MODULE(_compiler, module) {
   for (llvm::StringRef level : getCpuLevelNames())
     levels.append(level.str());
   module.attr("CPU_LEVELS") = nb::tuple(levels);
+  nb::list targets;
+  for (llvm::StringRef target : getTargetNames())
+    targets.append(target.str());
+  module.attr("TARGETS") = nb::tuple(targets);
 
   module.def("import_checkpoint", importCheckpointText, "path"_a);
   module.def("import_config", importConfigText, "text"_a, "name"_a);
   module.def("print_stage", printStageText, "model"_a, "name"_a, "stage"_a,
-             "cpu_levels"_a, "attention_form"_a, "schedules"_a,
+             "cpu_levels"_a, "targets"_a, "attention_form"_a, "schedules"_a,
              "deterministic"_a);
   module.def("compile_model", compileModelText, "model"_a, "name"_a,
-             "cpu_levels"_a, "attention_form"_a, "schedules"_a,
+             "cpu_levels"_a, "targets"_a, "attention_form"_a, "schedules"_a,
              "deterministic"_a, "output"_a, "runtime_archive"_a,
-             "with_report"_a, "report_sizes"_a);
+             "simulate"_a, "with_report"_a, "report_sizes"_a);
 }

@@ -71,6 +71,13 @@ static SmallVector<int64_t> getStrides(MemRefType type) {
 Value KernelSignature::buildDescriptor(MemRefType type, Value pointer) {
   Value generic = LLVM::AddrSpaceCastOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext()), pointer);
+  // The parameter points to the first element; accesses will add an offset that
+  // the type knows.
+  int64_t offset = type.getStridesAndOffset().second;
+  if (offset != 0 && !ShapedType::isDynamic(offset))
+    generic = LLVM::GEPOp::create(
+        b, generic.getType(), converter.convertType(type.getElementType()),
+        generic, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(-offset)});
   MemRefDescriptor descriptor =
       MemRefDescriptor::poison(b, b.getLoc(), converter.convertType(type));
   descriptor.setAllocatedPtr(b, b.getLoc(), generic);
@@ -185,7 +192,8 @@ struct ThreadsToNVVM : peermla::impl::ThreadsToNVVMBase<ThreadsToNVVM> {
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
-    populateGpuToNVVMConversionPatterns(converter, patterns);
+    // Last: these make calls of libdevice where LLVM has an intrinsic.
+    populateGpuToNVVMConversionPatterns(converter, patterns, PatternBenefit(0));
     populateMathToLLVMConversionPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);

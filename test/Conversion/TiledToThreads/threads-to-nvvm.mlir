@@ -33,3 +33,18 @@ gpu.module @m {
     return
   }
 }
+
+// The pointer is to the first element: an offset that the type knows, and that
+// every access adds, is taken back once.
+
+// CHECK-LABEL: llvm.func @offset(
+//       CHECK:   %[[X:.+]] = llvm.addrspacecast
+//       CHECK:   llvm.getelementptr %[[X]][-256] : (!llvm.ptr) -> !llvm.ptr, f32
+gpu.module @n {
+  func.func @offset(%x: memref<8xf32, strided<[2], offset: 256>>) attributes {nvvm.reqntid = array<i32: 32>} {
+    %t = gpu.thread_id x
+    %v = memref.load %x[%t] : memref<8xf32, strided<[2], offset: 256>>
+    memref.store %v, %x[%t] : memref<8xf32, strided<[2], offset: 256>>
+    return
+  }
+}
