@@ -71,18 +71,22 @@ static SmallVector<int64_t> getStrides(MemRefType type) {
 Value KernelSignature::buildDescriptor(MemRefType type, Value pointer) {
   Value generic = LLVM::AddrSpaceCastOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext()), pointer);
-  // The parameter points to the first element; accesses will add an offset that
-  // the type knows.
+  // The type's constant offset is added by every access, and was applied to
+  // the pointer already.
   int64_t offset = type.getStridesAndOffset().second;
-  if (offset != 0 && !ShapedType::isDynamic(offset))
+  if (ShapedType::isDynamic(offset))
+    offset = 0;
+  if (offset != 0)
     generic = LLVM::GEPOp::create(
         b, generic.getType(), converter.convertType(type.getElementType()),
-        generic, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(-offset)});
+        generic,
+        Value(LLVM::ConstantOp::create(b, b.getI64Type(),
+                                       b.getI64IntegerAttr(-offset))));
   MemRefDescriptor descriptor =
       MemRefDescriptor::poison(b, b.getLoc(), converter.convertType(type));
   descriptor.setAllocatedPtr(b, b.getLoc(), generic);
   descriptor.setAlignedPtr(b, b.getLoc(), generic);
-  descriptor.setConstantOffset(b, b.getLoc(), 0);
+  descriptor.setConstantOffset(b, b.getLoc(), offset);
   auto set = [&](int64_t extent, unsigned dim, auto setConstant,
                  auto setValue) {
     if (ShapedType::isDynamic(extent))
