@@ -16,10 +16,12 @@
 #include "mlir/Transforms/Passes.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Conversion/TiledToSteps/Passes.h"
 #include "peermla/Conversion/TiledToThreads/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Passes.h"
+#include "peermla/Transforms/Tile/Passes.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -123,17 +125,40 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
 // Tiled -> Buffers
 //===----------------------------------------------------------------------===//
 
+/// Kernels for matrix instructions become tile programs beside the host code.
+static void addTilePrograms(OpPassManager &gpu) {
+  gpu.addNestedPass<func::FuncOp>(createTileContractions());
+  addCleanup(gpu);
+  gpu.addPass(createTiledToTile());
+  addCleanup(gpu);
+  OpPassManager &program = gpu.nest<gpu::GPUModuleOp>().nest<func::FuncOp>();
+  program.addPass(affine::createAffineExpandIndexOpsPass());
+  program.addPass(createLowerAffinePass());
+  program.addPass(createAssignLayouts());
+  program.addPass(createStageCopies());
+  program.addPass(createPrefetchCopies());
+  addCleanup(program);
+}
+
 void peermla::buildBuffersPipeline(OpPassManager &pm,
                                    const PipelineOptions &options) {
-  // Named ops of GPUs become steps while they are on tensors.
   onTargets(pm, "gpu", [](OpPassManager &gpu) {
+    addTilePrograms(gpu);
+    // Other named ops become steps while they are on tensors.
     addDecompositions(gpu.nest<func::FuncOp>());
     addCleanup(gpu);
   });
+  pm.nest<ModuleOp>().addPass(createEntriesToMemrefs());
+  onTargets(pm, "cpu", [](OpPassManager &cpu) {
+    cpu.addPass(bufferization::createEmptyTensorEliminationPass());
+    cpu.addPass(bufferization::createOneShotBufferizePass());
+  });
+  onTargets(pm, "gpu", [](OpPassManager &gpu) {
+    gpu.addNestedPass<func::FuncOp>(
+        bufferization::createEmptyTensorEliminationPass());
+    gpu.addPass(createBufferizeFunctions());
+  });
   OpPassManager &target = pm.nest<ModuleOp>();
-  target.addPass(createEntriesToMemrefs());
-  target.addPass(bufferization::createEmptyTensorEliminationPass());
-  target.addPass(bufferization::createOneShotBufferizePass());
   addCleanup(target);
   target.addPass(memref::createFoldMemRefAliasOpsPass());
   addCleanup(target);
@@ -159,6 +184,7 @@ void peermla::buildTilePipeline(OpPassManager &pm,
 void peermla::buildFragPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   onTargets(pm, "gpu", [](OpPassManager &target) {
+    target.addPass(createTileToNVVM());
     target.addNestedPass<gpu::GPUModuleOp>(createDistributeToThreads());
     target.addNestedPass<gpu::GPUModuleOp>(createPlaceInSharedMemory());
     addCleanup(target);
@@ -176,6 +202,7 @@ void peermla::buildNvvmPipeline(OpPassManager &pm,
     kernels.addPass(createLoopInvariantCodeMotionPass());
     addCleanup(kernels);
     kernels.addPass(createSCFToControlFlowPass());
+    kernels.addPass(createConvertVectorToLLVMPass());
     kernels.addPass(createThreadsToNVVM());
     kernels.addPass(createReconcileUnrealizedCastsPass());
     addCleanup(kernels);

@@ -20,19 +20,21 @@
 
 //      TILE: func.func @forward(
 //      TILE:   tile.launch @forward_0::@forward_0
-//      TILE:   tile.launch @forward_1::@forward_1
+//      TILE:   tile.launch @kernel::@kernel
 //  TILE-NOT:   scf.forall
+//      TILE: gpu.module @kernel
+//      TILE:   tile.mma
 //      TILE: gpu.module @forward_0
 //      TILE:   linalg.generic
-//      TILE: gpu.module @forward_1
 
+//      FRAG: gpu.module @kernel
+//      FRAG:   llvm.func @kernel({{.+}}) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>
+//      FRAG:     nvvm.mma.sync
 //      FRAG: gpu.module @forward_0
 //      FRAG:   attributes {nvvm.reqntid = array<i32: 256>, tile.shared_bytes = 16 : i64}
 //      FRAG:     gpu.shuffle
 //      FRAG:     gpu.barrier
 //  FRAG-NOT:   linalg
-//      FRAG: gpu.module @forward_1
-//      FRAG:   tile.shared_bytes = 16384
 
 //      NVVM: tile.launch
 //      NVVM: gpu.module @forward_0
@@ -40,6 +42,10 @@
 //  NVVM-NOT:   memref.
 //  NVVM-NOT:   unrealized_conversion_cast
 
+//       PTX: // sm_80 kernel
+//       PTX: .visible .entry kernel(
+//       PTX: cp.async.cg.shared.global
+//       PTX: mma.sync
 //       PTX: // sm_80 forward_0
 //       PTX: .target sm_80
 //       PTX: .extern .shared
@@ -51,8 +57,6 @@
 //       PTX: ld.shared
 //   PTX-NOT: .local
 //   PTX-NOT: call
-//       PTX: // sm_80 forward_1
-//       PTX: .visible .entry forward_1(
 
 // CPU levels are left where they are.
 

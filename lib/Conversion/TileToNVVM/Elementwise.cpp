@@ -115,7 +115,7 @@ struct DistributeReduce final : OpConversionPattern<tile::ReduceOp> {
         vector::ToElementsOp::create(b, adaptor.getSource())->getResults());
     auto combine = [&](Value x, Value y) -> Value {
       if (op.getCombine() == tile::Combine::Max)
-        return arith::MaxNumFOp::create(b, x, y);
+        return arith::MaximumFOp::create(b, x, y);
       return arith::AddFOp::create(b, x, y);
     };
     SmallVector<Value> rows;

@@ -188,7 +188,7 @@ struct ThreadsToNVVM : peermla::impl::ThreadsToNVVMBase<ThreadsToNVVM> {
     for (func::FuncOp function : functions)
       if (failed(KernelSignature(function, converter).run()))
         return signalPassFailure();
-    if (functions.empty())
+    if (getOperation().getOps<LLVM::LLVMFuncOp>().empty())
       return;
 
     RewritePatternSet patterns(context);

@@ -15,10 +15,11 @@
 //     o = a o + round(p) v
 //   o / l, or 0 where l = 0
 //
-// Maxima start finite and masked scores are -inf: a row without a key so far has
-// p = 0 and a = 1 with no case of its own. Keys past the end of the sequence are
-// loaded as zeros: what memory holds there reaches nothing. A value that is no
-// number reaches all rows of a tile that reads its key, those before it too.
+// Maxima start finite and masked scores are -inf: a row without a key so far
+// has p = 0 and a = 1 with no case of its own. Keys past the end of the
+// sequence are loaded as zeros: what memory holds there reaches nothing. A
+// value that is no number reaches all rows of a tile that reads its key, those
+// before it too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,8 +40,7 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
   auto op = cast<mla::OnlineAttentionOp>(operation);
   if (op.isPaged() || op.isPartial() || op.getInits().size() != 1)
     return fail(op, "is paged, in parts or returns its sums");
-  auto schedule =
-      op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule");
+  auto schedule = op->getAttrOfType<tile::ScheduleAttr>("peermla.schedule");
   if (!schedule || schedule.getWarps().empty() || schedule.getWarps()[1] != 1 ||
       schedule.getInner().empty() || schedule.getBlock().size() != 2)
     return fail(op, "has no schedule with one column of warps");
@@ -108,8 +108,7 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
   auto sType = tileOf({tokens, keys}, f32);
   auto oTile = tileOf({tokens, dvTile}, f32), rowType = tileOf({tokens}, f32);
   auto constant = [&](RankedTensorType type, float value) -> Value {
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(type, value));
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
   };
   auto load = [&](View &view, Value row, Value numRows, int64_t width,
                   int64_t height) -> Value {
@@ -124,10 +123,10 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
         ArrayRef<int64_t>{rowDim, columnDim});
   };
   Value qTile = load(q->second, zero, rows, depth, tokens);
-  auto loop = scf::ForOp::create(
-      b, zero, end, index(keys),
-      ValueRange{constant(oTile, 0), constant(rowType, lowestMaximum),
-                 constant(rowType, 0)});
+  auto loop = scf::ForOp::create(b, zero, end, index(keys),
+                                 ValueRange{constant(oTile, 0),
+                                            constant(rowType, lowestMaximum),
+                                            constant(rowType, 0)});
   {
     OpBuilder::InsertionGuard guard(b);
     if (loop.getBody()->mightHaveTerminator())
@@ -145,17 +144,16 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
     // Which keys a token sees.
     auto numbers = tileOf(sType.getShape(), b.getI32Type());
     auto splatIndex = [&](Value value) {
-      return splat(
-          arith::IndexCastOp::create(b, b.getI32Type(), value),
-          sType.getShape());
+      return splat(arith::IndexCastOp::create(b, b.getI32Type(), value),
+                   sType.getShape());
     };
     Value column = tile::IndexOp::create(b, numbers, 1);
     Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
                                        splatIndex(present));
     if (op.getCausal()) {
       Value token = tile::IndexOp::create(b, numbers, 0);
-      Value last = arith::AddIOp::create(b, token,
-                                         splatIndex(sub(position, first)));
+      Value last =
+          arith::AddIOp::create(b, token, splatIndex(sub(position, first)));
       seen = arith::AndIOp::create(
           b, seen,
           arith::CmpIOp::create(b, arith::CmpIPredicate::sle, column, last));
@@ -168,10 +166,9 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
     auto alongRows = [&](Value value, RankedTensorType type) -> Value {
       return tile::BroadcastOp::create(b, type, value, 1);
     };
-    Value maximum = arith::MaxNumFOp::create(
+    Value maximum = arith::MaximumFOp::create(
         b, m, tile::ReduceOp::create(b, rowType, tile::Combine::Max, s, 1));
-    Value alpha =
-        math::Exp2Op::create(b, arith::SubFOp::create(b, m, maximum));
+    Value alpha = math::Exp2Op::create(b, arith::SubFOp::create(b, m, maximum));
     Value p = math::Exp2Op::create(
         b, arith::SubFOp::create(b, s, alongRows(maximum, sType)));
     Value sum = tile::ReduceOp::create(b, rowType, tile::Combine::Add, p, 1);

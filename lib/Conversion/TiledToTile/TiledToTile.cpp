@@ -20,6 +20,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/Tile/Passes.h"
+#include "peermla/Support/KernelPlan.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace peermla {
@@ -119,7 +120,9 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
     }
     tile::ScheduleAttr schedule = getMmaSchedule(loop);
     kernel->setAttr(tile::programScheduleName, schedule);
+    // A name that no other kernel has.
     symbols.insert(module);
+    kernel.setSymName(module.getName());
     launch(loop, captures,
            SymbolRefAttr::get(module.getSymNameAttr(),
                               {FlatSymbolRefAttr::get(kernel)}));
@@ -153,8 +156,9 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
     }
     auto op = tile::LaunchOp::create(b, loop.getResultTypes(), kernel, blocks,
                                      captures, loop.getOutputs());
-    if (Attribute id = loop->getAttr(idName))
-      op->setAttr(idName, id);
+    for (StringRef name : {StringRef(idName), StringRef(planName)})
+      if (Attribute attribute = loop->getAttr(name))
+        op->setAttr(name, attribute);
     loop.replaceAllUsesWith(op.getResults());
   }
 };

@@ -30,6 +30,9 @@ static constexpr int64_t mergedRows = 8;
 static constexpr int64_t leastKeys = 64, mostKeys = 256;
 /// Keys of a block on a GPU: those of a warp.
 static constexpr int64_t keysOfGpu = 32;
+/// Rows and keys of a tile for matrix instructions, and the slots that keys and
+/// values go through.
+static constexpr int64_t mmaRows = 64, mmaKeys = 64, mmaStages = 2;
 
 static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
@@ -139,8 +142,49 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
       "half of " + std::to_string(level.l2Bytes) + " B");
 }
 
+/// Whether a tile program can compute the attention, in the memory of a block.
+static bool fitsMma(mla::OnlineAttentionOp op, const GpuTarget &gpu) {
+  ShapedType q = typeOf(op.getQ()), o = typeOf(op.getInits().front());
+  Type element = q.getElementType();
+  if (op.isPaged() || op.isPartial() || op.getInits().size() != 1 ||
+      !hasKeysPerHead(op) || q.isDynamicDim(2) || o.isDynamicDim(2) ||
+      !(element.isBF16() || element.isF16() || element.isF32()))
+    return false;
+  int64_t depth = llvm::alignTo(q.getDimSize(2), mmaRows),
+          width = llvm::alignTo(o.getDimSize(2), mmaRows);
+  int64_t elements = mmaRows * depth + mmaStages * mmaKeys * (depth + width);
+  // Without such a program, accumulators would be in shared memory.
+  return elements * element.getIntOrFloatBitWidth() / 8 <=
+             gpu.sharedBytesPerBlock &&
+         mmaRows * width * int64_t(sizeof(float)) <=
+             gpu.sharedBytesPerBlock / 5;
+}
+
+/// The same decision, for matrix instructions where the tile is as they want
+/// it.
+static Schedule useMma(Schedule schedule) {
+  tile::ScheduleAttr attribute = schedule.attribute;
+  if (attribute.getBlock().size() != 2 || attribute.getBlock()[0] < 2 ||
+      attribute.getBlock()[1] != 1 || attribute.getInner()[0] % mmaKeys != 0 ||
+      attribute.getParts() > 1)
+    return schedule;
+  schedule.attribute = tile::ScheduleAttr::get(
+      attribute.getContext(), attribute.getBlock(), attribute.getInner(),
+      attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
+      {4, 1}, mmaStages);
+  return schedule;
+}
+
 FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
                                                const GpuTarget &gpu) {
+  if (fitsMma(op, gpu)) {
+    FailureOr<Schedule> schedule = complete(
+        op, mmaRows, [](ArrayRef<int64_t>) { return mmaKeys; },
+        "by matrix instructions");
+    if (failed(schedule))
+      return failure();
+    return useMma(*schedule);
+  }
   // The rows of `o` in f32 take a fifth of the shared memory: there are two of
   // them at a time, and keys, values and scores beside them.
   int64_t valueDim = typeOf(op.getInits().front()).getShape().back();

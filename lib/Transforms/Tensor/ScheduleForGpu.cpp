@@ -7,7 +7,8 @@
 // A block is worth its launch if its threads have elements enough, and what its
 // ops hand on to each other must fit in shared memory:
 //
-//   products     tiles of 64 x 64, one matrix of a batch
+//   products     tiles of 64 rows and up to 128 columns, one matrix of a batch,
+//                in steps of 64 through three slots, by four warps
 //   selection    tokens of one head whose scores take a sixth of that memory
 //   experts      one token, or a part of its retrievals while tokens are few
 //   rows         rows of about a thousand elements together, long ones alone
@@ -24,20 +25,41 @@
 using namespace mlir;
 using namespace peermla;
 
-static constexpr int64_t productRows = 64, productColumns = 64;
+static constexpr int64_t productRows = 64, productColumns = 64,
+                         wideColumns = 128;
+/// Steps along the sum, the slots they go through, and the warps of a block.
+static constexpr int64_t productStep = 64, productStages = 3;
+static constexpr int64_t productWarps[] = {2, 2};
 static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
 /// Parts of a token's retrievals, at most, and tokens that are few.
 static constexpr int64_t maxParts = 8, fewTokens = 32;
 
-/// A tile of the result: 64 rows of the outermost dimension, 64 columns of the
-/// innermost.
+/// Whether matrix instructions compute the product, in what sums of f32.
+static bool hasMmaTypes(linalg::LinalgOp op) {
+  auto element = [](Value value) { return getElementTypeOrSelf(value); };
+  Type type = element(op->getOperand(0));
+  return op.getNumDpsInputs() == 2 && type == element(op->getOperand(1)) &&
+         (type.isBF16() || type.isF16() || type.isF32()) &&
+         element(op->getResult(0)).isF32();
+}
+
+/// A tile of the result: 64 rows of the outermost dimension, 64 or 128 columns
+/// of the innermost.
 static Schedule scheduleProduct(const Kernel &kernel) {
-  unsigned rank = kernel.getType().getRank();
-  SmallVector<int64_t> tile(rank, 1);
+  RankedTensorType type = kernel.getType();
+  SmallVector<int64_t> tile(type.getRank(), 1);
   tile.front() = productRows;
   tile.back() = productColumns;
-  return {cutResult(kernel, tile), "a tile of a matrix product"};
+  if (type.getRank() < 2 || !hasMmaTypes(kernel.getContraction()))
+    return {cutResult(kernel, tile), "a tile of a matrix product"};
+  if (type.getShape().back() >= wideColumns)
+    tile.back() = wideColumns;
+  return {tile::ScheduleAttr::get(
+              type.getContext(), cutResult(kernel, tile).getBlock(),
+              {productStep}, {}, /*split=*/0, /*parts=*/0,
+              ArrayRef<int64_t>(productWarps), productStages),
+          "a tile of a matrix product for matrix instructions"};
 }
 
 static Schedule scheduleTokensOfHead(const Kernel &kernel,

@@ -30,13 +30,14 @@ struct BufferizeFunctions
   using Base::Base;
 
   void runOnOperation() override {
-    if (getOperation().isExternal())
-      return;
-    bufferization::OneShotBufferizationOptions options;
-    bufferization::BufferizationState state;
-    if (failed(bufferization::runOneShotBufferize(getOperation(), options,
-                                                  state)))
-      signalPassFailure();
+    for (auto function : getOperation().getOps<FunctionOpInterface>()) {
+      if (function.isExternal())
+        continue;
+      bufferization::OneShotBufferizationOptions options;
+      bufferization::BufferizationState state;
+      if (failed(bufferization::runOneShotBufferize(function, options, state)))
+        return signalPassFailure();
+    }
   }
 };
 

@@ -57,7 +57,7 @@ class Case:
         root = f"peermla.schedule = {schedule.replace('EXTRA', '' if tail else ', 0')}"
         size = "(%m)" if self.dynamic else "()"
         lines = [
-            f"func.func @product(%x: tensor<{m}x{k}x{t}>, %w: tensor<{w}x{t}>, %bias: tensor<{n}xf32>,",
+            f"func.func @multiply(%x: tensor<{m}x{k}x{t}>, %w: tensor<{w}x{t}>, %bias: tensor<{n}xf32>,",
             f"    %res: tensor<{m}x{n}x{out}>, %scale: tensor<{k}xf32>) -> tensor<{m}x{n}x{out}> {{",
             "  %c0 = arith.constant 0 : index",
             "  %zero = arith.constant 0.0 : f32",

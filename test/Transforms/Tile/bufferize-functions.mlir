@@ -1,4 +1,4 @@
-// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-bufferize-functions))' | FileCheck %s
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(peermla-bufferize-functions)' | FileCheck %s
 
 // The host function gets buffers, the kernel keeps its tiles.
 

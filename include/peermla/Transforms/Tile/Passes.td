@@ -107,12 +107,11 @@ def PrefetchCopies : Pass<"peermla-prefetch-copies", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect"];
 }
 
-def BufferizeFunctions
-    : InterfacePass<"peermla-bufferize-functions", "mlir::FunctionOpInterface"> {
-  let summary = "Turn the tensors of one function into buffers";
+def BufferizeFunctions : Pass<"peermla-bufferize-functions", "mlir::ModuleOp"> {
+  let summary = "Turn the tensors of a module's functions into buffers";
   let description = [{
-    One-shot bufferization of a function by itself, so that tile programs in
-    modules beside it keep their tiles. Numerics: unchanged.
+    One-shot bufferization of each function by itself, so that tile programs in
+    `gpu.module`s beside them keep their tiles. Numerics: unchanged.
 
     ```mlir
     %y = tile.launch @k::@k blocks(%n) ins(%x : tensor<?x64xf32>) outs(%e : tensor<?x64xf32>) -> tensor<?x64xf32>

@@ -235,8 +235,7 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     ```
     result[i] = max_j source[i, j]        or        sum_j source[i, j]
     ```
-    The order of a sum is that of the layout; a NaN is no maximum unless all
-    elements are.
+    The order of a sum is that of the layout; the maximum with a NaN is NaN.
 
     Constraints:
     * (C1) the result is `source` without dimension `dim`.
