@@ -1,4 +1,5 @@
-//===- Faults.cpp - signals of a kernel's own code -------------------------===//
+//===- Faults.cpp - signals of a kernel's own code
+//-------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,8 +7,8 @@
 
 #include "Faults.h"
 #include "Machine.h"
-#include <cstdio>
 #include <csignal>
+#include <cstdio>
 #include <mutex>
 #include <ucontext.h>
 
@@ -71,7 +72,8 @@ static bool redirect(ucontext_t &context, char *stackTop) {
 #if defined(__x86_64__)
   // As if called: the return address lies below a multiple of 16.
   context.uc_mcontext.gregs[REG_RSP] = greg_t(top - 64 - 8);
-  context.uc_mcontext.gregs[REG_RIP] = greg_t(reinterpret_cast<uintptr_t>(land));
+  context.uc_mcontext.gregs[REG_RIP] =
+      greg_t(reinterpret_cast<uintptr_t>(land));
   return true;
 #elif defined(__aarch64__)
   context.uc_mcontext.sp = top - 64;

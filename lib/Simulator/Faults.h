@@ -1,4 +1,5 @@
-//===- Faults.h - signals of a kernel's own code ---------------------------===//
+//===- Faults.h - signals of a kernel's own code
+//---------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,8 +7,9 @@
 //
 // A kernel's arithmetic and its accesses of memory that no check sees run as
 // host code: an integer division by zero or an address that does not exist
-// would end the process. While a FaultGuard lives, such a signal ends the launch
-// with a report instead. Signals outside kernels go where they went before.
+// would end the process. While a FaultGuard lives, such a signal ends the
+// launch with a report instead. Signals outside kernels go where they went
+// before.
 //
 // The handler saves the facts and lets the fiber go on in `land`, which is
 // ordinary code: it reports and ends the thread. Frames of the kernel are

@@ -91,16 +91,14 @@ static nb::tuple printStageText(const nb::bytes &model, const std::string &name,
   });
 }
 
-static nb::tuple compileModelText(const nb::bytes &model,
-                                  const std::string &name,
-                                  const std::vector<std::string> &cpuLevels,
-                                  const std::vector<std::string> &targets,
-                                  const std::string &attentionForm,
-                                  const std::string &schedules,
-                                  bool deterministic, const std::string &output,
-                                  const std::string &runtimeArchive,
-                                  bool simulate, bool withReport,
-                                  const Sizes &reportSizes) {
+static nb::tuple
+compileModelText(const nb::bytes &model, const std::string &name,
+                 const std::vector<std::string> &cpuLevels,
+                 const std::vector<std::string> &targets,
+                 const std::string &attentionForm, const std::string &schedules,
+                 bool deterministic, const std::string &output,
+                 const std::string &runtimeArchive, bool simulate,
+                 bool withReport, const Sizes &reportSizes) {
   Source source = getSource(model, name);
   LibraryOptions library;
   library.output = output;
@@ -135,6 +133,6 @@ NB_MODULE(_compiler, module) {
              "deterministic"_a);
   module.def("compile_model", compileModelText, "model"_a, "name"_a,
              "cpu_levels"_a, "targets"_a, "attention_form"_a, "schedules"_a,
-             "deterministic"_a, "output"_a, "runtime_archive"_a,
-             "simulate"_a, "with_report"_a, "report_sizes"_a);
+             "deterministic"_a, "output"_a, "runtime_archive"_a, "simulate"_a,
+             "with_report"_a, "report_sizes"_a);
 }

@@ -19,8 +19,8 @@
 //
 // Maxima start finite and masked scores are -inf: a row without a key so far
 // has p = 0 and a = 1 with no case of its own. A NaN in a score that a row sees
-// makes its maximum and sums NaN. 0 v is no number where v is none: where rows of
-// the tile see different keys, the last product leaves out what p = 0 masks.
+// makes its maximum and sums NaN. 0 v is no number where v is none: where rows
+// of the tile see different keys, the last product leaves out what p = 0 masks.
 //
 // Temporaries have the extents that the op's schedule bounds. With parts each
 // has a maximum and a sum of its own, in a loop around.

@@ -1,4 +1,5 @@
-//===- FaultTests.cpp - signals of a kernel's own code ---------------------===//
+//===- FaultTests.cpp - signals of a kernel's own code
+//---------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

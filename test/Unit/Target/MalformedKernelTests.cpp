@@ -39,9 +39,8 @@ namespace {
 
 const char *const numbers[] = {"0",  "1",  "-1",  "2",   "3",    "7",    "16",
                                "31", "32", "128", "255", "1024", "65536"};
-const char *const types[] = {"i1",  "i8",  "i16",  "i32",
-                             "i64", "f16", "bf16", "f32",
-                             "f64", "ptr", "ptr<1>", "ptr<3>"};
+const char *const types[] = {"i1",   "i8",  "i16", "i32", "i64",    "f16",
+                             "bf16", "f32", "f64", "ptr", "ptr<1>", "ptr<3>"};
 
 class Mutator {
 public:
@@ -82,8 +81,8 @@ private:
     size_t begin = text.rfind('\n', random() % text.size());
     begin = begin == std::string::npos ? 0 : begin + 1;
     size_t end = text.find('\n', begin);
-    return {begin, end == std::string::npos ? text.size() - begin
-                                            : end + 1 - begin};
+    return {begin,
+            end == std::string::npos ? text.size() - begin : end + 1 - begin};
   }
 
   void mutateOnce(std::string &text) {

@@ -1,7 +1,7 @@
 /* A driver without a GPU: memory is the host's, calls are written to the file
- * named by FAKE_CUDA_LOG, and the kernels of row-sums.mlir are computed here, by
- * the parameters that they are given. FAKE_CUDA_CC: the compute capability, 80
- * by default. FAKE_CUDA_FAIL: the function that fails. */
+ * named by FAKE_CUDA_LOG, and the kernels of row-sums.mlir are computed here,
+ * by the parameters that they are given. FAKE_CUDA_CC: the compute capability,
+ * 80 by default. FAKE_CUDA_FAIL: the function that fails. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -25,11 +25,13 @@ static int finish(const char *name) {
 
 int cuInit(unsigned flags) { DONE(); }
 int cuGetErrorName(int error, const char **text) {
-  *text = error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR_ILLEGAL_ADDRESS";
+  *text =
+      error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR_ILLEGAL_ADDRESS";
   return 0;
 }
 int cuGetErrorString(int error, const char **text) {
-  *text = error == 2 ? "out of memory" : "an illegal memory access was encountered";
+  *text =
+      error == 2 ? "out of memory" : "an illegal memory access was encountered";
   return 0;
 }
 int cuDeviceGetCount(int *count) {
@@ -113,7 +115,8 @@ int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
   memcpy(to, (void *)from, bytes);
   DONE();
 }
-int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream) {
+int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
+                         void *stream) {
   LOG("copy %zu on stream %p\n", bytes, stream);
   memcpy((void *)to, (void *)from, bytes);
   DONE();
@@ -125,13 +128,13 @@ int cuStreamSynchronize(void *stream) {
 
 #define PARAMETER(Type, i) (*(Type *)parameters[i])
 
-int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY, unsigned gridZ,
-                   unsigned blockX, unsigned blockY, unsigned blockZ,
-                   unsigned sharedBytes, void *stream, void **parameters,
-                   void **extra) {
+int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
+                   unsigned gridZ, unsigned blockX, unsigned blockY,
+                   unsigned blockZ, unsigned sharedBytes, void *stream,
+                   void **parameters, void **extra) {
   const char *name = function;
-  LOG("launch %s on %ux%ux%u blocks of %ux%ux%u, %u bytes\n", name, gridX, gridY,
-      gridZ, blockX, blockY, blockZ, sharedBytes);
+  LOG("launch %s on %ux%ux%u blocks of %ux%ux%u, %u bytes\n", name, gridX,
+      gridY, gridZ, blockX, blockY, blockZ, sharedBytes);
   if (strcmp(name, "scale") == 0) {
     float *x = PARAMETER(float *, 0), *w = PARAMETER(float *, 1),
           f = PARAMETER(float, 2), *t = PARAMETER(float *, 3);
