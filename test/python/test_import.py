@@ -81,10 +81,15 @@ def test_every_stage_is_printed(model, stage):
         "model": "peer.expert_mlp",
         "tiled": "scf.forall",
         "buffers": "memref<?x24xf32",
+        "tile": "tile.launch",
+        "frag": "gpu.barrier",
+        "nvvm": "nvvm.kernel",
         "cpu": "vector.",
         "llvm": "llvm.func",
     }
-    assert marks[stage] in model.stage(stage, cpu_levels=LEVEL)
+    targets = "sm_80" if stage in ("tile", "frag", "nvvm") else None
+    levels = None if targets else LEVEL
+    assert marks[stage] in model.stage(stage, cpu_levels=levels, targets=targets)
 
 
 def test_levels_are_nested_modules(model):
