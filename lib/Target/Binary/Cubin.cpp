@@ -25,11 +25,11 @@ std::optional<std::string> peermla::findPtxas() {
       return std::nullopt;
     return std::string(given);
   }
-  for (ArrayRef<StringRef> folders :
-       {ArrayRef<StringRef>(), ArrayRef<StringRef>("/usr/local/cuda/bin")})
-    if (llvm::ErrorOr<std::string> found =
-            sys::findProgramByName("ptxas", folders))
-      return *found;
+  if (llvm::ErrorOr<std::string> found = sys::findProgramByName("ptxas"))
+    return *found;
+  if (llvm::ErrorOr<std::string> found =
+          sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"}))
+    return *found;
   return std::nullopt;
 }
 

@@ -289,7 +289,8 @@ TEST_F(FakeSession, RefusesOtherSymbols) {
 TEST_F(FakeSession, UsesAGivenWorkspace) {
   alignas(PEERMLA_WORKSPACE_ALIGNMENT) static char workspace[4096];
   peermla_context_options given = {sizeof(given), workspace,
-                                   getForwardWorkspace(20, 2)};
+                                   getForwardWorkspace(20, 2),
+                                   /*stream=*/nullptr};
   peermla_context *own = nullptr;
   ASSERT_EQ(api.context_create(session, &given, &own), PEERMLA_OK);
   Tensor<float> x({20, 4}, makeX(20)), y({20, 3});
