@@ -1,5 +1,4 @@
-//===- Faults.cpp - signals of a kernel's own code
-//-------------------------===//
+//===- Faults.cpp - signals of a kernel's own code ------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Faults.h - signals of a kernel's own code
-//---------------------------===//
+//===- Faults.h - signals of a kernel's own code --------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- Launch.cpp - tile.launch
-//--------------------------------------------===//
+//===- Launch.cpp - tile.launch -------------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
