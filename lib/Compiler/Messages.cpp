@@ -6,7 +6,7 @@
 
 #include "Messages.h"
 #include "mlir/IR/Location.h"
-#include "peermla/Target/Library/LlvmErrors.h"
+#include "peermla/Support/LlvmErrors.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;

@@ -8,10 +8,12 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "peermla/Conversion/KernelToSimulator/Passes.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/ModelToReference.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/ModelToReference/Passes.h"
 #include "peermla/Conversion/Tile/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Conversion/TiledToSteps/Passes.h"
 #include "peermla/Conversion/TiledToThreads/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
@@ -35,13 +37,15 @@ void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
 
 void peermla::registerAllPasses() {
   mlir::registerAllPasses();
-  registerPeermlaConversionPasses();
-  registerPeermlaLaunchToRuntimePasses();
-  registerPeermlaTiledToStepsPasses();
-  registerPeermlaTiledToThreadsPasses();
   registerPeermlaTransformsPasses();
+  registerPeermlaModelToReferencePasses();
+  registerPeermlaTiledToCPUPasses();
+  registerPeermlaTiledToStepsPasses();
   registerPeermlaTileConversionPasses();
   registerPeermlaTileTransformsPasses();
+  registerPeermlaTiledToThreadsPasses();
+  registerPeermlaLaunchToRuntimePasses();
+  registerPeermlaKernelToSimulatorPasses();
   registerPipelines();
   registerReferencePipelines();
   registerDecompositionPipeline();

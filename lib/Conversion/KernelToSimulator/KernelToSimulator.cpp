@@ -16,12 +16,12 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/KernelToSimulator/Passes.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_KERNELTOSIMULATOR
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/KernelToSimulator/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

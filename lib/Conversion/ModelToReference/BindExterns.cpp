@@ -14,12 +14,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "peermla/Conversion/ModelToReference.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/ModelToReference/Passes.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_BINDEXTERNS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/ModelToReference/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -19,12 +19,12 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/ModelToReference/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_MODELTOREFERENCE
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/ModelToReference/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -17,11 +17,11 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "peermla/Conversion/ModelToReference.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/ModelToReference/Passes.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_NARROWWEIGHTS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/ModelToReference/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

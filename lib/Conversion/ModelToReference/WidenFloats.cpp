@@ -16,11 +16,11 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "peermla/Conversion/ModelToReference.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/ModelToReference/Passes.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_WIDENFLOATS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/ModelToReference/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

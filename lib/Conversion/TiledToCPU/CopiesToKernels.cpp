@@ -8,12 +8,12 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_COPIESTOKERNELS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -10,7 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -18,7 +18,7 @@
 
 namespace peermla {
 #define GEN_PASS_DEF_DESCRIBEMODEL
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

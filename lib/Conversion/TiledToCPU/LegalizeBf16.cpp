@@ -21,12 +21,12 @@
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_LEGALIZEBF16
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

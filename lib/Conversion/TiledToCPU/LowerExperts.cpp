@@ -30,7 +30,7 @@
 #include "KernelBuilder.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
 #include "llvm/Support/MathExtras.h"
@@ -38,7 +38,7 @@
 
 namespace peermla {
 #define GEN_PASS_DEF_LOWEREXPERTS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

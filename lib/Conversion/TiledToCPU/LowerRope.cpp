@@ -14,13 +14,13 @@
 #include "Ragged.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_LOWERROPE
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -27,14 +27,14 @@
 #include "SortedList.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
 
 namespace peermla {
 #define GEN_PASS_DEF_LOWERSELECT
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -11,12 +11,12 @@
 
 #include "KernelBuilder.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_LOWERWORKITEMS
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

@@ -25,13 +25,13 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Support/BufferSizes.h"
 #include "peermla/Support/KernelPlan.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_PLANWORKSPACE
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 } // namespace peermla
 
 using namespace mlir;

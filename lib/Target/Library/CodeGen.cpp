@@ -9,15 +9,15 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "peermla/Support/LlvmErrors.h"
+#include "peermla/Support/Optimize.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Binary/Ptx.h"
-#include "peermla/Target/Library/LlvmErrors.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <mutex>
@@ -111,24 +111,6 @@ static void setAttributes(llvm::Module &module, const LevelModule &level) {
     if (isExported)
       global.setVisibility(llvm::GlobalValue::HiddenVisibility);
   }
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = true;
-  tuning.SLPVectorization = true;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
 }
 
 namespace {
@@ -234,8 +216,12 @@ FailureOr<Code> peermla::compileLevel(const LevelModule &level,
   if (failed(verifyIntrinsics(loc, *module, info)))
     return failure();
 
-  if (artifact != Artifact::LlvmIr)
-    optimize(*module, **machine);
+  if (artifact != Artifact::LlvmIr) {
+    llvm::PipelineTuningOptions tuning;
+    tuning.LoopVectorization = true;
+    tuning.SLPVectorization = true;
+    optimize(*module, **machine, llvm::OptimizationLevel::O3, tuning);
+  }
   if (artifact == Artifact::LlvmIr || artifact == Artifact::OptimizedLlvmIr) {
     Code text;
     llvm::raw_svector_ostream os(text);

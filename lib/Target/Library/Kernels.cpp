@@ -10,7 +10,7 @@
 #include "mlir/IR/Threading.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "mlir/Pass/PassManager.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/KernelToSimulator/Passes.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Binary/Ptx.h"
 #include "llvm/ADT/StringExtras.h"

@@ -13,11 +13,11 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "peermla/Conversion/Passes.h"
+#include "peermla/Conversion/KernelToSimulator/Passes.h"
 #include "peermla/Simulator/Simulator.h"
+#include "peermla/Support/Optimize.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <mutex>
@@ -76,28 +76,6 @@ static void keepKernel(ModuleOp module, StringRef name) {
 SimulatedKernels::SimulatedKernels() = default;
 SimulatedKernels::~SimulatedKernels() = default;
 
-/// The pipeline of `-O<level>`.
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                     unsigned level) {
-  if (level == 0)
-    return;
-  llvm::PassBuilder builder(&machine);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder
-      .buildPerModuleDefaultPipeline(level == 1   ? llvm::OptimizationLevel::O1
-                                     : level == 2 ? llvm::OptimizationLevel::O2
-                                                  : llvm::OptimizationLevel::O3)
-      .run(module, modules);
-}
-
 /// Adds the code of `module` to a JIT whose only symbols from outside are those
 /// of the runtime and of this process's C library.
 static llvm::Error link(orc::LLJIT &jit, orc::ThreadSafeModule module) {
@@ -133,7 +111,11 @@ createJit(std::unique_ptr<llvm::LLVMContext> context,
     return machine.takeError();
   module->setDataLayout((*machine)->createDataLayout());
   module->setTargetTriple((*machine)->getTargetTriple());
-  optimize(*module, **machine, optimization);
+  const llvm::OptimizationLevel levels[] = {
+      llvm::OptimizationLevel::O0, llvm::OptimizationLevel::O1,
+      llvm::OptimizationLevel::O2, llvm::OptimizationLevel::O3};
+  if (optimization > 0)
+    optimize(*module, **machine, levels[std::min(optimization, 3u)]);
   auto jit = orc::LLJITBuilder()
                  .setJITTargetMachineBuilder(std::move(*builder))
                  .create();

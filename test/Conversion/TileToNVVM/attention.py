@@ -1,12 +1,9 @@
 """Attention from mla.online_attention to the simulator: ragged batches with every
 check in every mode of asynchrony, compared with float64."""
 
-import argparse
 import dataclasses
-import pathlib
 import re
 import subprocess
-import sys
 
 import numpy as np
 
@@ -129,23 +126,5 @@ def check(case, arguments):
     return worst
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tools", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--ptxas", default="")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--modes", type=int, default=len(products.MODES), help="modes of asynchrony to execute in")
-    arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    for case in CASES:
-        if arguments.only not in case.name:
-            continue
-        worst = check(case, arguments)
-        registers = f", {products.assemble(case, arguments)} registers" if arguments.ptxas else ""
-        print(f"{case.name}: error {worst:.3f} of the bound{registers}")
-    print("all attention is right")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    products.run_cases(CASES, check, "attention is", __doc__)

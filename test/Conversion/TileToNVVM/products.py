@@ -7,7 +7,6 @@ import dataclasses
 import pathlib
 import re
 import subprocess
-import sys
 
 import numpy as np
 
@@ -246,8 +245,10 @@ def assemble(case, arguments):
     return registers
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_cases(cases, check, what, description):
+    """The command line of a generator of kernels: checks each case, and with
+    ptxas counts its registers."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--ptxas", default="")
@@ -255,14 +256,14 @@ def main():
     parser.add_argument("--modes", type=int, default=len(MODES), help="modes of asynchrony to execute in")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    for case in CASES:
+    for case in cases:
         if arguments.only not in case.name:
             continue
         worst = check(case, arguments)
         registers = f", {assemble(case, arguments)} registers" if arguments.ptxas else ""
         print(f"{case.name}: error {worst:.3f} of the bound{registers}")
-    print("all products are right")
+    print(f"all {what} right")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cases(CASES, check, "products are", __doc__)

@@ -10,21 +10,16 @@
 // replacing an extent or a type everywhere, so that they reach the later
 // passes; others change one word, one line, or one attribute.
 //
-// PEERMLA_FUZZ_FIRST, PEERMLA_FUZZ_ROUNDS and PEERMLA_FUZZ_SEED make it long
-// and different. After a crash the round and its IR are printed.
-//
 //===----------------------------------------------------------------------===//
 
+#include "Support/Fuzzing.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "peermla/Compiler/Compiler.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/PrettyStackTrace.h"
-#include "llvm/Support/Signals.h"
 #include "gtest/gtest.h"
-#include <random>
 
 using namespace mlir;
 using namespace peermla;
@@ -252,26 +247,6 @@ bool hasKnownIteratorTypes(llvm::StringRef text) {
   }
 }
 
-/// What the handlers of crashes print.
-class PrintRound : public llvm::PrettyStackTraceEntry {
-public:
-  PrintRound(unsigned round, const std::string &text)
-      : round(round), text(text) {}
-
-  void print(llvm::raw_ostream &os) const override {
-    os << "round " << round << ":\n" << text << "\n";
-  }
-
-private:
-  unsigned round;
-  const std::string &text;
-};
-
-unsigned getNumber(const char *variable, unsigned byDefault) {
-  const char *text = std::getenv(variable);
-  return text ? std::strtoul(text, nullptr, 10) : byDefault;
-}
-
 struct Outcomes {
   unsigned refusedByParser = 0, refusedByPass = 0, compiled = 0;
 };
@@ -279,15 +254,14 @@ struct Outcomes {
 class PipelineFuzz : public ::testing::Test {
 protected:
   PipelineFuzz() {
-    llvm::sys::PrintStackTraceOnErrorSignal("");
-    llvm::EnablePrettyStackTrace();
+    fuzzing::printRoundsAfterCrashes();
     for (const char *config : configs)
       models.push_back(*importConfig(config, "config.json").text);
   }
 
   /// Compiles the text of one round as far as it goes.
   void run(unsigned round) {
-    std::mt19937 random(getNumber("PEERMLA_FUZZ_SEED", 1) * 1000003 + round);
+    std::mt19937 random = fuzzing::getRandom(round);
     std::string text = models[round % models.size()];
     bool changesOp = random() % 3 == 0;
     if (!changesOp)
@@ -304,7 +278,7 @@ protected:
       errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
       said += diagnostic.str() + "\n";
     });
-    PrintRound print(round, text);
+    fuzzing::PrintRound print(round, text);
     OwningOpRef<ModuleOp> model = parseSourceString<ModuleOp>(text, &context);
     if (model && changesOp) {
       mutateOp(*model, random);
@@ -341,8 +315,8 @@ protected:
 } // namespace
 
 TEST_F(PipelineFuzz, EndsInAnErrorOrInCode) {
-  unsigned first = getNumber("PEERMLA_FUZZ_FIRST", 0);
-  unsigned rounds = getNumber("PEERMLA_FUZZ_ROUNDS", 48);
+  unsigned first = fuzzing::getFirstRound();
+  unsigned rounds = fuzzing::getNumRounds(48);
   for (unsigned round = first; round < first + rounds; ++round)
     run(round);
 

@@ -10,10 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Support/Fuzzing.h"
 #include "TestFolder.h"
 #include "gtest/gtest.h"
-#include <cstdlib>
-#include <random>
 
 using namespace peermla;
 using namespace peermla::test;
@@ -66,14 +65,9 @@ static std::string mutate(std::string text, std::mt19937 &random) {
   return text;
 }
 
-static unsigned getRounds() {
-  const char *rounds = std::getenv("PEERMLA_FUZZ_ROUNDS");
-  return rounds ? static_cast<unsigned>(std::atoi(rounds)) : 20000;
-}
-
 TEST(SafetensorsFuzz, MutatedHeadersEndInAMessage) {
   std::mt19937 random(1);
-  unsigned accepted = 0, rounds = getRounds();
+  unsigned accepted = 0, rounds = fuzzing::getNumRounds(20000);
   for (unsigned i = 0; i < rounds; ++i) {
     std::string text = mutate(goodHeader, random);
     SafetensorsHeader header;

@@ -9,11 +9,9 @@
 // nothing crashes, hangs or fails in silence. The kernels are those of
 // test/Simulator; mutations of their text are deterministic.
 //
-// PEERMLA_FUZZ_FIRST, PEERMLA_FUZZ_ROUNDS and PEERMLA_FUZZ_SEED make it long
-// and different. After a crash the round and its kernel are printed.
-//
 //===----------------------------------------------------------------------===//
 
+#include "Support/Fuzzing.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -23,10 +21,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/PrettyStackTrace.h"
-#include "llvm/Support/Signals.h"
 #include "gtest/gtest.h"
-#include <random>
 
 using namespace mlir;
 using namespace peermla;
@@ -137,26 +132,6 @@ private:
 // Rounds
 //===----------------------------------------------------------------------===//
 
-/// What the handlers of crashes print.
-class PrintRound : public llvm::PrettyStackTraceEntry {
-public:
-  PrintRound(unsigned round, const std::string &text)
-      : round(round), text(text) {}
-
-  void print(llvm::raw_ostream &os) const override {
-    os << "round " << round << ":\n" << text << "\n";
-  }
-
-private:
-  unsigned round;
-  const std::string &text;
-};
-
-unsigned getNumber(const char *variable, unsigned byDefault) {
-  const char *text = std::getenv(variable);
-  return text ? std::strtoul(text, nullptr, 10) : byDefault;
-}
-
 struct Outcomes {
   unsigned refused = 0, reported = 0, clean = 0;
 };
@@ -164,8 +139,7 @@ struct Outcomes {
 class MalformedKernels : public ::testing::Test {
 protected:
   MalformedKernels() {
-    llvm::sys::PrintStackTraceOnErrorSignal("");
-    llvm::EnablePrettyStackTrace();
+    fuzzing::printRoundsAfterCrashes();
     std::error_code error;
     std::vector<std::string> paths;
     for (llvm::sys::fs::directory_iterator file(PEERMLA_KERNELS, error), end;
@@ -232,7 +206,7 @@ protected:
   }
 
   void run(unsigned round) {
-    std::mt19937 random(getNumber("PEERMLA_FUZZ_SEED", 1) * 1000003 + round);
+    std::mt19937 random = fuzzing::getRandom(round);
     std::string text = Mutator(random).mutate(kernels[round % kernels.size()]);
     DialectRegistry registry;
     registerSimulatorTarget(registry);
@@ -243,7 +217,7 @@ protected:
       errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
       said += diagnostic.str() + "\n";
     });
-    PrintRound print(round, text);
+    fuzzing::PrintRound print(round, text);
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     std::vector<std::string> names;
     if (module)
@@ -281,8 +255,8 @@ protected:
 
 TEST_F(MalformedKernels, EndInAnErrorOrAReport) {
   ASSERT_GE(kernels.size(), 5u) << "no kernels in " << PEERMLA_KERNELS;
-  unsigned first = getNumber("PEERMLA_FUZZ_FIRST", 0);
-  unsigned rounds = getNumber("PEERMLA_FUZZ_ROUNDS", 150);
+  unsigned first = fuzzing::getFirstRound();
+  unsigned rounds = fuzzing::getNumRounds(150);
   for (unsigned round = first; round < first + rounds; ++round)
     run(round);
 

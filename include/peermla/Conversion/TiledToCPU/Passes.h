@@ -1,11 +1,11 @@
-//===- Passes.h - passes that keep the dialects ---------------------------===//
+//===- Passes.h - kernels on tensors to code of CPUs ------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PEERMLA_CONVERSION_PASSES_H
-#define PEERMLA_CONVERSION_PASSES_H
+#ifndef PEERMLA_CONVERSION_TILEDTOCPU_PASSES_H
+#define PEERMLA_CONVERSION_TILEDTOCPU_PASSES_H
 
 #include "mlir/Pass/Pass.h"
 
@@ -16,10 +16,10 @@ class RewritePatternSet;
 namespace peermla {
 
 #define GEN_PASS_DECL
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 
 #define GEN_PASS_REGISTRATION
-#include "peermla/Conversion/Passes.h.inc"
+#include "peermla/Conversion/TiledToCPU/Passes.h.inc"
 
 /// Patterns of `peermla-expand-math`: those of f32, and angles in f64.
 void populateExpandAnglesPatterns(mlir::RewritePatternSet &patterns);
@@ -27,4 +27,4 @@ void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace peermla
 
-#endif // PEERMLA_CONVERSION_PASSES_H
+#endif // PEERMLA_CONVERSION_TILEDTOCPU_PASSES_H

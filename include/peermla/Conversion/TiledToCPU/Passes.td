@@ -1,102 +1,10 @@
-//===- Passes.td - passes (Conversion) ---------------------------------------------===//
+//===- Passes.td - kernels on tensors to code of CPUs -------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
 include "mlir/Pass/PassBase.td"
-
-//===----------------------------------------------------------------------===//
-// The reference: model ops to plain loops in f64
-//===----------------------------------------------------------------------===//
-
-def BindExterns : Pass<"peermla-bind-externs", "mlir::ModuleOp"> {
-  let summary = "Turn the extern globals a function reads into its arguments";
-  let description = [{
-    Weights become the last arguments of each function that reads them, in the
-    order of the globals, and say their names. Numerics: unchanged.
-
-    ```mlir
-    ml_program.global private @"o_proj.weight"(#ml_program.extern : tensor<4x6xf32>) : tensor<4x6xf32>
-    func.func @forward(%x: tensor<?x4xf32>) {
-      %w = ml_program.global_load_const @"o_proj.weight" : tensor<4x6xf32>
-    ```
-    becomes
-    ```mlir
-    func.func @forward(%x: tensor<?x4xf32>,
-                       %w: tensor<4x6xf32> {peermla.weight = "o_proj.weight"}) {
-    ```
-  }];
-}
-
-def WidenFloats : Pass<"peermla-widen-floats", "mlir::ModuleOp"> {
-  let summary = "Compute everything in f64";
-  let description = [{
-    Replaces every float type by f64, in types, constants and attributes alike, and
-    erases the conversions between floats. Weights say in `peermla.stored` what
-    they were. Numerics: all roundings disappear but
-    those of f64 itself.
-
-    ```mlir
-    %0 = arith.extf %x : bf16 to f32
-    %1 = arith.mulf %0, %w : f32
-    %2 = arith.truncf %1 : f32 to bf16
-    ```
-    becomes
-    ```mlir
-    %2 = arith.mulf %x, %w : f64
-    ```
-  }];
-}
-
-def ModelToReference
-    : InterfacePass<"peermla-model-to-reference", "mlir::FunctionOpInterface"> {
-  let summary = "Lower model ops on f64 memrefs to the plainest loops";
-  let description = [{
-    Each op of the MODEL stage, and each copy, becomes scalar loops that follow
-    its description term by term. Numerics: those of f64, sums from the left.
-
-    ```mlir
-    mla.positions ins(%cu : memref<?xi32>) outs(%p : memref<?xi32>)
-    ```
-    becomes
-    ```mlir
-    scf.for %t = %c0 to %T step %c1 {
-      memref.store %c0_i32, %p[%t] : memref<?xi32>
-    }
-    scf.for %b = %c0 to %B step %c1 {
-      ...
-      scf.for %t = %begin to %end step %c1 {
-        ...
-        memref.store %position, %p[%t] : memref<?xi32>
-    ```
-  }];
-  let dependentDialects = [
-    "mlir::arith::ArithDialect", "mlir::math::MathDialect",
-    "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect"];
-}
-
-def NarrowWeights
-    : InterfacePass<"peermla-narrow-weights", "mlir::FunctionOpInterface"> {
-  let summary = "Keep weights as they are stored and widen what is loaded";
-  let description = [{
-    Arguments that say in `peermla.stored` what their elements were before
-    `peermla-widen-floats` get that element type again, if all that is done with
-    them is to load, through views or not. Numerics: unchanged.
-
-    ```mlir
-    func.func @f(%w: memref<3xf64> {peermla.stored = "bf16", peermla.weight = "w"}) {
-      %0 = memref.load %w[%i] : memref<3xf64>
-    ```
-    becomes
-    ```mlir
-    func.func @f(%w: memref<3xbf16> {peermla.stored = "bf16", peermla.weight = "w"}) {
-      %0 = memref.load %w[%i] : memref<3xbf16>
-      %1 = arith.extf %0 : bf16 to f64
-    ```
-  }];
-  let dependentDialects = ["mlir::arith::ArithDialect"];
-}
 
 //===----------------------------------------------------------------------===//
 // Model ops on memrefs to loops and vectors, for the CPU
@@ -619,54 +527,4 @@ def PackEntryArguments : Pass<"peermla-pack-entry-arguments"> {
     ```
   }];
   let dependentDialects = ["mlir::LLVM::LLVMDialect"];
-}
-
-//===----------------------------------------------------------------------===//
-// The simulator: GPU kernels on the host
-//===----------------------------------------------------------------------===//
-
-def KernelToSimulator : Pass<"peermla-kernel-to-simulator", "mlir::ModuleOp"> {
-  let summary = "Rewrite GPU kernels to host code that calls the simulator";
-  let description = [{
-    Every thread of a block is to run the kernel as a function of the host.
-    What only a GPU has becomes a call of the runtime (`Simulator/Abi.def`): the
-    instructions of the NVVM dialect, intrinsics of NVPTX and inline PTX, in
-    whatever mixture. Accesses of memory ask the runtime for their address,
-    which may report them. Kernels may be inside `gpu.module` ops, whose
-    contents move to the top, or there already; host code beside `gpu.module`s
-    is dropped. Variables in shared memory become offsets, accumulators of wgmma
-    handles, and all pointers those of the host.
-
-    For each kernel `k` the module then holds `__peermla_sim_k(void **)`, which
-    a thread calls, and `__peermla_sim_k_descriptor`, which a launch reads.
-
-    What is not known (an op, an intrinsic, a line of PTX, a variant of one) is
-    an error at its location.
-
-    Numerics: those of the runtime. Plain arithmetic is that of the host: no
-    contraction to fma, and no flushing of subnormals, that the IR does not ask
-    for.
-
-    ```mlir
-    gpu.module @m {
-      llvm.mlir.global internal @s() {addr_space = 3 : i32} : !llvm.array<32 x f32>
-      llvm.func @k(%p: !llvm.ptr<1>) attributes {nvvm.kernel} {
-        %s = llvm.mlir.addressof @s : !llvm.ptr<3>
-        %x = llvm.load %s : !llvm.ptr<3> -> f32
-        nvvm.barrier0
-    ```
-    becomes
-    ```mlir
-    llvm.func internal @k(%p: !llvm.ptr) {
-      %s = llvm.call @peermla_sim_shared_base() : () -> !llvm.ptr
-      %q = llvm.call @peermla_sim_access(%s, %c4, %c4, %shared, %site0) : (...) -> !llvm.ptr
-      %x = llvm.load %q : !llvm.ptr -> f32
-      llvm.call @peermla_sim_barrier_sync(%c0, %c0, %site1) : (i32, i32, i32) -> ()
-    ```
-  }];
-  let options = [
-    Option<"count", "count", "bool", /*default=*/"false",
-           "Count the instructions that the runtime does not see">,
-  ];
-  let dependentDialects = ["mlir::DLTIDialect", "mlir::LLVM::LLVMDialect"];
 }

@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PEERMLA_TARGET_LIBRARY_LLVMERRORS_H
-#define PEERMLA_TARGET_LIBRARY_LLVMERRORS_H
+#ifndef PEERMLA_SUPPORT_LLVMERRORS_H
+#define PEERMLA_SUPPORT_LLVMERRORS_H
 
 #include "mlir/IR/Diagnostics.h"
 
@@ -38,4 +38,4 @@ inline bool isLlvmError(mlir::Diagnostic &diagnostic) {
 
 } // namespace peermla
 
-#endif // PEERMLA_TARGET_LIBRARY_LLVMERRORS_H
+#endif // PEERMLA_SUPPORT_LLVMERRORS_H
