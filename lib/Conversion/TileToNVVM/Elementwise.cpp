@@ -6,6 +6,7 @@
 
 #include "Fragments.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -31,6 +32,31 @@ struct DistributeElementwise final : ConversionPattern {
                          op->getDiscardableAttrDictionary().getValue());
     state.propertiesAttr = op->getPropertiesAsAttribute();
     rewriter.replaceOp(op, rewriter.create(state)->getResults());
+    return success();
+  }
+};
+
+/// 2^x by the special function unit, within 2^-22 of it.
+struct LowerExp2 final : OpConversionPattern<math::Exp2Op> {
+  LowerExp2(const TypeConverter &converter, MLIRContext *context)
+      : OpConversionPattern(converter, context, /*benefit=*/2) {}
+
+  LogicalResult
+  matchAndRewrite(math::Exp2Op op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto type = dyn_cast<VectorType>(adaptor.getOperand().getType());
+    if (!type || !type.getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "no fragment of f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Value> powers;
+    for (Value x :
+         vector::ToElementsOp::create(b, adaptor.getOperand())->getResults())
+      powers.push_back(LLVM::CallIntrinsicOp::create(
+                           b, type.getElementType(),
+                           b.getStringAttr("llvm.nvvm.ex2.approx.ftz.f"),
+                           ValueRange(x))
+                           .getResult(0));
+    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, type, powers);
     return success();
   }
 };
@@ -193,8 +219,7 @@ struct LowerBlockId final : OpConversionPattern<gpu::BlockIdOp> {
 
 void peermla::populateElementwisePatterns(
     const FragmentTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns
-      .add<DistributeBroadcast, DistributeConstant, DistributeElementwise,
-           DistributeIndex, DistributeReduce, DistributeSplat, LowerBlockId>(
-          converter, patterns.getContext());
+  patterns.add<DistributeBroadcast, DistributeConstant, DistributeElementwise,
+               DistributeIndex, DistributeReduce, DistributeSplat, LowerBlockId,
+               LowerExp2>(converter, patterns.getContext());
 }

@@ -110,6 +110,9 @@ void populateProductPatterns(const FragmentTypeConverter &converter,
 void populateCopyPatterns(const FragmentTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);
+void populateSlotPatterns(const FragmentTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
 void populateGlobalAccessPatterns(const FragmentTypeConverter &converter,
                                   const KernelInfo &kernel,
                                   mlir::RewritePatternSet &patterns);

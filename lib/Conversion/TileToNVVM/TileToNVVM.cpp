@@ -219,6 +219,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateElementwisePatterns(converter, patterns);
     populateProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);
+    populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);
     ConversionTarget target(*context);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,

@@ -9,17 +9,19 @@
 //   o = 0, m = -1e30, l = 0                                    f32
 //   for each block of keys that a token may see
 //     s = q k^T
-//     s = seen ? scale log2(e) s : -inf
-//     m' = max(m, row maximum of s);  a = 2^(m - m')
-//     p = 2^(s - m');  l = a l + (row sum of p)
+//     if not all of its tokens see all of its keys
+//       s = seen ? s + 0 v^T : -inf;  v = v where it is finite, else 0
+//     m' = max(m, c (row maximum of s));  a = 2^(m - m')     c = scale log2(e)
+//     p = 2^(c s - m');  l = a l + (row sum of p)
 //     o = a o + round(p) v
 //   o / l, or 0 where l = 0
 //
 // Maxima start finite and masked scores are -inf: a row without a key so far
 // has p = 0 and a = 1 with no case of its own. Keys past the end of the
 // sequence are loaded as zeros: what memory holds there reaches nothing. A
-// value that is no number reaches all rows of a tile that reads its key, those
-// before it too.
+// value that is no number makes the scores of its key none (0 v^T), so that it
+// reaches the rows that see the key; it is cleared before p = 0 would make it
+// reach the others.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,9 +48,11 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
     return fail(op, "has no schedule with one column of warps");
   if (schedule.getBlock()[0] < 2 || schedule.getBlock()[1] != 1)
     return fail(op, "has tiles of one token, or of several heads");
+  if (!(op.getScale().convertToDouble() > 0))
+    return fail(op, "has a scale that is not positive");
   int64_t keys = schedule.getInner()[0];
-  if (keys % tileUnit != 0)
-    return fail(op, "has blocks of keys that are no multiple of 64");
+  if (keys % 16 != 0)
+    return fail(op, "has blocks of keys that are no multiple of 16");
 
   auto qType = cast<RankedTensorType>(op.getQ().getType());
   auto oType = cast<RankedTensorType>(op.getInits()[0].getType());
@@ -141,36 +145,63 @@ LogicalResult ProgramBuilder::writeAttention(Operation *operation) {
     Value vTile = load(v->second, row, present, dv, keys);
     Value s = tile::MmaOp::create(b, sType, qTile, kTile, Value(),
                                   /*transposeB=*/true);
-    // Which keys a token sees.
-    auto numbers = tileOf(sType.getShape(), b.getI32Type());
-    auto splatIndex = [&](Value value) {
-      return splat(arith::IndexCastOp::create(b, b.getI32Type(), value),
-                   sType.getShape());
-    };
-    Value column = tile::IndexOp::create(b, numbers, 1);
-    Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
-                                       splatIndex(present));
-    if (op.getCausal()) {
-      Value token = tile::IndexOp::create(b, numbers, 0);
-      Value last =
-          arith::AddIOp::create(b, token, splatIndex(sub(position, first)));
-      seen = arith::AndIOp::create(
-          b, seen,
-          arith::CmpIOp::create(b, arith::CmpIPredicate::sle, column, last));
+    // Only some blocks have keys that not all tokens see.
+    Value seenByAll = op.getCausal() ? min(end, add(position, index(1))) : end;
+    Value isMasked = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
+                                           add(first, index(keys)), seenByAll);
+    auto choice =
+        scf::IfOp::create(b, TypeRange{sType, vTile.getType()}, isMasked,
+                          /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.elseBlock());
+      scf::YieldOp::create(b, ValueRange{s, vTile});
+      b.setInsertionPointToStart(choice.thenBlock());
+      Value finite = vTile;
+      if (op.getCausal()) {
+        auto type = tileOf({tokens, dvTile}, storage);
+        Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+        s = tile::MmaOp::create(b, sType, zeros, vTile, s,
+                                /*transposeB=*/true);
+        finite = tile::ClearNonfiniteOp::create(b, vTile);
+      }
+      auto numbers = tileOf(sType.getShape(), b.getI32Type());
+      auto splatIndex = [&](Value value) {
+        return splat(arith::IndexCastOp::create(b, b.getI32Type(), value),
+                     sType.getShape());
+      };
+      Value column = tile::IndexOp::create(b, numbers, 1);
+      Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
+                                         splatIndex(present));
+      if (op.getCausal()) {
+        Value token = tile::IndexOp::create(b, numbers, 0);
+        Value last =
+            arith::AddIOp::create(b, token, splatIndex(sub(position, first)));
+        seen = arith::AndIOp::create(
+            b, seen,
+            arith::CmpIOp::create(b, arith::CmpIPredicate::sle, column, last));
+      }
+      s = arith::SelectOp::create(
+          b, seen, s, constant(sType, -std::numeric_limits<float>::infinity()));
+      scf::YieldOp::create(b, ValueRange{s, finite});
     }
-    double scale = op.getScale().convertToDouble() * std::log2(std::exp(1.0));
-    s = arith::MulFOp::create(b, s, constant(sType, scale));
-    s = arith::SelectOp::create(
-        b, seen, s, constant(sType, -std::numeric_limits<float>::infinity()));
+    s = choice.getResult(0);
+    vTile = choice.getResult(1);
 
+    // The scale of a maximum is that of its scores, and rounded once.
+    double scale = op.getScale().convertToDouble() * std::log2(std::exp(1.0));
     auto alongRows = [&](Value value, RankedTensorType type) -> Value {
       return tile::BroadcastOp::create(b, type, value, 1);
     };
+    Value blockMaximum =
+        tile::ReduceOp::create(b, rowType, tile::Combine::Max, s, 1);
     Value maximum = arith::MaximumFOp::create(
-        b, m, tile::ReduceOp::create(b, rowType, tile::Combine::Max, s, 1));
+        b, m, arith::MulFOp::create(b, blockMaximum, constant(rowType, scale)));
     Value alpha = math::Exp2Op::create(b, arith::SubFOp::create(b, m, maximum));
     Value p = math::Exp2Op::create(
-        b, arith::SubFOp::create(b, s, alongRows(maximum, sType)));
+        b, math::FmaOp::create(
+               b, s, constant(sType, scale),
+               alongRows(arith::NegFOp::create(b, maximum), sType)));
     Value sum = tile::ReduceOp::create(b, rowType, tile::Combine::Add, p, 1);
     l = arith::AddFOp::create(b, arith::MulFOp::create(b, alpha, l), sum);
     if (!storage.isF32())

@@ -32,7 +32,7 @@ static constexpr int64_t leastKeys = 64, mostKeys = 256;
 static constexpr int64_t keysOfGpu = 32;
 /// Rows and keys of a tile for matrix instructions, and the slots that keys and
 /// values go through.
-static constexpr int64_t mmaRows = 64, mmaKeys = 64, mmaStages = 2;
+static constexpr int64_t mmaRows = 64, mmaStages = 2;
 
 static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
@@ -142,6 +142,11 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
       "half of " + std::to_string(level.l2Bytes) + " B");
 }
 
+/// Keys of a block: with more of f32, registers would not hold the scores.
+static int64_t chooseMmaKeys(mla::OnlineAttentionOp op) {
+  return typeOf(op.getQ()).getElementType().isF32() ? 32 : 64;
+}
+
 /// Whether a tile program can compute the attention, in the memory of a block.
 static bool fitsMma(mla::OnlineAttentionOp op, const GpuTarget &gpu) {
   ShapedType q = typeOf(op.getQ()), o = typeOf(op.getInits().front());
@@ -152,7 +157,8 @@ static bool fitsMma(mla::OnlineAttentionOp op, const GpuTarget &gpu) {
     return false;
   int64_t depth = llvm::alignTo(q.getDimSize(2), mmaRows),
           width = llvm::alignTo(o.getDimSize(2), mmaRows);
-  int64_t elements = mmaRows * depth + mmaStages * mmaKeys * (depth + width);
+  int64_t elements =
+      mmaRows * depth + mmaStages * chooseMmaKeys(op) * (depth + width);
   // Without such a program, accumulators would be in shared memory.
   return elements * element.getIntOrFloatBitWidth() / 8 <=
              gpu.sharedBytesPerBlock &&
@@ -165,7 +171,7 @@ static bool fitsMma(mla::OnlineAttentionOp op, const GpuTarget &gpu) {
 static Schedule useMma(Schedule schedule) {
   tile::ScheduleAttr attribute = schedule.attribute;
   if (attribute.getBlock().size() != 2 || attribute.getBlock()[0] < 2 ||
-      attribute.getBlock()[1] != 1 || attribute.getInner()[0] % mmaKeys != 0 ||
+      attribute.getBlock()[1] != 1 || attribute.getInner()[0] % 16 != 0 ||
       attribute.getParts() > 1)
     return schedule;
   schedule.attribute = tile::ScheduleAttr::get(
@@ -179,7 +185,7 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
                                                const GpuTarget &gpu) {
   if (fitsMma(op, gpu)) {
     FailureOr<Schedule> schedule = complete(
-        op, mmaRows, [](ArrayRef<int64_t>) { return mmaKeys; },
+        op, mmaRows, [&](ArrayRef<int64_t>) { return chooseMmaKeys(op); },
         "by matrix instructions");
     if (failed(schedule))
       return failure();

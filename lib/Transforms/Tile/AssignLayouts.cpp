@@ -7,7 +7,7 @@
 // Products decide; what they leave open follows from three equations, to a
 // fixed point:
 //
-//   elementwise, scf.for         all tiles share a layout
+//   elementwise, scf.for, scf.if all tiles share a layout, in place or not
 //   y = broadcast x along d      layout(x) = slice<d, layout(y)>
 //   x = reduce y along d         layout(x) = slice<d, layout(y)>
 //   d = mma a, b, c              layout(c) = layout(d)
@@ -79,6 +79,15 @@ static bool propagate(Operation *op) {
       changed |= unify({init, argument, yielded, result});
     return changed;
   }
+  if (auto choice = dyn_cast<scf::IfOp>(op)) {
+    bool changed = false;
+    for (OpResult result : choice->getResults())
+      for (scf::YieldOp yield : {choice.thenYield(), choice.elseYield()})
+        changed |= unify({result, yield.getOperand(result.getResultNumber())});
+    return changed;
+  }
+  if (auto clear = dyn_cast<tile::ClearNonfiniteOp>(op))
+    return unify({clear.getSource(), clear.getResult()});
   if (auto mma = dyn_cast<tile::MmaOp>(op))
     return mma.getC() && unify({mma.getC(), mma.getD()});
   if (!OpTrait::hasElementwiseMappableTraits(op))

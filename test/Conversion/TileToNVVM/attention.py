@@ -21,6 +21,7 @@ class Case:
     width: int = 128
     causal: bool = True
     keys: int = 64
+    poison: tuple = ()  # (operand, token, value): one column of one head's row
 
     def source(self):
         h, d, v, t = self.heads, self.depth, self.width, self.dtype
@@ -41,7 +42,12 @@ CASES = [
     Case("causal_ragged", (70, 1, 130), "bf16"),
     Case("full_ragged", (65, 0, 64), "bf16", causal=False, heads=1),
     Case("small_odd_f16", (5, 33), "f16", depth=20, width=12, heads=3),
-    Case("causal_f32", (40, 90), "f32", depth=48, width=64, heads=1),
+    Case("causal_f32", (40, 90), "f32", depth=48, width=64, heads=1, keys=32),
+    Case("poisoned_values", (70, 68, 3), "bf16", depth=64, width=72,
+         poison=(("v", 5, np.nan), ("v", 69, np.inf), ("v", 71, -np.inf), ("v", 137, np.nan))),
+    Case("poisoned_keys", (40, 33), "f16", depth=24, width=16, poison=(("k", 12, np.nan), ("v", 3, np.inf), ("v", 60, np.nan))),
+    Case("poisoned_f32", (66, 2), "f32", depth=16, width=24, heads=1, keys=32, poison=(("v", 64, np.nan), ("k", 30, np.nan), ("v", 67, np.inf))),
+    Case("poisoned_full", (70, 9), "bf16", depth=64, width=64, causal=False, poison=(("v", 69, np.nan),)),
 ]
 
 
@@ -61,6 +67,17 @@ def attend(q, k, v, lengths, causal):
             size[rows] = np.einsum("htj,jhd->thd", p, np.abs(v[rows]))
         begin += length
     return out, size
+
+
+def poisoned(case, shape):
+    """Which rows of the result see a number that is none."""
+    rows = np.zeros(shape[:2], bool)
+    ends = np.cumsum(case.lengths)
+    for _, token, _ in case.poison:
+        end = ends[np.searchsorted(ends, token, side="right")]
+        first = token if case.causal else end - case.lengths[np.searchsorted(ends, token, side="right")]
+        rows[first:end, case.heads - 1] = True
+    return rows
 
 
 def work_items(lengths, tokens):
@@ -83,6 +100,10 @@ def check(case, arguments):
     k, k64 = products.rounded(random.standard_normal((total, case.heads, case.depth)), case.dtype)
     v, v64 = products.rounded(random.standard_normal((total, case.heads, case.width)), case.dtype)
     wanted, size = attend(q64, k64, v64, case.lengths, case.causal)
+    reached = poisoned(case, wanted.shape)
+    for operand, token, value in case.poison:
+        array = {"k": k, "v": v}[operand]
+        array[token, -1, 1] = products.rounded(np.array([value]), case.dtype)[0][0]
     items = work_items(case.lengths, 64)
     bounds = np.cumsum((0, *case.lengths)).astype(np.int32)
     known = {"%arg0": q, "%arg1": k, "%arg2": v, "%arg3": bounds}
@@ -120,7 +141,9 @@ def check(case, arguments):
         y = tensors.from_bf16(y) if y.dtype == np.uint16 else y
         step = {"f32": 1e-5, "f16": 2.0**-11, "bf16": 2.0**-8}[case.dtype]
         bound = step * (size + np.abs(wanted))
-        worst = max(worst, float(np.max(np.abs(y - wanted) / bound)))
+        if not np.array_equal(np.isfinite(y).all(-1), ~reached):
+            raise SystemExit(f"{case.name} {mode}: not finite: {np.argwhere(~np.isfinite(y).all(-1) != reached)[:8].tolist()}")
+        worst = max(worst, float(np.max((np.abs(y - wanted) / bound)[~reached])))
     if not worst <= 1:
         raise SystemExit(f"{case.name}: error {worst:.3g} of the bound")
     return worst

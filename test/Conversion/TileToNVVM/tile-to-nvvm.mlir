@@ -48,3 +48,33 @@ gpu.module @k {
     return
   }
 }
+
+// A slot is rewritten between two barriers; powers of two are one instruction.
+
+// CHECK-LABEL: llvm.func @slot(
+// CHECK: nvvm.barrier
+// CHECK: scf.for %{{.+}} = %{{.+}} to %c8192 step %c1024
+// CHECK: %[[PIECE:.+]] = llvm.load %{{.+}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<8xi16>
+// CHECK: %[[EXPONENT:.+]] = arith.andi %[[PIECE]], %[[ALL:.+]] : vector<8xi16>
+// CHECK: %[[FINITE:.+]] = arith.cmpi ne, %[[EXPONENT]], %[[ALL]]
+// CHECK: %[[CLEARED:.+]] = arith.select %[[FINITE]], %[[PIECE]]
+// CHECK: llvm.store %[[CLEARED]]
+// CHECK: nvvm.barrier
+// CHECK: nvvm.mma.sync
+// CHECK-COUNT-32: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"
+gpu.module @slots {
+  func.func @slot(%y: memref<16x32xf32>)
+      attributes {tile.schedule = #tile.schedule<warps = [1, 2]>, tile.shared_bytes = 8192 : i64} {
+    %c0 = arith.constant 0 : index
+    %c16 = arith.constant 16 : index
+    %c32 = arith.constant 32 : index
+    %r = tile.ring {offset = 0} : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>>
+    %v = tile.consume %r[%c0] pending 0 : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    %f = tile.clear_nonfinite %v : tensor<64x64xbf16, #tile.shared>
+    %ones = arith.constant dense<1.0> : tensor<32x64xbf16, #tile.mma<warps = [1, 1]>>
+    %s = tile.mma %ones, %f : tensor<32x64xbf16, #tile.mma<warps = [1, 1]>>, tensor<64x64xbf16, #tile.shared> -> tensor<32x64xf32, #tile.mma<warps = [1, 2]>>
+    %p = math.exp2 %s : tensor<32x64xf32, #tile.mma<warps = [1, 2]>>
+    tile.store %p, %y[%c0, %c0] sizes(%c16, %c32) along [0, 1] : tensor<32x64xf32, #tile.mma<warps = [1, 2]>>, memref<16x32xf32>
+    return
+  }
+}

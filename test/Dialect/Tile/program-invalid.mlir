@@ -209,3 +209,19 @@ func.func @index_c1() {
   %d = tile.index 0 : tensor<16x8xi64>
   return
 }
+
+// -----
+
+func.func @clear_nonfinite_c1_element(%a: tensor<16x8xi32>) {
+  // expected-error @below {{'tile.clear_nonfinite' op expects 'source' to be a tile of f16, bf16 or f32 in #tile.shared, got 'tensor<16x8xi32>'}}
+  %d = tile.clear_nonfinite %a : tensor<16x8xi32>
+  return
+}
+
+// -----
+
+func.func @clear_nonfinite_c1_layout(%a: tensor<16x8xf32, #tile.mma<warps = [1, 1]>>) {
+  // expected-error @below {{'tile.clear_nonfinite' op expects 'source' to be a tile of f16, bf16 or f32 in #tile.shared, got 'tensor<16x8xf32, #tile.mma<warps = [1, 1]>>'}}
+  %d = tile.clear_nonfinite %a : tensor<16x8xf32, #tile.mma<warps = [1, 1]>>
+  return
+}

@@ -64,3 +64,12 @@ func.func @rows(%s: tensor<64x128xf32>) -> (tensor<64x128xi32>, tensor<64xf32>, 
   %l = tile.reduce add %s along 1 : tensor<64x128xf32> -> tensor<64xf32>
   return %i, %m, %l : tensor<64x128xi32>, tensor<64xf32>, tensor<64xf32>
 }
+
+// CHECK-LABEL: func @clear
+// CHECK: tile.clear_nonfinite %{{.*}} : tensor<64x64xbf16>
+// CHECK: tile.clear_nonfinite %{{.*}} : tensor<64x32xf32, #tile.shared>
+func.func @clear(%v: tensor<64x64xbf16>, %w: tensor<64x32xf32, #tile.shared>) -> (tensor<64x64xbf16>, tensor<64x32xf32, #tile.shared>) {
+  %a = tile.clear_nonfinite %v : tensor<64x64xbf16>
+  %b = tile.clear_nonfinite %w : tensor<64x32xf32, #tile.shared>
+  return %a, %b : tensor<64x64xbf16>, tensor<64x32xf32, #tile.shared>
+}

@@ -78,3 +78,28 @@ func.func @extent(%x: memref<16x64xbf16>, %w: memref<24x64xbf16>, %y: memref<16x
   %d = tile.mma %a, %b transpose_b : tensor<16x64xbf16>, tensor<24x64xbf16> -> tensor<16x24xf32>
   return
 }
+
+// -----
+
+// Both sides of a choice, and a slot that is rewritten, live where they are
+// read.
+
+// CHECK-LABEL: func @choice(
+//       CHECK:   scf.if %{{.+}} -> (tensor<64x64xbf16, #tile.shared>) {
+//       CHECK:     tile.clear_nonfinite %{{.+}} : tensor<64x64xbf16, #tile.shared>
+func.func @choice(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: memref<64x64xf32>, %c: i1)
+    attributes {tile.schedule = #tile.schedule<warps = [4, 1], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %a = tile.load %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %b = tile.load %w[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %f = scf.if %c -> (tensor<64x64xbf16>) {
+    %finite = tile.clear_nonfinite %b : tensor<64x64xbf16>
+    scf.yield %finite : tensor<64x64xbf16>
+  } else {
+    scf.yield %b : tensor<64x64xbf16>
+  }
+  %d = tile.mma %a, %f : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+  tile.store %d, %y[%c0, %c0] sizes(%c64, %c64) along [0, 1] : tensor<64x64xf32>, memref<64x64xf32>
+  return
+}

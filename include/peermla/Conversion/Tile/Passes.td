@@ -31,13 +31,13 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
       tile.store %d, %y[%i, %j] sizes(%m, %c128) along [0, 1] : ...
     ```
     `mla.online_attention` over keys in memory, of one head per block, becomes a
-    loop over blocks of keys with a running softmax, masked where a key is past
-    the end or after the token.
+    loop over blocks of keys with a running softmax. In blocks with keys that are
+    past the end or after a token, those are masked and values that are no numbers
+    cleared: such a value reaches the tokens that see its key, and no others.
 
     Extents of tiles are rounded up to multiples of 64; what lies outside is
     loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
-    are rounded to the storage type, and a value that is no number reaches all
-    tokens of a tile that reads its key.
+    are rounded to the storage type.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::func::FuncDialect",
@@ -62,6 +62,8 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.fill`    | `cp.async` to swizzled places, or loads and stores where pieces of memory are not aligned |
     | `tile.consume` | `cp.async.wait_group`, a barrier                    |
     | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32    |
+    | `tile.clear_nonfinite` | a loop over the slot between two barriers   |
+    | `math.exp2`    | `ex2.approx.ftz`, within 2^-22                      |
     | elementwise    | the same op on vectors                              |
 
     ```mlir

@@ -85,6 +85,17 @@ LogicalResult ConsumeOp::verify() {
   return success();
 }
 
+LogicalResult ClearNonfiniteOp::verify() {
+  // (C1)
+  auto type = cast<RankedTensorType>(getSource().getType());
+  if (!isa<Float16Type, BFloat16Type, Float32Type>(type.getElementType()) ||
+      (type.getEncoding() && !isa<SharedLayoutAttr>(type.getEncoding())))
+    return emitOpError() << "expects 'source' to be a tile of f16, bf16 or f32 "
+                            "in #tile.shared, got "
+                         << type;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // tile.mma
 //===----------------------------------------------------------------------===//

@@ -162,6 +162,33 @@ def Tile_ConsumeOp : Tile_Op<"consume",
   let hasVerifier = 1;
 }
 
+def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite",
+    [SameOperandsAndResultType,
+     MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "replace what is no finite number by zero, in place";
+  let description = [{
+    ```
+    result[i, j] = source[i, j]        or 0 if that is infinite or NaN
+    ```
+
+    The result takes the place of `source`, which nothing reads afterwards, and the
+    threads of the block meet before and after. A product with zero then is zero:
+    that is what a masked probability times a value has to be.
+
+    Constraints:
+    * (C1) `source` has elements of f16, bf16 or f32 and, with a layout, is in
+      `#tile.shared`.
+
+    ```mlir
+    %finite = tile.clear_nonfinite %v : tensor<64x128xbf16, #tile.shared>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$source `:` type($source) attr-dict";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Compute
 //===----------------------------------------------------------------------===//
