@@ -196,7 +196,7 @@ BestList SelectSteps::fold(const BestList &lhs, const BestList &rhs, int64_t n,
 Value SelectSteps::beats(const BestList &list, Value i, Value score, Value id,
                          bool byId) {
   Value other = b.extract(list.scores, i);
-  Value isLarger = b.compare(CmpFPredicate::OGT, score, other);
+  Value isLarger = b.compare(CmpFPredicate::OGE, score, other);
   if (!byId)
     return isLarger;
   Value ties = b.compare(CmpFPredicate::OEQ, score, other);
