@@ -250,7 +250,7 @@ void peermla::sim::issueWgmma(Thread &thread, const WgmmaRequest &request,
                "B", false);
   Async async = cluster.options.async;
   bool earlierDone = group.operations.empty() || group.operations.back()->done;
-  if (async == Async::Eager || cluster.options.untiedAccumulators ||
+  if (async == Async::Eager || cluster.state.launch.kernel->hasUntiedWaits ||
       (async == Async::Random && earlierDone && cluster.random.coin()))
     execute(cluster, *thread.block, *operation);
   ++group.uncommitted;

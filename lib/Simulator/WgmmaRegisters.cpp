@@ -143,7 +143,7 @@ Void peermla::sim::abi::peermla_sim_wgmma_registers(
   for (uint32_t i = 0; i < count; ++i)
     registers[i] = makeToken(slot, *accumulator, i);
   issueWgmma(thread, request, accumulator, accumulator);
-  if (!thread.cluster->options.untiedAccumulators)
+  if (!thread.cluster->state.launch.kernel->hasUntiedWaits)
     return;
   // Numbers at once, for code whose waits do not carry the registers.
   memcpy(registers, accumulator->values, 4 * count);

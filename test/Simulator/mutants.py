@@ -27,11 +27,11 @@ import tensors
 HERE = pathlib.Path(__file__).parent
 # What a GPU would show, then the detector.
 MODES = {
-    "eager": ["--check=none", "--async=eager"],
-    "lazy": ["--check=none", "--async=lazy"],
-    "random": ["--check=none", "--async=random", "--seed=3"],
-    "race": ["--async=lazy"],
-    "strict": ["--async=lazy", "--strict"],
+    "eager": "check=none,async=eager",
+    "lazy": "check=none,async=lazy",
+    "random": "check=none,async=random,seed=3",
+    "race": "async=lazy",
+    "strict": "async=lazy,strict",
 }
 DETECTORS = ("race", "strict")
 LIMIT = "--instruction-limit=2000000"
@@ -132,47 +132,48 @@ def replace(lines, index, replacement):
     return "\n".join([*lines[:index], *replacement, *lines[index + 1 :]])
 
 
-def run(case, texts, mode, tools, folder):
-    """What each text gives in a mode: `-`, or why it was noticed."""
+def run(case, texts, modes, tools, folder):
+    """What each text gives in each mode: `-`, or why it was noticed."""
     (folder / "kernels.mlir").write_text("\n// -----\n".join(texts))
     tensors.write(folder / "in.safetensors", case.inputs)
     for old in folder.glob("out*.safetensors"):
         old.unlink()
     command = [
         tools / "peermla-sim", folder / "kernels.mlir", "-split-input-file", "--report=json",
-        f"--args={folder / 'in.safetensors'}", f"--outputs={folder}/out%d.safetensors",
-        LIMIT, "--error-limit=4", *case.options, *mode,
+        f"--args={folder / 'in.safetensors'}", f"--outputs={folder}/out%d-%l.safetensors",
+        LIMIT, "--error-limit=4", *case.options, *(f"--launch={mode}" for mode in modes.values()),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1, 2):
         raise RuntimeError(f"peermla-sim ended with {done.returncode}: {done.stderr[-400:]}")
-    found = {}
+    found, errors = {}, set()
     for line in done.stdout.splitlines():
         entry = json.loads(line)
         if "error" in entry:
-            found[entry["part"]] = "error"
+            errors.add(entry["part"])
         elif entry["result"]["reports"]:
-            found.setdefault(entry["part"], entry["result"]["reports"][0]["kind"])
-    verdicts = []
-    for part in range(len(texts)):
-        path = folder / f"out{part}.safetensors"
-        if part in found:
-            verdicts.append(found[part])
-        elif path.exists() and case.is_right(tensors.read(path)[case.output]):
-            verdicts.append("-")
-        else:
-            verdicts.append("wrong")
-    return verdicts
+            found.setdefault((entry["part"], entry["launch"]), entry["result"]["reports"][0]["kind"])
+
+    def judge(part, launch):
+        path = folder / f"out{part}-{launch}.safetensors"
+        if part in errors:
+            return "error"
+        if (part, launch) in found:
+            return found[part, launch]
+        return "-" if path.exists() and case.is_right(tensors.read(path)[case.output]) else "wrong"
+
+    return {mode: [judge(part, launch) for part in range(len(texts))]
+            for launch, mode in enumerate(modes)}
 
 
 def check_intact(case, text, tools, folder, seeds):
     """The number of modes with reports or a wrong result."""
     modes = dict(MODES)
-    modes["eager race"] = ["--async=eager"]
-    modes["random race"] = ["--async=random", f"--runs={seeds}"]
+    modes["eager race"] = "async=eager"
+    modes["random race"] = f"async=random,runs={seeds}"
+    modes["random strict"] = f"async=random,strict,runs={seeds}"
     failed = 0
-    for name, options in modes.items():
-        (verdict,) = run(case, [text], options, tools, folder)
+    for name, (verdict,) in run(case, [text], modes, tools, folder).items():
         if verdict != "-":
             print(f"{case.name}: intact kernel in {name}: {verdict}")
             failed += 1
@@ -201,10 +202,7 @@ def check_mutants(case, arguments, folder):
     # Lowering names values anew, so it is done for all at once.
     lowered = cases.lower("\n// -----\n".join(text for _, text in mutants), arguments.tools)
     texts = lowered.split("// -----\n")
-    verdicts = {
-        mode: run(case, texts, options, arguments.tools, folder)
-        for mode, options in MODES.items()
-    }
+    verdicts = run(case, texts, MODES, arguments.tools, folder)
     survivors, failed = collections.Counter(), 0
     expected = read_survivors(case.name)
     for index, (what, _) in enumerate(mutants):

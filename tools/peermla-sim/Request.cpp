@@ -7,6 +7,7 @@
 #include "Request.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace llvm;
 using namespace peermla;
@@ -88,6 +89,57 @@ Error simulate::parseTensorMap(StringRef text, Request &request) {
   if (name.empty() || spec.box.empty())
     return createStringError("expected NAME:box=64x64, got '" + text + "'");
   request.tensorMaps[name.str()] = std::move(spec);
+  return Error::success();
+}
+
+static Error parseChecks(StringRef text, sim::Options &options) {
+  options.checkRaces = options.checkInit = options.checkBounds = false;
+  if (text == "none")
+    return Error::success();
+  SmallVector<StringRef> names;
+  text.split(names, '+');
+  for (StringRef name : names) {
+    bool all = name == "all";
+    if (!all && name != "race" && name != "init" && name != "bounds")
+      return createStringError("expected checks such as race+init+bounds, all "
+                               "or none, got '" +
+                               text + "'");
+    options.checkRaces |= all || name == "race";
+    options.checkInit |= all || name == "init";
+    options.checkBounds |= all || name == "bounds";
+  }
+  return Error::success();
+}
+
+Error simulate::parseLaunch(StringRef text, LaunchSpec &spec) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ',');
+  for (StringRef part : parts) {
+    auto [key, value] = part.split('=');
+    auto async = StringSwitch<std::optional<sim::Async>>(value)
+                     .Case("eager", sim::Async::Eager)
+                     .Case("lazy", sim::Async::Lazy)
+                     .Case("random", sim::Async::Random)
+                     .Default(std::nullopt);
+    bool isKnown = true;
+    if (key == "async" && async)
+      spec.options.async = *async;
+    else if (part == "strict")
+      spec.options.strict = true;
+    else if (key == "seed")
+      isKnown = !value.getAsInteger(10, spec.options.seed);
+    else if (key == "runs")
+      isKnown = !value.getAsInteger(10, spec.runs) && spec.runs > 0;
+    else if (key != "check")
+      isKnown = false;
+    else if (Error error = parseChecks(value, spec.options))
+      return error;
+    if (!isKnown)
+      return createStringError(
+          "expected async=eager|lazy|random, check=race+init+bounds|all|none, "
+          "strict, seed=N or runs=N of 1 or more, got '" +
+          part + "'");
+  }
   return Error::success();
 }
 

@@ -29,6 +29,13 @@ struct TensorMapSpec {
   bool fillNaN = false;
 };
 
+/// How a kernel is launched: `--launch=async=lazy,check=race,seed=3,runs=50`.
+/// Each run has the seed after that of the run before.
+struct LaunchSpec {
+  sim::Options options;
+  unsigned runs = 1;
+};
+
 /// The command line, understood. Parameters are named as in the kernel's text
 /// or by their numbers.
 struct Request {
@@ -43,8 +50,8 @@ struct Request {
   std::map<std::string, std::string> scalars;
   /// Arguments of the file that are written out, too.
   std::vector<std::string> inouts;
-  sim::Options options;
-  unsigned runs = 1;
+  /// One or more, in their order.
+  std::vector<LaunchSpec> launches;
   bool printsJson = false, prints = true, counts = false;
 };
 
@@ -54,6 +61,9 @@ llvm::Expected<sim::Dim3> parseDim3(llvm::StringRef text);
 llvm::Error parseOutput(llvm::StringRef text, Request &request);
 /// `NAME:box=64x64,swizzle=128,fill=nan,stride=1x1`
 llvm::Error parseTensorMap(llvm::StringRef text, Request &request);
+/// `async=lazy,check=race+init,strict,seed=3,runs=50`, each over what `spec`
+/// has.
+llvm::Error parseLaunch(llvm::StringRef text, LaunchSpec &spec);
 /// `NAME=VALUE`
 llvm::Error parseScalar(llvm::StringRef text, Request &request);
 

@@ -137,11 +137,12 @@ static void printCounters(const sim::Counters &counters) {
 }
 
 static void print(const sim::Result &result, const sim::Launch &launch,
-                  unsigned part, uint64_t seed, const Request &request) {
+                  unsigned part, size_t number, uint64_t seed,
+                  const Request &request) {
   if (!request.prints)
     return;
   if (request.printsJson) {
-    json::Object line{{"part", part}, {"seed", seed}};
+    json::Object line{{"part", part}, {"launch", number}, {"seed", seed}};
     if (Expected<json::Value> value = json::parse(result.getJson(launch)))
       line["result"] = std::move(*value);
     else
@@ -165,10 +166,20 @@ static Outcome fail(Error error, unsigned part, const Request &request) {
   return Outcome::Failed;
 }
 
+/// The file for what a launch wrote.
+static std::string getOutputPath(std::string path, unsigned part,
+                                 size_t number) {
+  for (auto [word, value] : {std::pair<StringRef, size_t>("%d", part),
+                             std::pair<StringRef, size_t>("%l", number)})
+    if (size_t place = path.find(word); place != std::string::npos)
+      path.replace(place, word.size(), std::to_string(value));
+  return path;
+}
+
+/// Does all launches of the request and writes what they wrote.
 static Expected<Outcome> launchKernel(const sim::KernelDescriptor *descriptor,
                                       KernelArguments &arguments, unsigned part,
-                                      const Request &request,
-                                      sim::Options options) {
+                                      const Request &request) {
   sim::Launch launch;
   launch.kernel = descriptor;
   launch.grid = request.grid;
@@ -177,15 +188,21 @@ static Expected<Outcome> launchKernel(const sim::KernelDescriptor *descriptor,
   launch.dynamicShared = request.shared;
   arguments.addTo(launch);
   Outcome outcome = Outcome::Clean;
-  for (unsigned run = 0; run < request.runs; ++run) {
-    if (run > 0)
-      if (Error error = arguments.reset())
+  for (auto [number, spec] : enumerate(request.launches)) {
+    sim::Options options = spec.options;
+    for (unsigned run = 0; run < spec.runs; ++run, ++options.seed) {
+      if (number > 0 || run > 0)
+        if (Error error = arguments.reset())
+          return std::move(error);
+      sim::Result result = sim::run(launch, options);
+      print(result, launch, part, number, options.seed, request);
+      if (!result.reports.empty() || !result.completed)
+        outcome = Outcome::Reported;
+    }
+    if (!request.outputs.empty())
+      if (Error error =
+              arguments.write(getOutputPath(request.outputs, part, number)))
         return std::move(error);
-    options.seed = request.options.seed + run;
-    sim::Result result = sim::run(launch, options);
-    print(result, launch, part, options.seed, request);
-    if (!result.reports.empty() || !result.completed)
-      outcome = Outcome::Reported;
   }
   return outcome;
 }
@@ -208,7 +225,8 @@ Outcome simulate::runKernel(std::unique_ptr<MemoryBuffer> text, unsigned part,
 
   SimulatorJitOptions jitOptions;
   jitOptions.kernel = kernel->name;
-  jitOptions.count = request.counts || request.options.instructionLimit > 0;
+  jitOptions.count =
+      request.counts || request.launches.front().options.instructionLimit > 0;
   auto kernels = SimulatedKernels::compile(*kernel->module, jitOptions);
   if (failed(kernels))
     return fail(createStringError("the kernel cannot be simulated"), part,
@@ -217,18 +235,9 @@ Outcome simulate::runKernel(std::unique_ptr<MemoryBuffer> text, unsigned part,
   if (!descriptor)
     return fail(createStringError("no code for kernel '" + kernel->name + "'"),
                 part, request);
-  sim::Options options = request.options;
-  options.untiedAccumulators |= (*kernels)->hasUntiedWaits();
   Expected<Outcome> outcome =
-      launchKernel(descriptor, arguments, part, request, options);
+      launchKernel(descriptor, arguments, part, request);
   if (!outcome)
     return fail(outcome.takeError(), part, request);
-  if (!request.outputs.empty()) {
-    std::string path = request.outputs;
-    if (size_t place = path.find("%d"); place != std::string::npos)
-      path.replace(place, 2, std::to_string(part));
-    if (Error error = arguments.write(path))
-      return fail(std::move(error), part, request);
-  }
   return *outcome;
 }

@@ -18,7 +18,7 @@ enum class Outcome { Clean, Reported, Failed };
 /// Parses, compiles and launches the kernel, and prints what was found: text to
 /// standard error, JSON to standard output, one line for each launch. `part` is
 /// the number of the module in its file; `%d` in the name of the outputs is
-/// replaced by it.
+/// replaced by it, `%l` by the number of the launch.
 Outcome runKernel(std::unique_ptr<llvm::MemoryBuffer> text, unsigned part,
                   const Request &request);
 

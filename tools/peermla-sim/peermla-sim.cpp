@@ -59,7 +59,8 @@ struct CommandLine {
   cl::opt<std::string> outputs{
       "outputs",
       cl::desc("Safetensors file to write: the buffers of --output and "
-               "--inout after the last launch"),
+               "--inout after the last launch; '%l' in the name is the number "
+               "of the --launch"),
       cl::value_desc("FILE"), cl::cat(category)};
   cl::list<std::string> output{
       "output", cl::desc("A buffer that the kernel fills; NaN before"),
@@ -102,6 +103,12 @@ struct CommandLine {
   cl::opt<unsigned> runs{"runs",
                          cl::desc("Launch N times, with seeds from --seed on"),
                          cl::value_desc("N"), cl::init(1), cl::cat(category)};
+  cl::list<std::string> launches{
+      "launch",
+      cl::desc("Launch so, over the options above; several times: one after "
+               "the other, compiled once"),
+      cl::value_desc("async=lazy,check=race+init,strict,seed=3,runs=50"),
+      cl::cat(category)};
   cl::opt<unsigned> threads{
       "threads", cl::desc("Threads of this machine; 0: one per processor"),
       cl::value_desc("N"), cl::init(1), cl::cat(category)};
@@ -162,7 +169,8 @@ static Error readRequest(CommandLine &line, Request &request) {
   if (line.runs == 0)
     return createStringError("expected --runs of 1 or more, got 0");
 
-  sim::Options &options = request.options;
+  LaunchSpec byDefault;
+  sim::Options &options = byDefault.options;
   options.async = line.async;
   bool checksAll = line.check.empty();
   options.checkRaces = checksAll || is_contained(line.check, CommandLine::Race);
@@ -176,7 +184,11 @@ static Error readRequest(CommandLine &line, Request &request) {
   options.instructionLimit = line.instructionLimit;
   options.catchFaults = true;
   options.countAccesses = line.counters;
-  request.runs = line.runs;
+  byDefault.runs = line.runs;
+  request.launches.assign(std::max<size_t>(line.launches.size(), 1), byDefault);
+  for (auto [text, spec] : zip(line.launches, request.launches))
+    if (Error error = parseLaunch(text, spec))
+      return error;
   request.printsJson = line.report == CommandLine::Json;
   request.counts = line.counters;
   return Error::success();

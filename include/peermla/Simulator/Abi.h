@@ -25,7 +25,7 @@
 namespace peermla::sim {
 
 /// Changes with any change of Abi.def or of this file.
-constexpr uint32_t kAbiVersion = 1;
+constexpr uint32_t kAbiVersion = 2;
 
 enum class SpecialRegister : uint32_t {
   TidX,
@@ -318,7 +318,10 @@ struct KernelDescriptor {
   uint32_t maxRegisters;
   /// Bytes of stack of one thread; 0 for the default.
   uint32_t stackBytes;
-  uint32_t reserved;
+  /// 1 if a wait for matrix products does not carry the accumulators that are
+  /// in registers: their numbers appear at issue, and no use of one that is
+  /// still in flight is seen.
+  uint32_t hasUntiedWaits;
 };
 
 /// The types of Abi.def.

@@ -72,9 +72,6 @@ struct Options {
   bool countAccesses = false;
   /// Threads run in random order even where `async` is not Random.
   bool shuffle = false;
-  /// A conversion of accumulators in registers for kernels whose waits do not
-  /// carry them: numbers appear at issue.
-  bool untiedAccumulators = false;
   /// Signals of the kernel's own code (division by zero, memory that does not
   /// exist) end the launch with a report. Handlers of the process are replaced
   /// while the launch runs; without, such a kernel ends the process.

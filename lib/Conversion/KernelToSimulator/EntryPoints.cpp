@@ -217,6 +217,27 @@ static LLVM::LLVMFuncOp addEntry(Rewriter &rewriter,
   return entry;
 }
 
+/// Whether the kernel, or what it calls, keeps accumulators in registers and
+/// waits for products without them.
+static bool hasUntiedWaits(Rewriter &rewriter, LLVM::LLVMFuncOp kernel) {
+  SmallVector<LLVM::LLVMFuncOp> worklist = {kernel};
+  llvm::SmallDenseSet<Operation *> seen = {kernel};
+  bool hasAccumulators = false, hasWaits = false;
+  while (!worklist.empty()) {
+    LLVM::LLVMFuncOp function = worklist.pop_back_val();
+    hasAccumulators |=
+        function == rewriter.getDeclaration(Runtime::wgmma_registers);
+    hasWaits |= function == rewriter.getDeclaration(Runtime::wgmma_wait);
+    function.walk([&](LLVM::CallOp call) {
+      auto callee = rewriter.module.lookupSymbol<LLVM::LLVMFuncOp>(
+          call.getCallee().value_or(""));
+      if (callee && seen.insert(callee).second)
+        worklist.push_back(callee);
+    });
+  }
+  return hasAccumulators && hasWaits;
+}
+
 void tosim::addEntryPoints(Rewriter &rewriter, ArrayRef<KernelTraits> kernels,
                            const SharedLayout &layout) {
   ModuleOp module = rewriter.module;
@@ -272,20 +293,21 @@ void tosim::addEntryPoints(Rewriter &rewriter, ArrayRef<KernelTraits> kernels,
     };
     data.define(
         descriptor, prefix + "_descriptor", LLVM::Linkage::External, [&] {
-          return data.aggregate(descriptor,
-                                {data.number(sim::kAbiVersion, i32),
-                                 data.number(kernel.parameterSizes.size(), i32),
-                                 data.address(name), data.address(entry),
-                                 orNull(sizes), orNull(sites), orNull(globals),
-                                 data.number(siteTexts.size(), i32),
-                                 data.number(variables.size(), i32),
-                                 data.number(layout.staticBytes, i32),
-                                 data.number(layout.dynamicOffset, i32),
-                                 makeExtents(kernel.requiredBlock),
-                                 makeExtents(kernel.requiredCluster),
-                                 data.number(kernel.maxThreads, i32),
-                                 data.number(kernel.maxRegisters, i32),
-                                 data.number(0, i32), data.number(0, i32)});
+          return data.aggregate(
+              descriptor,
+              {data.number(sim::kAbiVersion, i32),
+               data.number(kernel.parameterSizes.size(), i32),
+               data.address(name), data.address(entry), orNull(sizes),
+               orNull(sites), orNull(globals),
+               data.number(siteTexts.size(), i32),
+               data.number(variables.size(), i32),
+               data.number(layout.staticBytes, i32),
+               data.number(layout.dynamicOffset, i32),
+               makeExtents(kernel.requiredBlock),
+               makeExtents(kernel.requiredCluster),
+               data.number(kernel.maxThreads, i32),
+               data.number(kernel.maxRegisters, i32), data.number(0, i32),
+               data.number(hasUntiedWaits(rewriter, kernel.function), i32)});
         });
   }
 }

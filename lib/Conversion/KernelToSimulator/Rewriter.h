@@ -83,6 +83,10 @@ public:
   /// Calls the runtime. Arguments are cast to the types of its parameters; the
   /// result is null if there is none.
   mlir::Value call(Runtime function, llvm::ArrayRef<mlir::Value> arguments);
+  /// The runtime's function in the module; null if nothing calls it.
+  mlir::LLVM::LLVMFuncOp getDeclaration(Runtime function) const {
+    return declarations.lookup(static_cast<unsigned>(function));
+  }
 
   /// The array for `purpose`, of at least so many 32-bit words.
   mlir::Value slot(Slot purpose, int64_t words);

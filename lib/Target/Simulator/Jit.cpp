@@ -139,9 +139,6 @@ SimulatedKernels::compile(ModuleOp module, const SimulatorJitOptions &options) {
     return failure();
 
   std::unique_ptr<SimulatedKernels> kernels(new SimulatedKernels());
-  SymbolTable symbols(module);
-  kernels->isUntied = symbols.lookup("peermla_sim_wgmma_registers") &&
-                      symbols.lookup("peermla_sim_wgmma_wait");
   SmallVector<std::string> entries;
   for (auto global : module.getOps<LLVM::GlobalOp>())
     if (global.getSymName().ends_with("_descriptor"))

@@ -159,8 +159,7 @@ protected:
   }
 
   /// Launches one kernel with buffers for all parameters that may be pointers.
-  bool launch(const sim::KernelDescriptor &kernel, std::mt19937 &random,
-              bool isUntied) {
+  bool launch(const sim::KernelDescriptor &kernel, std::mt19937 &random) {
     sim::Launch launch;
     launch.kernel = &kernel;
     launch.grid = {2, 1, 1};
@@ -193,7 +192,6 @@ protected:
     options.async = static_cast<sim::Async>(random() % 3);
     options.checkRaces = options.checkInit = random() % 2;
     options.checkBounds = true;
-    options.untiedAccumulators = isUntied;
     options.instructionLimit = 20000;
     options.catchFaults = true;
     options.seed = random();
@@ -241,7 +239,7 @@ protected:
     const sim::KernelDescriptor *kernel = (*compiled)->find(options.kernel);
     ASSERT_TRUE(kernel) << "round " << round << ": no code for "
                         << options.kernel;
-    bool isClean = launch(*kernel, random, (*compiled)->hasUntiedWaits());
+    bool isClean = launch(*kernel, random);
     ++(isClean ? outcomes.clean : outcomes.reported);
   }
 

@@ -56,15 +56,11 @@ public:
 
   /// The descriptor of a kernel; null if there is none of the name.
   const sim::KernelDescriptor *find(llvm::StringRef kernel) const;
-  /// Whether matrix products on registers are waited for without them, so that
-  /// the launch needs Options::untiedAccumulators.
-  bool hasUntiedWaits() const { return isUntied; }
 
 private:
   SimulatedKernels();
 
   std::unique_ptr<llvm::orc::LLJIT> jit;
-  bool isUntied = false;
 };
 
 } // namespace peermla
