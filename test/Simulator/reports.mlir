@@ -196,13 +196,30 @@ llvm.func @divides(%out: !llvm.ptr<1>, %by: i32) attributes {nvvm.kernel} {
 // LAUNCH: launch: {{.*}}1025
 
 // RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --report=json 2>/dev/null | FileCheck %s --check-prefix=JSON
-// JSON: {"part":0,"result":{{.*}}"kind":"race"
+// JSON: {"launch":0,"part":0,"result":{{.*}}"kind":"race"
+
+// Several launches of one compilation, each over the options for all.
+// RUN: rm -f %t.*.safetensors
+// RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --check=race --report=json --outputs=%t.%%l.safetensors \
+// RUN:   --launch=check=none --launch=async=lazy,seed=7,runs=2 --launch=check=init+bounds,strict 2>/dev/null | FileCheck %s --check-prefix=LAUNCHES
+// RUN: ls %t.0.safetensors %t.1.safetensors %t.2.safetensors
+// LAUNCHES: {"launch":0,{{.*}}"reports":[]{{.*}}"seed":0}
+// LAUNCHES-NEXT: {"launch":1,{{.*}}"kind":"race"{{.*}}"seed":7}
+// LAUNCHES-NEXT: {"launch":1,{{.*}}"kind":"race"{{.*}}"seed":8}
+// LAUNCHES-NEXT: {"launch":2,{{.*}}"kind":"uninitialized"{{.*}}"seed":0}
+// LAUNCHES-NOT: launch
 
 // The tool's own errors have the status 2.
 // RUN: not peermla-sim %s --block=64 2>&1 | FileCheck %s --check-prefix=WHICH
 // WHICH: error: expected --kernel with one of the kernels: race, ordered
 // RUN: not peermla-sim %s --kernel=race --block=64 2>&1 | FileCheck %s --check-prefix=VALUE
 // VALUE: error: parameter 0 ('out') has no value
+// RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --launch=async=never 2>&1 | FileCheck %s --check-prefix=ASYNC
+// ASYNC: error: expected async=eager|lazy|random, {{.*}}, got 'async=never'
+// RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --launch=seed=1,runs=0 2>&1 | FileCheck %s --check-prefix=RUNS
+// RUNS: error: expected {{.*}} runs=N of 1 or more, got 'runs=0'
+// RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --launch=check=race+speed 2>&1 | FileCheck %s --check-prefix=CHECKS
+// CHECKS: error: expected checks such as race+init+bounds, all or none, got 'race+speed'
 // RUN: not peermla-sim %s --kernel=race --block=64 --output=out:i32:64 --set=n=1 2>&1 | FileCheck %s --check-prefix=NAME
 // NAME: error: --set 'n': the kernel has no such parameter
 // RUN: not peermla-sim %s --kernel=race --block=64 --output=out:q7:64 2>&1 | FileCheck %s --check-prefix=TYPE
