@@ -91,18 +91,20 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   overrides.schedules = options.schedules;
   pm.addPass(createOverrideSchedules(overrides));
   pm.addPass(createSplitTargets(getTargets(options)));
-  OpPassManager &target = pm.nest<ModuleOp>();
 
+  OpPassManager &model = pm.nest<ModuleOp>();
   ChooseAttentionFormOptions form;
   form.form = options.attentionForm;
-  target.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
-  target.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
-  addCleanup(target);
-  target.addNestedPass<func::FuncOp>(createFoldNorms());
-  target.addNestedPass<func::FuncOp>(createFuseElementwise());
-  target.addPass(createPrepareWeights());
+  model.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
+  model.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
+  addCleanup(model);
+  model.addNestedPass<func::FuncOp>(createFoldNorms());
+  model.addNestedPass<func::FuncOp>(createFuseElementwise());
+  model.addPass(createPrepareWeights());
   onTargets(pm, "cpu",
             [](OpPassManager &cpu) { cpu.addPass(createInterleaveExperts()); });
+
+  OpPassManager &target = pm.nest<ModuleOp>();
   addCleanup(target);
   // One value per extent, so that buffers of one size are seen to be.
   target.addPass(memref::createResolveShapedTypeResultDimsPass());
