@@ -140,6 +140,9 @@ static void addTilePrograms(OpPassManager &gpu) {
   program.addPass(createStageCopies());
   program.addPass(createPrefetchCopies());
   addCleanup(program);
+  program.addPass(createCarryLoads());
+  addCleanup(program);
+  program.addPass(createPlaceBarriers());
 }
 
 void peermla::buildBuffersPipeline(OpPassManager &pm,

@@ -28,6 +28,15 @@ struct DistributeElementwise final : ConversionPattern {
     Type type = getTypeConverter()->convertType(op->getResult(0).getType());
     if (!type)
       return rewriter.notifyMatchFailure(op, "has no layout");
+    auto isPacked = [](Type tile, Type converted) {
+      return getElementTypeOrSelf(tile) != getElementTypeOrSelf(converted);
+    };
+    if (isPacked(op->getResult(0).getType(), type) ||
+        llvm::any_of(
+            llvm::zip(op->getOperandTypes(), operands), [&](auto pair) {
+              return isPacked(std::get<0>(pair), std::get<1>(pair).getType());
+            }))
+      return rewriter.notifyMatchFailure(op, "on rows of packed elements");
     OperationState state(op->getLoc(), op->getName(), operands, {type},
                          op->getDiscardableAttrDictionary().getValue());
     state.propertiesAttr = op->getPropertiesAsAttribute();

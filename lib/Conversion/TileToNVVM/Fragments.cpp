@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Fragments.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include <numeric>
@@ -18,14 +19,22 @@ FragmentTypeConverter::FragmentTypeConverter(MLIRContext *context) {
   };
   addConversion([](Type type) { return type; });
   addConversion([=](tile::RingType) -> Type { return pointer(3); });
-  addConversion([=](MemRefType) -> Type { return pointer(0); });
+  addConversion([=](MemRefType type) -> Type {
+    return pointer(gpu::GPUDialect::hasWorkgroupMemoryAddressSpace(type) ? 3
+                                                                         : 0);
+  });
   addConversion([=](RankedTensorType type) -> std::optional<Type> {
     if (isa_and_nonnull<tile::SharedLayoutAttr>(type.getEncoding()))
       return pointer(3);
     if (auto layout =
-            dyn_cast_or_null<tile::FragmentLayout>(type.getEncoding()))
-      return VectorType::get({layout.getFragmentSize(type.getShape())},
-                             type.getElementType());
+            dyn_cast_or_null<tile::FragmentLayout>(type.getEncoding())) {
+      int64_t size = layout.getFragmentSize(type.getShape());
+      // Rows stay as they were loaded.
+      if (isa<tile::RowsLayoutAttr>(layout) && size % 2 == 0 &&
+          isa<Float16Type, BFloat16Type>(type.getElementType()))
+        return VectorType::get({size / 2}, IntegerType::get(context, 32));
+      return VectorType::get({size}, type.getElementType());
+    }
     return Type(); // A tile that lives nowhere.
   });
   auto cast = [](OpBuilder &b, Type type, ValueRange values,
@@ -44,7 +53,7 @@ int64_t peermla::getBytesOfElement(Type type) {
 tile::MmaLayoutAttr peermla::getMmaLayout(RankedTensorType type) {
   Attribute layout = type.getEncoding();
   if (auto slice = dyn_cast_or_null<tile::SliceLayoutAttr>(layout))
-    return slice.getParent();
+    return slice.getMmaParent();
   return dyn_cast_or_null<tile::MmaLayoutAttr>(layout);
 }
 
@@ -165,9 +174,43 @@ Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
 // FragmentPlaces
 //===----------------------------------------------------------------------===//
 
+/// A thread's first row and first column in #tile.rows.
+static SmallVector<Value>
+getBases(FragmentBuilder &b, tile::RowsLayoutAttr layout, int64_t columns) {
+  int64_t lanes = layout.getLanes(), inWarp = std::min<int64_t>(lanes, 32);
+  Value row =
+      lanes == layout.getThreads() ? b.i32(0) : b.div(b.thread(), lanes);
+  if (lanes == 1)
+    return {row, b.i32(0)};
+  Value column = b.mul(b.rem(b.thread(), inWarp), layout.getVector());
+  if (lanes > 32) {
+    Value inRow =
+        lanes == layout.getThreads() ? b.thread() : b.rem(b.thread(), lanes);
+    column =
+        b.add(column, b.mul(b.div(inRow, inWarp), columns * inWarp / lanes));
+  }
+  return {row, column};
+}
+
 FragmentPlaces::FragmentPlaces(FragmentBuilder &b, RankedTensorType type)
     : type(type), numElements(cast<tile::FragmentLayout>(type.getEncoding())
                                   .getFragmentSize(type.getShape())) {
+  if (isa<tile::PartsLayoutAttr>(type.getEncoding())) {
+    bases = {b.div(b.lane(), 32 / type.getDimSize(0)), b.warp()};
+    return;
+  }
+  if (auto rows = dyn_cast<tile::RowsLayoutAttr>(type.getEncoding())) {
+    bases = getBases(b, rows, type.getDimSize(1));
+    return;
+  }
+  auto slice = dyn_cast<tile::SliceLayoutAttr>(type.getEncoding());
+  if (slice && slice.getRowsParent()) {
+    bool isRows = slice.getDim() == 1;
+    bases = {getBases(b, slice.getRowsParent(),
+                      isRows ? slice.getRowsParent().getLanes()
+                             : type.getDimSize(0))[isRows ? 0 : 1]};
+    return;
+  }
   tile::MmaLayoutAttr layout = getMmaLayout(type);
   int64_t warpsM = layout.getWarps()[0], warpsN = layout.getWarps()[1];
   Value warp = b.warp(), lane = b.lane();
@@ -178,7 +221,6 @@ FragmentPlaces::FragmentPlaces(FragmentBuilder &b, RankedTensorType type)
     Value ofWarp = b.mul(b.rem(b.div(warp, warpsM), warpsN), extent / warpsN);
     return b.add(ofWarp, b.mul(b.rem(lane, 4), 2));
   };
-  auto slice = dyn_cast<tile::SliceLayoutAttr>(type.getEncoding());
   if (!slice)
     bases = {rows(), columns(type.getDimSize(1))};
   else if (slice.getDim() == 1)

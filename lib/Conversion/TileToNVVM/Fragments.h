@@ -4,9 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   tensor<MxNxT, #tile.mma>, its slices  ->  vector of the thread's fragment
+//   tensor<.., layout in registers>       ->  vector of the thread's fragment
+//   the same in #tile.rows, of 16 bits    ->  vector of words of two elements
 //   tensor<.., #tile.shared>, !tile.ring  ->  !llvm.ptr<3>
-//   memref                                ->  !llvm.ptr
+//   memref                                ->  !llvm.ptr, <3> for scratch
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,9 @@ namespace peermla {
 /// The name of the dynamic shared memory in a kernel's module.
 inline constexpr llvm::StringLiteral sharedMemoryName = "shared_memory";
 
+/// The name of the zeros that gathers read where there is nothing.
+inline constexpr llvm::StringLiteral zerosName = "zeros";
+
 struct FragmentTypeConverter final : mlir::TypeConverter {
   explicit FragmentTypeConverter(mlir::MLIRContext *context);
 };
@@ -35,9 +39,11 @@ struct KernelInfo {
   int64_t threads;
   /// The strides of each memref, as index values, in elements.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> strides;
+  /// Bytes that the address of each memref is a multiple of, 16 at most.
+  llvm::DenseMap<mlir::Value, int64_t> alignments;
   /// A number that divides the place of the first element of the box that a
   /// load, store or fill moves, in elements; 0 if that is the first of the
-  /// memref.
+  /// memref. For a gather, the places of all rows.
   llvm::DenseMap<mlir::Operation *, int64_t> originDivisors;
 };
 
@@ -116,6 +122,14 @@ void populateSlotPatterns(const FragmentTypeConverter &converter,
 void populateGlobalAccessPatterns(const FragmentTypeConverter &converter,
                                   const KernelInfo &kernel,
                                   mlir::RewritePatternSet &patterns);
+void populateGatherPatterns(const FragmentTypeConverter &converter,
+                            const KernelInfo &kernel,
+                            mlir::RewritePatternSet &patterns);
+void populateRowsAccessPatterns(const FragmentTypeConverter &converter,
+                                const KernelInfo &kernel,
+                                mlir::RewritePatternSet &patterns);
+void populateRowsComputePatterns(const FragmentTypeConverter &converter,
+                                 mlir::RewritePatternSet &patterns);
 
 } // namespace peermla
 

@@ -124,6 +124,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       auto [strides, offset] = memory.type.getStridesAndOffset();
       addExtents(b, entry, strides, memory.strides);
       info.strides[memory.memref] = memory.strides;
+      info.alignments[memory.memref] = getAlignment(memory.type);
     }
     for (auto [argument, replacement] : llvm::zip(old, replacements))
       argument.replaceAllUsesWith(replacement);
@@ -172,6 +173,51 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     return kernel;
   }
 
+  /// Bytes that the first element's address is a multiple of: arguments start
+  /// at multiples of 16, as the runtime sees to.
+  static int64_t getAlignment(MemRefType type) {
+    int64_t bytes = getBytesOfElement(type);
+    int64_t offset = type.getStridesAndOffset().second;
+    if (ShapedType::isDynamic(offset))
+      offset = 1;
+    return std::gcd<int64_t>(16, offset * bytes);
+  }
+
+  /// Scratch is memory with known strides.
+  static void describeScratch(LLVM::LLVMFuncOp kernel, KernelInfo &info) {
+    kernel.walk([&](tile::ScratchOp scratch) {
+      FragmentBuilder b(scratch.getLoc(), scratch);
+      auto type = cast<MemRefType>(scratch.getResult().getType());
+      SmallVector<Value> strides;
+      for (int64_t stride : type.getStridesAndOffset().first)
+        strides.push_back(arith::ConstantIndexOp::create(b, stride));
+      info.strides[scratch] = strides;
+      info.alignments[scratch] = 16;
+    });
+  }
+
+  /// Zeros for gathers: the pieces that a thread has of a row.
+  static void addZeros(LLVM::LLVMFuncOp kernel) {
+    int64_t bytes = 0;
+    kernel.walk([&](tile::GatherOp gather) {
+      auto type = cast<RankedTensorType>(gather.getResult().getType());
+      int64_t ofRow = getBytesOfElement(type);
+      if (auto layout = dyn_cast<tile::RowsLayoutAttr>(type.getEncoding()))
+        ofRow *= type.getDimSize(1) / (layout.getLanes() / 32);
+      bytes = std::max(bytes, ofRow);
+    });
+    if (bytes == 0)
+      return;
+    OpBuilder b(kernel);
+    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+    auto global = LLVM::GlobalOp::create(
+        b, kernel.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal,
+        zerosName, Attribute(), /*alignment=*/16, /*addrSpace=*/1);
+    b.createBlock(&global.getInitializerRegion());
+    Value zero = LLVM::ZeroOp::create(b, kernel.getLoc(), type);
+    LLVM::ReturnOp::create(b, kernel.getLoc(), zero);
+  }
+
   /// Learns how the boxes of the kernel are aligned.
   static void alignBoxes(LLVM::LLVMFuncOp kernel, KernelInfo &info) {
     kernel.walk([&](Operation *op) {
@@ -186,6 +232,9 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       } else if (auto fill = dyn_cast<tile::FillOp>(op)) {
         memory = fill.getSource();
         offsets = fill.getOffsets();
+      } else if (auto gather = dyn_cast<tile::GatherOp>(op)) {
+        memory = gather.getSource();
+        offsets = gather.getOffsets();
       }
       if (!memory)
         return;
@@ -194,6 +243,11 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
            llvm::zip(offsets, info.strides.lookup(memory)))
         divisor = std::gcd(divisor,
                            getKnownDivisor(offset) * getKnownDivisor(stride));
+      if (auto gather = dyn_cast<tile::GatherOp>(op))
+        for (int64_t dim :
+             gather.getDims().take_front(gather.getCoordinates().size()))
+          divisor = std::gcd(divisor,
+                             getKnownDivisor(info.strides.lookup(memory)[dim]));
       info.originDivisors[op] = divisor;
     });
   }
@@ -211,7 +265,9 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     if (failed(kernel))
       return failure();
 
+    describeScratch(*kernel, info);
     alignBoxes(*kernel, info);
+    addZeros(*kernel);
 
     MLIRContext *context = &getContext();
     FragmentTypeConverter converter(context);
@@ -221,6 +277,9 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateCopyPatterns(converter, info, patterns);
     populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);
+    populateGatherPatterns(converter, info, patterns);
+    populateRowsAccessPatterns(converter, info, patterns);
+    populateRowsComputePatterns(converter, patterns);
     ConversionTarget target(*context);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);

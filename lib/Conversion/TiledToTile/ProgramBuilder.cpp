@@ -13,6 +13,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -203,6 +204,8 @@ LogicalResult ProgramBuilder::write(Operation *op) {
   }
   if (isa<mla::OnlineAttentionOp>(op))
     return writeAttention(op);
+  if (isa<peer::ExpertMlpOp>(op))
+    return writeExperts(op);
   if (isa<tensor::EmptyOp>(op))
     return success();
   if (isa<tensor::ExtractSliceOp>(op))
@@ -399,9 +402,8 @@ LogicalResult ProgramBuilder::writeStores() {
     Value tile = getTile(insert.getSource());
     FailureOr<SmallVector<int64_t>> bounds = getBounds(insert.getSource());
     auto found = views.find(insert.getDest());
-    if (!tile || failed(bounds) || found == views.end() ||
-        cast<RankedTensorType>(tile.getType()).getRank() != 2)
-      return fail(&op, "stores what is no matrix");
+    if (!tile || failed(bounds) || found == views.end())
+      return fail(&op, "stores what is no tile");
     View &view = found->second;
     SmallVector<Value> offsets = getIndices(insert.getMixedOffsets());
     SmallVector<Value> sizes = getIndices(insert.getMixedSizes());
@@ -423,6 +425,8 @@ LogicalResult ProgramBuilder::writeStores() {
       dims.push_back(view.dims[kept[dim]]);
       extents.push_back(sizes[kept[dim]]);
     }
+    if (dims.empty() || dims.size() > 2)
+      return fail(&op, "stores what is no row or matrix");
     tile::StoreOp::create(b, tile, view.memory, place, extents, dims);
   }
   return success();

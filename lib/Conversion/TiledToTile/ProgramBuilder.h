@@ -64,6 +64,8 @@ private:
   mlir::LogicalResult writeProduct(mlir::linalg::LinalgOp op);
   // In ProgramAttention.cpp.
   mlir::LogicalResult writeAttention(mlir::Operation *op);
+  // In ProgramExperts.cpp.
+  mlir::LogicalResult writeExperts(mlir::Operation *op);
 
   // Values.
   /// Upper bounds of the extents of a tensor of the kernel; fails without.

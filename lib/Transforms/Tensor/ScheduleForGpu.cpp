@@ -10,7 +10,9 @@
 //   products     tiles of 64 rows and up to 128 columns, one matrix of a batch,
 //                in steps of 64 through three slots, by four warps
 //   selection    tokens of one head whose scores take a sixth of that memory
-//   experts      one token, or a part of its retrievals while tokens are few
+//   experts      one token, or a part of its retrievals while tokens are few;
+//                enough warps that a thread has one or two pieces of 16 bytes
+//                of a row, and rows enough together that it has 8 on their way
 //   rows         rows of about a thousand elements together, long ones alone
 //   weights      about four thousand elements
 //
@@ -34,6 +36,9 @@ static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
 /// Parts of a token's retrievals, at most, and tokens that are few.
 static constexpr int64_t maxParts = 8, fewTokens = 32;
+/// Pieces of rows that a thread has on their way, warps of a block with one
+/// piece of a row per thread, and with more.
+static constexpr int64_t piecesOnTheirWay = 8, narrowWarps = 4, wideWarps = 16;
 
 /// Whether matrix instructions compute the product, in what sums of f32.
 static bool hasMmaTypes(linalg::LinalgOp op) {
@@ -79,6 +84,27 @@ static Schedule scheduleTokensOfHead(const Kernel &kernel,
                                        formatBytes(gpu.sharedBytesPerBlock)};
 }
 
+/// Warps that read a row together, and rows read together: for experts whose
+/// rows have no more pieces than threads of a block can have on their way.
+static std::pair<int64_t, int64_t> getGatherShape(peer::ExpertMlpOp op) {
+  Type element = getElementTypeOrSelf(op.getX().getType());
+  int64_t columns = 0;
+  for (Value table : {op.getDown(), op.getUp()})
+    for (int64_t extent :
+         cast<RankedTensorType>(table.getType()).getShape().drop_front())
+      columns = std::max(columns, extent);
+  int64_t ofWarp = 32 * 128 / element.getIntOrFloatBitWidth();
+  int64_t parts = llvm::divideCeil(std::max<int64_t>(columns, 1), ofWarp);
+  int64_t pieces = 1;
+  while (pieces < piecesOnTheirWay &&
+         parts > pieces * (pieces == 1 ? narrowWarps : wideWarps))
+    pieces *= 2;
+  int64_t warps = llvm::divideCeil(parts, pieces);
+  if (warps > wideWarps || op.getNeuronsInit())
+    return {0, 0};
+  return {warps, piecesOnTheirWay / pieces};
+}
+
 static Schedule scheduleTokenOfExperts(const Kernel &kernel) {
   auto op = cast<peer::ExpertMlpOp>(kernel.root);
   auto indices = cast<RankedTensorType>(op.getIndices().getType());
@@ -96,7 +122,16 @@ static Schedule scheduleTokenOfExperts(const Kernel &kernel) {
     reason += "; parts of [" + std::to_string(part[1]) + ", " +
               std::to_string(part[2]) + "] retrievals up to " +
               std::to_string(split) + " tokens";
-  return {tile::ScheduleAttr::get(op.getContext(), {1, 0, 0}, part, {}, split),
+  auto [warps, rows] = getGatherShape(op);
+  if (warps == 0)
+    return {
+        tile::ScheduleAttr::get(op.getContext(), {1, 0, 0}, part, {}, split),
+        reason};
+  reason += "; " + std::to_string(warps) + " warps read " +
+            std::to_string(rows) + " rows together";
+  return {tile::ScheduleAttr::get(op.getContext(), {1, 0, 0}, part, {rows, 1},
+                                  split, /*parts=*/0,
+                                  ArrayRef<int64_t>{warps, 1}, /*stages=*/0),
           reason};
 }
 

@@ -236,7 +236,9 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
                                     /*withElseRegion=*/true);
     auto withoutSplit = [&](ArrayRef<int64_t> block) {
       return tile::ScheduleAttr::get(&getContext(), block, schedule.getInner(),
-                                     schedule.getRegisters());
+                                     schedule.getRegisters(), /*split=*/0,
+                                     /*parts=*/0, schedule.getWarps(),
+                                     schedule.getStages());
     };
 
     rewriter.setInsertionPointToStart(choice.elseBlock());
@@ -259,10 +261,7 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
         merging->setAttr("peermla.id", id);
     }
     if (op->hasAttr(planName))
-      planBoth(op, tiling.loop, merge,
-               tile::ScheduleAttr::get(&getContext(), sizes,
-                                       schedule.getInner(),
-                                       schedule.getRegisters()));
+      planBoth(op, tiling.loop, merge, withoutSplit(sizes));
     scf::YieldOp::create(rewriter, loc, tiling.merged.replacements);
     rewriter.replaceOp(op, choice);
     ++numSplit;

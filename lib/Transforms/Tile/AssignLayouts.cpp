@@ -4,13 +4,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Products decide; what they leave open follows from three equations, to a
-// fixed point:
+// Products, gathers and what is read from scratch decide; what they leave open
+// follows from a few equations, to a fixed point:
 //
 //   elementwise, scf.for, scf.if all tiles share a layout, in place or not
 //   y = broadcast x along d      layout(x) = slice<d, layout(y)>
 //   x = reduce y along d         layout(x) = slice<d, layout(y)>
 //   d = mma a, b, c              layout(c) = layout(d)
+//   y = gather at x              layout(x) = slice<1, layout(y)>, or layout(y)
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,7 +58,8 @@ static bool unify(ArrayRef<Value> values) {
 
 /// Makes `slice` live where `whole` does without dimension `dim`.
 static bool relate(Value whole, Value slice, int64_t dim) {
-  if (auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(getLayout(whole)))
+  Attribute layout = getLayout(whole);
+  if (isa_and_nonnull<tile::MmaLayoutAttr, tile::RowsLayoutAttr>(layout))
     return assign(slice,
                   tile::SliceLayoutAttr::get(whole.getContext(), dim, layout));
   if (auto layout = dyn_cast_or_null<tile::SliceLayoutAttr>(getLayout(slice)))
@@ -69,8 +71,27 @@ static bool propagate(Operation *op) {
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))
     return relate(broadcast.getResult(), broadcast.getSource(),
                   broadcast.getDim());
-  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
-    return relate(reduce.getSource(), reduce.getResult(), reduce.getDim());
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+    bool changed =
+        reduce.getInit() && unify({reduce.getInit(), reduce.getResult()});
+    if (!reduce.getParts())
+      return changed |
+             relate(reduce.getSource(), reduce.getResult(), reduce.getDim());
+    auto parts =
+        tile::PartsLayoutAttr::get(op->getContext(), *reduce.getParts());
+    return changed | assign(reduce.getResult(), parts);
+  }
+  if (auto gather = dyn_cast<tile::GatherOp>(op)) {
+    if (cast<RankedTensorType>(gather.getResult().getType()).getRank() == 1) {
+      SmallVector<Value> values(gather.getCoordinates());
+      values.push_back(gather.getResult());
+      return unify(values);
+    }
+    bool changed = false;
+    for (Value coordinates : gather.getCoordinates())
+      changed |= relate(gather.getResult(), coordinates, 1);
+    return changed;
+  }
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
     bool changed = false;
     for (auto [init, argument, yielded, result] :
@@ -154,6 +175,25 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
         assign(mma.getA(), shared);
       else
         assign(mma.getA(), tile::MmaLayoutAttr::get(context, {warps[0], 1}));
+    });
+    // All threads read a gathered row in pieces of 16 bytes; elements at
+    // computed places, and what is read from scratch, belong to single threads.
+    int64_t threads = 32 * warps[0] * warps[1];
+    auto ofThread = tile::RowsLayoutAttr::get(context, threads, 1, 1);
+    function.walk([&](tile::GatherOp gather) {
+      auto type = cast<RankedTensorType>(gather.getResult().getType());
+      if (type.getRank() == 2)
+        assign(gather.getResult(),
+               tile::RowsLayoutAttr::get(context, threads, threads,
+                                         128 / type.getElementTypeBitWidth()));
+      else
+        assign(gather.getResult(),
+               tile::SliceLayoutAttr::get(context, 1, ofThread));
+    });
+    function.walk([&](tile::LoadOp load) {
+      if (load.getSource().getDefiningOp<tile::ScratchOp>() &&
+          cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)
+        assign(load.getResult(), ofThread);
     });
   }
 

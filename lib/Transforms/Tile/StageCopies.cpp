@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Because the number of a fill is an ordinary value, later passes may move,
-// peel or shift a load: its slot stays right. Also lays out shared memory.
+// peel or shift a load: its slot stays right. Also lays out shared memory, what
+// threads hand to each other behind the rings.
 //
 //===----------------------------------------------------------------------===//
 
@@ -85,6 +86,24 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         offset += slots * getSlotBytes(load.getResult().getType());
       }
     }
+    WalkResult placed = function.walk([&](tile::ScratchOp scratch) {
+      auto type = cast<MemRefType>(scratch.getResult().getType());
+      int64_t bytes = llvm::alignTo(
+          type.getNumElements() * type.getElementTypeBitWidth() / 8, 16);
+      if (offset + bytes > available) {
+        scratch.emitOpError()
+            << "expects what the threads of a block hand to each other to fit "
+               "into "
+            << available << " bytes of shared memory, got " << offset + bytes
+            << " bytes";
+        return WalkResult::interrupt();
+      }
+      scratch.setOffset(offset);
+      offset += bytes;
+      return WalkResult::advance();
+    });
+    if (placed.wasInterrupted())
+      return signalPassFailure();
     function->setAttr(tile::sharedBytesName,
                       Builder(&getContext()).getI64IntegerAttr(offset));
   }

@@ -42,4 +42,33 @@ func.func @weights(%w: tensor<5x70x1000xf32>) -> tensor<5x70x1000xf32> {
   return %0 : tensor<5x70x1000xf32>
 }
 
+// A token of experts: warps for rows of 512 bytes each, or of 1024 where there
+// would be more than four, and rows together for 8 pieces per thread.
+
+// CHECK-LABEL: func.func @narrow_experts(
+//       CHECK:   peer.expert_mlp {{.+}}block = [1, 0, 0], inner = [0, 1, 5], registers = [8, 1], split = 32, warps = [3, 1]>
+func.func @narrow_experts(%x: tensor<?x300xf32>, %i: tensor<?x8x5xi32>, %g: tensor<?x8x5xf32>, %w: tensor<99x1x300xf32>, %y: tensor<?x300xf32>) -> tensor<?x300xf32> {
+  %0 = peer.expert_mlp relu ins(%x, %i, %g, %w, %w : tensor<?x300xf32>, tensor<?x8x5xi32>, tensor<?x8x5xf32>, tensor<99x1x300xf32>, tensor<99x1x300xf32>)
+      outs(%y : tensor<?x300xf32>) -> tensor<?x300xf32>
+  return %0 : tensor<?x300xf32>
+}
+
+// CHECK-LABEL: func.func @wide_experts(
+//       CHECK:   peer.expert_mlp {{.+}}registers = [4, 1], split = 32, warps = [14, 1]>
+func.func @wide_experts(%x: tensor<?x7168xbf16>, %i: tensor<?x8x5xi32>, %g: tensor<?x8x5xf32>, %w: tensor<99x1x7168xbf16>, %y: tensor<?x7168xbf16>) -> tensor<?x7168xbf16> {
+  %0 = peer.expert_mlp relu ins(%x, %i, %g, %w, %w : tensor<?x7168xbf16>, tensor<?x8x5xi32>, tensor<?x8x5xf32>, tensor<99x1x7168xbf16>, tensor<99x1x7168xbf16>)
+      outs(%y : tensor<?x7168xbf16>) -> tensor<?x7168xbf16>
+  return %0 : tensor<?x7168xbf16>
+}
+
+// Rows that no block has threads for are left to loops.
+
+// CHECK-LABEL: func.func @too_wide_experts(
+//       CHECK:   peer.expert_mlp {{.+}}inner = [0, 1, 5], split = 32>
+func.func @too_wide_experts(%x: tensor<?x70000xbf16>, %i: tensor<?x8x5xi32>, %g: tensor<?x8x5xf32>, %w: tensor<9x1x70000xbf16>, %y: tensor<?x70000xbf16>) -> tensor<?x70000xbf16> {
+  %0 = peer.expert_mlp relu ins(%x, %i, %g, %w, %w : tensor<?x70000xbf16>, tensor<?x8x5xi32>, tensor<?x8x5xf32>, tensor<9x1x70000xbf16>, tensor<9x1x70000xbf16>)
+      outs(%y : tensor<?x70000xbf16>) -> tensor<?x70000xbf16>
+  return %0 : tensor<?x70000xbf16>
+}
+
 }

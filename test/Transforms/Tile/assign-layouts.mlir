@@ -48,6 +48,52 @@ func.func @computed_operand(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: 
 
 // -----
 
+// Gathered rows are shared by all threads in pieces of 16 bytes, sums of their
+// parts belong to warps, what is read from scratch to single threads.
+
+// CHECK-LABEL: func @rows(
+//       CHECK:   tile.load {{.+}} -> tensor<4xi32, #tile.slice<1, #tile.rows<threads = 64, lanes = 64, vector = 8>>>
+//       CHECK:   tile.gather {{.+}} -> tensor<4x512xbf16, #tile.rows<threads = 64, lanes = 64, vector = 8>>
+//       CHECK:   tile.broadcast {{.+}} : tensor<512xf32, #tile.slice<0, #tile.rows<threads = 64, lanes = 64, vector = 8>>> ->
+//       CHECK:   tile.reduce {{.+}} parts 2 : {{.+}} -> tensor<4x2xf32, #tile.parts<warps = 2>>
+//       CHECK:   tile.load {{.+}} -> tensor<64x2xf32, #tile.rows<threads = 64, lanes = 1, vector = 1>>
+//       CHECK:   tile.reduce {{.+}} -> tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
+//       CHECK:   tile.gather {{.+}} -> tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
+//       CHECK:   tile.reduce add {{.+}} along 0 init {{.+}} -> tensor<512xf32, #tile.slice<0, #tile.rows<threads = 64, lanes = 64, vector = 8>>>
+!ids = memref<64xi32, #gpu.address_space<workgroup>>
+!sums = memref<64x2xf32, #gpu.address_space<workgroup>>
+func.func @rows(%w: memref<?x400xbf16>, %x: memref<400xf32>, %g: memref<60xf32>, %y: memref<400xf32>, %n: index)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 1]>} {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %c60 = arith.constant 60 : index
+  %c64 = arith.constant 64 : index
+  %c400 = arith.constant 400 : index
+  %zero = arith.constant dense<0.0> : tensor<512xf32>
+  %ids = tile.scratch : !ids
+  %sums = tile.scratch : !sums
+  %id = tile.load %ids[%c0] sizes(%c4) along [0] : !ids -> tensor<4xi32>
+  %r = tile.gather %w[%c0, %c0] at(%id) sizes(%n, %c400) along [0, 1] : memref<?x400xbf16>, tensor<4xi32> -> tensor<4x512xbf16>
+  %f = arith.extf %r : tensor<4x512xbf16> to tensor<4x512xf32>
+  %v = tile.load %x[%c0] sizes(%c400) along [0] : memref<400xf32> -> tensor<512xf32>
+  %b = tile.broadcast %v along 0 : tensor<512xf32> -> tensor<4x512xf32>
+  %p = arith.mulf %f, %b : tensor<4x512xf32>
+  %s = tile.reduce add %p along 1 parts 2 : tensor<4x512xf32> -> tensor<4x2xf32>
+  tile.store %s, %sums[%c0, %c0] sizes(%c4, %c2) along [0, 1] : tensor<4x2xf32>, !sums
+  %all = tile.load %sums[%c0, %c0] sizes(%c64, %c2) along [0, 1] : !sums -> tensor<64x2xf32>
+  %u = tile.reduce add %all along 1 : tensor<64x2xf32> -> tensor<64xf32>
+  %i = tile.index 0 : tensor<64xi32>
+  %q = tile.gather %g[%c0] at(%i) sizes(%c60) along [0] : memref<60xf32>, tensor<64xi32> -> tensor<64xf32>
+  %m = arith.mulf %u, %q : tensor<64xf32>
+  tile.store %m, %g[%c0] sizes(%c60) along [0] : tensor<64xf32>, memref<60xf32>
+  %t = tile.reduce add %p along 0 init %zero : tensor<4x512xf32> -> tensor<512xf32>
+  tile.store %t, %y[%c0] sizes(%c400) along [0] : tensor<512xf32>, memref<400xf32>
+  return
+}
+
+// -----
+
 func.func @nothing_follows(%x: memref<64x64xf32>, %y: memref<64x64xf32>)
     attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
   %c0 = arith.constant 0 : index

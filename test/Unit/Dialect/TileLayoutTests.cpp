@@ -67,6 +67,52 @@ TEST_F(TileLayoutTests, SlicesAreReplicatedOverWhatTheyDrop) {
   expectOwners(SliceLayoutAttr::get(&context, 0, mma(2, 3)), {48}, 192, 16);
 }
 
+TEST_F(TileLayoutTests, ElementsOfRowsHaveOneOwner) {
+  auto rows = [&](int64_t threads, int64_t lanes, int64_t vector) {
+    return RowsLayoutAttr::get(&context, threads, lanes, vector);
+  };
+  expectOwners(rows(128, 128, 8), {5, 2048}, 128, 1); // all threads in a row
+  expectOwners(rows(96, 96, 4), {2, 1152}, 96, 1);
+  expectOwners(rows(128, 16, 2), {24, 64}, 128, 1);
+  expectOwners(rows(64, 1, 1), {192, 3}, 64, 1); // a thread owns rows
+}
+
+TEST_F(TileLayoutTests, WarpsThatShareARowOwnContiguousParts) {
+  auto rows = RowsLayoutAttr::get(&context, 128, 128, 8);
+  for (int64_t thread : {0, 31, 32, 77, 127})
+    for (int64_t j = 0; j < 16; ++j) {
+      int64_t column = rows.getCoordinates({1, 2048}, thread, j)[1];
+      EXPECT_EQ(column / 512, thread / 32);
+      EXPECT_EQ(column % 256, 8 * (thread % 32) + j % 8);
+    }
+}
+
+TEST_F(TileLayoutTests, PartsAreReplicatedOverTheLanesOfARow) {
+  auto parts = PartsLayoutAttr::get(&context, 3);
+  expectOwners(parts, {8, 3}, 96, 4);
+  expectOwners(parts, {32, 3}, 96, 1);
+}
+
+TEST_F(TileLayoutTests, SlicesOfRowsAgreeWithTheirParent) {
+  for (auto [threads, lanes, vector] :
+       {std::tuple(128, 128, 8), std::tuple(64, 8, 2), std::tuple(32, 1, 1)}) {
+    auto parent = RowsLayoutAttr::get(&context, threads, lanes, vector);
+    auto rows = SliceLayoutAttr::get(&context, 1, parent);
+    auto columns = SliceLayoutAttr::get(&context, 0, parent);
+    SmallVector<int64_t> shape = {64, 2048};
+    int64_t perRow = 2048 / lanes;
+    expectOwners(rows, {64}, threads, lanes);
+    expectOwners(columns, {2048}, threads, threads / lanes);
+    for (int64_t thread : {0, 5, 31})
+      for (int64_t e = 0; e < parent.getFragmentSize(shape); e += 3) {
+        SmallVector<int64_t> place = parent.getCoordinates(shape, thread, e);
+        EXPECT_EQ(place[0], rows.getCoordinates({64}, thread, e / perRow)[0]);
+        EXPECT_EQ(place[1],
+                  columns.getCoordinates({2048}, thread, e % perRow)[0]);
+      }
+  }
+}
+
 /// A thread's rows and columns in a slice are those of its elements of the
 /// parent, in the order of (b, h) and of (g, p).
 TEST_F(TileLayoutTests, SlicesAgreeWithTheirParent) {

@@ -9,8 +9,8 @@ include "mlir/Pass/PassBase.td"
 def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
   let summary = "Turn kernels on tensors into tile programs and launches";
   let description = [{
-    An `scf.forall` that holds a product or attention whose schedule has `warps`
-    becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
+    An `scf.forall` that holds a product, attention or experts whose schedule has
+    `warps` becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
     be said by tile ops; else it stays as it is, and a remark says why.
 
     ```mlir
@@ -35,6 +35,11 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
     past the end or after a token, those are masked and values that are no numbers
     cleared: such a value reaches the tokens that see its key, and no others.
 
+    `peer.expert_mlp` of one token becomes two loops over steps of its retrievals,
+    as many together as the first of `registers`: gathers of rows of `down` for dot
+    products, whose parts, like numbers of experts, pass through scratch, then
+    gathers of rows of `up` for the sum.
+
     Extents of tiles are rounded up to multiples of 64; what lies outside is
     loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
     are rounded to the storage type.
@@ -42,6 +47,7 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::func::FuncDialect",
                            "mlir::gpu::GPUDialect",
+                           "mlir::math::MathDialect",
                            "mlir::memref::MemRefDialect",
                            "mlir::tensor::TensorDialect",
                            "peermla::tile::TileDialect"];
@@ -64,6 +70,9 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32    |
     | `tile.clear_nonfinite` | a loop over the slot between two barriers   |
     | `math.exp2`    | `ex2.approx.ftz`, within 2^-22                      |
+    | `tile.gather`  | loads of 16 bytes, or of as much as is aligned      |
+    | `tile.reduce`  | a thread's elements, then shuffles                  |
+    | `tile.scratch` | a place in shared memory                            |
     | elementwise    | the same op on vectors                              |
 
     ```mlir

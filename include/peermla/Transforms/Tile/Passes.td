@@ -37,7 +37,9 @@ def AssignLayouts : Pass<"peermla-assign-layouts", "mlir::func::FuncOp"> {
   let description = [{
     A product and what is elementwise with it live in `#tile.mma` over the
     schedule's warps. Operand `b`, and an operand `a` that is loaded, live in
-    `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. The
+    `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. Gathered
+    rows live in `#tile.rows` over all threads, in pieces of 16 bytes; gathered
+    elements, and matrices read from scratch, in rows of single threads. The
     rest follows: elementwise ops and loops share a layout, a broadcast along d
     has operands in slice<d, layout of the result>.
 
@@ -60,7 +62,8 @@ def StageCopies : Pass<"peermla-stage-copies", "mlir::func::FuncOp"> {
     A load of a `#tile.shared` tile in a loop gets a ring of as many slots as the
     schedule has stages, not more than the loop has iterations or than fit into
     `shared-bytes`, and the fill number (iv - lb) / step; elsewhere one slot and
-    fill 0. The function learns how much shared memory it takes.
+    fill 0. Scratch gets its place behind the rings. The function learns how much
+    shared memory it takes.
 
     ```mlir
     scf.for %k = %c0 to %c192 step %c64 {
@@ -105,6 +108,64 @@ def PrefetchCopies : Pass<"peermla-prefetch-copies", "mlir::func::FuncOp"> {
     one. Numerics: unchanged.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect"];
+}
+
+def CarryLoads : Pass<"peermla-carry-loads", "mlir::func::FuncOp"> {
+  let summary = "Load gathered rows one step before their use";
+  let description = [{
+    A loop with gathers of rows and a known number of iterations, at least two,
+    carries the rows of the next iteration; the last one is peeled. What a later
+    loop gathers first moves up behind the last work on rows before it.
+
+    ```mlir
+    scf.for %i = %c0 to %c128 step %c8 {
+      %ids = tile.load %scratch[%i] ...
+      %r = tile.gather %table[%c0, %c0] at(%ids) ...
+      work(%i, %r)
+    }
+    ```
+    becomes
+    ```mlir
+    %r0 = tile.gather %table[%c0, %c0] at(%ids0) ...
+    %last = scf.for %i = %c0 to %c120 step %c8 iter_args(%r = %r0) {
+      work(%i, %r)
+      %ids = tile.load %scratch[%i + 8] ...
+      %n = tile.gather %table[%c0, %c0] at(%ids) ...
+      scf.yield %n
+    }
+    work(%c120, %last)
+    ```
+    Rows and scratch that gathers read are written by no iteration. Numerics:
+    unchanged.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numPipelined", "num-pipelined", "Loops that carry rows">
+  ];
+}
+
+def PlaceBarriers : Pass<"peermla-place-barriers", "mlir::func::FuncOp"> {
+  let summary = "Let threads meet where they hand tiles to each other";
+  let description = [{
+    In functions with `tile.schedule`: a barrier comes before a `tile.load` of
+    scratch that was written since the threads met last, and before a `tile.store`
+    to scratch that was read since then. A `tile.consume` is a meeting, too.
+
+    ```mlir
+    tile.store %ids, %scratch[%c0] ...
+    %x = tile.load %scratch[%i] ...
+    ```
+    becomes
+    ```mlir
+    tile.store %ids, %scratch[%c0] ...
+    gpu.barrier
+    %x = tile.load %scratch[%i] ...
+    ```
+    Numerics: unchanged.
+  }];
+  let dependentDialects = ["mlir::gpu::GPUDialect"];
+  let statistics = [Statistic<"numPlaced", "num-placed", "Barriers placed">];
 }
 
 def BufferizeFunctions : Pass<"peermla-bufferize-functions", "mlir::ModuleOp"> {

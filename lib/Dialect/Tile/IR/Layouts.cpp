@@ -94,15 +94,113 @@ SmallVector<int64_t> MmaLayoutAttr::getCoordinates(ArrayRef<int64_t> shape,
 }
 
 //===----------------------------------------------------------------------===//
+// #tile.rows and #tile.parts
+//===----------------------------------------------------------------------===//
+
+LogicalResult RowsLayoutAttr::verify(EmitError emitError, int64_t threads,
+                                     int64_t lanes, int64_t vector) {
+  // (C1)
+  for (auto [name, value] :
+       {std::pair("threads", threads), std::pair("lanes", lanes),
+        std::pair("vector", vector)})
+    if (value < 1)
+      return emitError() << "expects '" << name << "' to be at least 1, got "
+                         << value;
+  if ((32 % lanes != 0 && lanes % 32 != 0) || threads % lanes != 0)
+    return emitError() << "expects 'lanes' to divide 32 or be a multiple of "
+                          "it, and to divide 'threads', got "
+                       << lanes << " of " << threads;
+  return success();
+}
+
+LogicalResult RowsLayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
+                                             EmitError emitError) const {
+  // (C2)
+  if (failed(verifyRank(emitError, *this, shape.size(), 2)) ||
+      failed(verifyMultiple(emitError, *this, "R", shape[0],
+                            getThreads() / getLanes())))
+    return failure();
+  return verifyMultiple(emitError, *this, "C", shape[1],
+                        getLanes() * getVector());
+}
+
+int64_t RowsLayoutAttr::getFragmentSize(ArrayRef<int64_t> shape) const {
+  return shape[0] * shape[1] / getThreads();
+}
+
+/// The row of element i, and the column of element j, of a thread.
+static int64_t getRow(RowsLayoutAttr layout, int64_t thread, int64_t i) {
+  int64_t lanes = layout.getLanes();
+  return thread / lanes + layout.getThreads() / lanes * i;
+}
+
+static int64_t getColumn(RowsLayoutAttr layout, int64_t columns, int64_t thread,
+                         int64_t j) {
+  int64_t lanes = layout.getLanes(), vector = layout.getVector();
+  int64_t K = std::min<int64_t>(lanes, 32), P = columns * K / lanes;
+  return P * (thread % lanes / K) + vector * (thread % K) +
+         vector * K * (j / vector) + j % vector;
+}
+
+SmallVector<int64_t> RowsLayoutAttr::getCoordinates(ArrayRef<int64_t> shape,
+                                                    int64_t thread,
+                                                    int64_t element) const {
+  int64_t perRow = shape[1] / getLanes();
+  return {getRow(*this, thread, element / perRow),
+          getColumn(*this, shape[1], thread, element % perRow)};
+}
+
+LogicalResult PartsLayoutAttr::verify(EmitError emitError, int64_t warps) {
+  // (C1)
+  if (warps < 1)
+    return emitError() << "expects 'warps' to be at least 1, got " << warps;
+  return success();
+}
+
+LogicalResult PartsLayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
+                                              EmitError emitError) const {
+  // (C2)
+  if (failed(verifyRank(emitError, *this, shape.size(), 2)))
+    return failure();
+  if (shape[0] < 1 || 32 % shape[0] != 0 || shape[1] != getWarps())
+    return emitError() << "expects a tile in " << *this
+                       << " to have a divisor of 32 of rows and one column "
+                          "per warp, got "
+                       << shape[0] << " x " << shape[1];
+  return success();
+}
+
+int64_t PartsLayoutAttr::getFragmentSize(ArrayRef<int64_t>) const { return 1; }
+
+SmallVector<int64_t> PartsLayoutAttr::getCoordinates(ArrayRef<int64_t> shape,
+                                                     int64_t thread,
+                                                     int64_t) const {
+  return {thread % 32 / (32 / shape[0]), thread / 32};
+}
+
+//===----------------------------------------------------------------------===//
 // #tile.slice
 //===----------------------------------------------------------------------===//
 
 LogicalResult SliceLayoutAttr::verify(EmitError emitError, int64_t dim,
-                                      MmaLayoutAttr) {
+                                      Attribute parent) {
   // (C1)
   if (dim != 0 && dim != 1)
     return emitError() << "expects 'dim' to be 0 or 1, got " << dim;
+  if (!isa<MmaLayoutAttr, RowsLayoutAttr>(parent))
+    return emitError() << "expects 'parent' to be #tile.mma or #tile.rows, got "
+                       << parent;
   return success();
+}
+
+/// What an extent of a slice is a multiple of.
+static int64_t getDivisor(SliceLayoutAttr slice) {
+  bool isRows = slice.getDim() == 1;
+  if (auto rows = slice.getRowsParent())
+    return isRows ? rows.getThreads() / rows.getLanes()
+                  : rows.getLanes() * rows.getVector();
+  ArrayRef<int64_t> warps = slice.getMmaParent().getWarps();
+  return isRows ? 16 * warps[0] : 8 * warps[1];
 }
 
 LogicalResult SliceLayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
@@ -110,22 +208,28 @@ LogicalResult SliceLayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
   // (C2)
   if (failed(verifyRank(emitError, *this, shape.size(), 1)))
     return failure();
-  ArrayRef<int64_t> warps = getParent().getWarps();
   return verifyMultiple(emitError, *this, "the extent", shape[0],
-                        getDim() == 1 ? 16 * warps[0] : 8 * warps[1]);
+                        getDivisor(*this));
 }
 
 int64_t SliceLayoutAttr::getFragmentSize(ArrayRef<int64_t> shape) const {
-  ArrayRef<int64_t> warps = getParent().getWarps();
-  return getDim() == 1 ? shape[0] / (8 * warps[0]) : shape[0] / (4 * warps[1]);
+  if (auto rows = getRowsParent())
+    return getDim() == 1 ? shape[0] / (rows.getThreads() / rows.getLanes())
+                         : shape[0] / rows.getLanes();
+  // Eight lanes have a row each, four a pair of columns each.
+  return 2 * shape[0] / getDivisor(*this);
 }
 
 SmallVector<int64_t> SliceLayoutAttr::getCoordinates(ArrayRef<int64_t> shape,
                                                      int64_t thread,
                                                      int64_t element) const {
+  if (auto rows = getRowsParent())
+    return {getDim() == 1 ? getRow(rows, thread, element)
+                          : getColumn(rows, shape[0], thread, element)};
   if (getDim() == 1)
-    return {getRow(getParent(), thread, element / 2, element % 2)};
-  return {getColumn(getParent(), shape[0], thread, element / 2, element % 2)};
+    return {getRow(getMmaParent(), thread, element / 2, element % 2)};
+  return {
+      getColumn(getMmaParent(), shape[0], thread, element / 2, element % 2)};
 }
 
 //===----------------------------------------------------------------------===//

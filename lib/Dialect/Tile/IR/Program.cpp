@@ -191,6 +191,31 @@ LogicalResult BroadcastOp::verify() {
 // tile.reduce and tile.index
 //===----------------------------------------------------------------------===//
 
+/// (C4): sums of what one thread has, or of parts that warps have.
+static LogicalResult verifyReduceOfRows(ReduceOp op, RowsLayoutAttr layout,
+                                        RankedTensorType result) {
+  int64_t lanes = layout.getLanes(), threads = layout.getThreads();
+  Attribute expected;
+  if (std::optional<int64_t> parts = op.getParts()) {
+    if (lanes != threads || threads != 32 * *parts)
+      return op.emitOpError() << "expects a warp for each of " << *parts
+                              << " parts of a row, got " << layout;
+    expected = PartsLayoutAttr::get(op.getContext(), *parts);
+  } else {
+    int64_t sharing = op.getDim() == 0 ? threads / lanes : lanes;
+    if (sharing != 1)
+      return op.emitOpError()
+             << "expects elements that meet in one thread, "
+                "got "
+             << op.getSource().getType() << " along " << op.getDim();
+    expected = SliceLayoutAttr::get(op.getContext(), op.getDim(), layout);
+  }
+  if (result.getEncoding() != expected)
+    return op.emitOpError()
+           << "expects a result in " << expected << ", got " << result;
+  return success();
+}
+
 LogicalResult ReduceOp::verify() {
   auto source = cast<RankedTensorType>(getSource().getType());
   auto result = cast<RankedTensorType>(getResult().getType());
@@ -199,22 +224,39 @@ LogicalResult ReduceOp::verify() {
   if (static_cast<int64_t>(getDim()) >= source.getRank())
     return emitOpError() << "expects 'dim' to be a dimension of 'source', got "
                          << getDim() << " for " << source;
-  shape.erase(shape.begin() + getDim());
+  if (std::optional<int64_t> parts = getParts()) {
+    if (source.getRank() != 2 || getDim() != 1 || shape[1] % *parts != 0)
+      return emitOpError() << "expects 'parts' to divide the last of two "
+                              "dimensions of 'source', got "
+                           << *parts << " along " << getDim() << " of "
+                           << source;
+    shape[1] = *parts;
+  } else {
+    shape.erase(shape.begin() + getDim());
+  }
   if (result.getShape() != ArrayRef(shape) ||
       source.getElementType() != result.getElementType())
-    return emitOpError() << "expects the result to be 'source' without "
-                            "dimension "
-                         << getDim() << ", got " << result << " for " << source;
+    return emitOpError() << "expects the result to be 'source' "
+                         << (getParts() ? "with parts for" : "without")
+                         << " dimension " << getDim() << ", got " << result
+                         << " for " << source;
   // (C2)
   if (!source.getElementType().isF32())
     return emitOpError() << "expects 'source' to have elements of f32, got "
                          << source;
-  // (C3)
+  if (getInit() && getInit().getType() != result)
+    return emitOpError() << "expects 'init' to have the type of the result, "
+                            "got "
+                         << getInit().getType() << " and " << result;
   if (!source.getEncoding() || !result.getEncoding())
     return success();
+  // (C4)
+  if (auto rows = dyn_cast<RowsLayoutAttr>(source.getEncoding()))
+    return verifyReduceOfRows(*this, rows, result);
+  // (C3)
   auto layout = dyn_cast<MmaLayoutAttr>(source.getEncoding());
   auto slice = dyn_cast<SliceLayoutAttr>(result.getEncoding());
-  if (!layout || getDim() != 1 || layout.getWarps()[1] != 1)
+  if (!layout || getDim() != 1 || getParts() || layout.getWarps()[1] != 1)
     return emitOpError() << "expects the columns of 'source' in one column of "
                             "warps, got "
                          << source;

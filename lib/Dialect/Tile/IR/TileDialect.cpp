@@ -23,6 +23,25 @@ static void printExtents(AsmPrinter &printer, ArrayRef<int64_t> extents) {
   printer << "[" << extents << "]";
 }
 
+/// parent ::= attribute | `<` ... `>` of #tile.mma
+static ParseResult parseParent(AsmParser &parser, Attribute &parent) {
+  if (failed(parser.parseOptionalLess()))
+    return parser.parseAttribute(parent);
+  SmallVector<int64_t> warps;
+  if (parser.parseKeyword("warps") || parser.parseEqual() ||
+      parseExtents(parser, warps) || parser.parseGreater())
+    return failure();
+  parent = parser.getChecked<MmaLayoutAttr>(parser.getContext(), warps);
+  return success(parent != nullptr);
+}
+
+static void printParent(AsmPrinter &printer, Attribute parent) {
+  if (auto mma = dyn_cast<MmaLayoutAttr>(parent))
+    printer.printStrippedAttrOrType(mma);
+  else
+    printer << parent;
+}
+
 #include "peermla/Dialect/Tile/IR/TileDialect.cpp.inc"
 
 #include "peermla/Dialect/Tile/IR/TileEnums.cpp.inc"

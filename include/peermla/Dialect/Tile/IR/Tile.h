@@ -37,6 +37,11 @@ struct RingResource : mlir::SideEffects::Resource::Base<RingResource> {
   llvm::StringRef getName() final { return "tile.ring"; }
 };
 
+/// What the threads of a block hand to each other.
+struct ScratchResource : mlir::SideEffects::Resource::Base<ScratchResource> {
+  llvm::StringRef getName() final { return "tile.scratch"; }
+};
+
 /// The function attribute with the schedule that a tile program follows, and
 /// the one with the bytes of shared memory that a launch provides.
 inline constexpr llvm::StringLiteral programScheduleName = "tile.schedule";

@@ -6,7 +6,8 @@
 //
 // A tile is a builtin tensor. Its encoding, once there is one, says where its
 // elements live: in registers of the threads of a block (`#tile.mma`,
-// `#tile.slice`) or in a slot of shared memory (`#tile.shared`).
+// `#tile.rows`, `#tile.parts`, `#tile.slice`) or in a slot of shared memory
+// (`#tile.shared`).
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,20 +50,78 @@ def Tile_MmaLayoutAttr : Tile_Layout<"MmaLayout", "mma",
   let assemblyFormat = "`<` `warps` `=` `[` $warps `]` `>`";
 }
 
+def Tile_RowsLayoutAttr : Tile_Layout<"RowsLayout", "rows",
+    [DeclareAttrInterfaceMethods<Tile_FragmentLayout>]> {
+  let summary = "registers of threads that share rows, in pieces";
+  let description = [{
+    Of `threads` threads, `lanes` share each row of an R x C tile. They take pieces
+    of `vector` columns in turn, within a warp; warps that share a row own
+    contiguous parts of it. With G = threads / lanes, K = min(lanes, 32) and
+    P = C K / lanes, element `e = i C / lanes + j` of thread `t` is
+
+    ```
+    row = t / lanes + G i
+    col = P (t % lanes / K) + vector (t % K) + vector K (j / vector) + j % vector
+    ```
+
+    With all threads in a row and 16 bytes in a piece, a warp reads 512 contiguous
+    bytes at once; with one lane, a thread owns whole rows.
+
+    Constraints:
+    * (C1) `threads`, `lanes` and `vector` are at least 1; `lanes` divides 32 or
+      is a multiple of it, and divides `threads`.
+    * (C2) the tile has rank 2, R a multiple of G and C of lanes vector.
+  }];
+  let parameters = (ins "int64_t":$threads, "int64_t":$lanes, "int64_t":$vector);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tile_PartsLayoutAttr : Tile_Layout<"PartsLayout", "parts",
+    [DeclareAttrInterfaceMethods<Tile_FragmentLayout>]> {
+  let summary = "one element per thread: a part of a row's sum";
+  let description = [{
+    Where `warps` warps have each summed up their part of R rows, thread `t` holds
+    of the R x warps tile the one element
+
+    ```
+    row = t % 32 / (32 / R)
+    col = t / 32
+    ```
+
+    Constraints:
+    * (C1) `warps` is at least 1.
+    * (C2) the tile has rank 2, R divides 32 and there is one column per warp.
+  }];
+  let parameters = (ins "int64_t":$warps);
+  let assemblyFormat = "`<` `warps` `=` $warps `>`";
+}
+
 def Tile_SliceLayoutAttr : Tile_Layout<"SliceLayout", "slice",
     [DeclareAttrInterfaceMethods<Tile_FragmentLayout>]> {
   let summary = "the parent layout without dimension `dim`, replicated over it";
   let description = [{
     In the symbols of `#tile.mma`: without columns (`dim` = 1) element `2 b + h`
-    is a row, without rows (`dim` = 0) element `2 g + p` is a column.
+    is a row, without rows (`dim` = 0) element `2 g + p` is a column. In those of
+    `#tile.rows`: element `i` is a row, element `j` a column.
 
     Constraints:
-    * (C1) `dim` is 0 or 1.
-    * (C2) the tile has rank 1 and an extent that is a multiple of 16 WM, or of
-      8 WN.
+    * (C1) `dim` is 0 or 1, and `parent` is `#tile.mma` or `#tile.rows`.
+    * (C2) the tile has rank 1 and an extent that the parent allows in the other
+      dimension.
   }];
-  let parameters = (ins "int64_t":$dim, "::peermla::tile::MmaLayoutAttr":$parent);
-  let assemblyFormat = "`<` $dim `,` $parent `>`";
+  let parameters = (ins "int64_t":$dim, "::mlir::Attribute":$parent);
+  // A parent in #tile.mma is written without its name.
+  let assemblyFormat = "`<` $dim `,` custom<Parent>($parent) `>`";
+  let extraClassDeclaration = [{
+    /// The parent if that is #tile.mma, or null.
+    ::peermla::tile::MmaLayoutAttr getMmaParent() const {
+      return ::mlir::dyn_cast<::peermla::tile::MmaLayoutAttr>(getParent());
+    }
+    /// The parent if that is #tile.rows, or null.
+    ::peermla::tile::RowsLayoutAttr getRowsParent() const {
+      return ::mlir::dyn_cast<::peermla::tile::RowsLayoutAttr>(getParent());
+    }
+  }];
 }
 
 def Tile_SharedLayoutAttr : Tile_Layout<"SharedLayout", "shared"> {

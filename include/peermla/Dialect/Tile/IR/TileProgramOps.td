@@ -263,23 +263,53 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     result[i] = max_j source[i, j]        or        sum_j source[i, j]
     ```
     The order of a sum is that of the layout; the maximum with a NaN is NaN.
+    `init` is combined first. With `parts`, the dimension is cut into as many
+    contiguous parts, and the result keeps it:
+
+    ```
+    result[i, s] = sum of the j in part s of source[i, j]
+    ```
 
     Constraints:
-    * (C1) the result is `source` without dimension `dim`.
-    * (C2) elements are f32.
-    * (C3) with layouts: `dim` is 1, one column of warps has all of a row, and the
-      layout of the result is the slice of that of `source`.
+    * (C1) the result is `source` without dimension `dim`; with `parts`, which
+      divides it, `dim` is 1 and has the extent `parts` in the result.
+    * (C2) elements are f32; `init` is of the result's type.
+    * (C3) with layouts in `#tile.mma`: `dim` is 1, one column of warps has all of
+      a row, and the layout of the result is the slice of that of `source`.
+    * (C4) with layouts in `#tile.rows`: a thread has all elements that meet, or
+      `parts` sums meet in the warps that share a row, which all threads do, and
+      the result lives in `#tile.parts`. Otherwise it lives in the slice.
 
     ```mlir
     %m = tile.reduce max %s along 1 : tensor<64x128xf32> -> tensor<64xf32>
+    %y1 = tile.reduce add %p along 0 init %y : tensor<8x512xf32> -> tensor<512xf32>
+    %d = tile.reduce add %p along 1 parts 4 : tensor<8x512xf32> -> tensor<8x4xf32>
     ```
   }];
   let arguments = (ins Tile_Combine:$combine,
                        AnyRankedTensor:$source,
-                       ConfinedAttr<I64Attr, [IntNonNegative]>:$dim);
+                       Optional<AnyRankedTensor>:$init,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$dim,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$parts);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "Combine":$combine,
+                   "::mlir::Value":$source, "::mlir::Value":$init,
+                   "int64_t":$dim, CArg<"int64_t", "0">:$parts), [{
+      build($_builder, $_state, result,
+            CombineAttr::get($_builder.getContext(), combine), source, init,
+            $_builder.getI64IntegerAttr(dim),
+            parts ? $_builder.getI64IntegerAttr(parts) : ::mlir::IntegerAttr());
+    }]>,
+    OpBuilder<(ins "::mlir::Type":$result, "Combine":$combine,
+                   "::mlir::Value":$source, "int64_t":$dim), [{
+      build($_builder, $_state, result, combine, source, ::mlir::Value(), dim);
+    }]>
+  ];
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $combine $source `along` $dim `:` type($source) `->` type($result) attr-dict
+    $combine $source `along` $dim (`parts` $parts^)? (`init` $init^)?
+    `:` type($source) `->` custom<Product>(type($init), ref($init), type($result))
+    attr-dict
   }];
   let hasVerifier = 1;
 }
