@@ -213,10 +213,11 @@ void Cluster::report(Report report) {
 }
 
 void Cluster::report(ReportKind kind, const Thread *thread, uint32_t site,
-                     std::string message) {
+                     std::string message, uint32_t otherSite) {
   Report report;
   report.kind = kind;
   report.site = site;
+  report.otherSite = otherSite;
   report.message = std::move(message);
   if (thread) {
     report.block = thread->block->id;

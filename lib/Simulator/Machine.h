@@ -235,7 +235,7 @@ struct Cluster {
 
   /// `thread` null: nobody in particular, `block` says where.
   void report(ReportKind kind, const Thread *thread, uint32_t site,
-              std::string message);
+              std::string message, uint32_t otherSite = kNoSite);
   void report(ReportKind kind, const Block &block, uint32_t site,
               std::string message);
   void report(Report report);

@@ -41,15 +41,10 @@ bool peermla::sim::meet(Thread &thread, uint32_t kind, uint32_t mask,
   Meeting *meeting = findMeeting(warp, mask);
   if (!meeting) {
     if (Meeting *other = findOverlap(warp, mask)) {
-      Report report;
-      report.kind = ReportKind::Divergence;
-      report.message = "lanes of one warp are in collective instructions with "
-                       "different masks that overlap";
-      report.site = site;
-      report.otherSite = other->site;
-      report.block = thread.block->id;
-      report.thread = thread.index;
-      cluster.report(std::move(report));
+      cluster.report(ReportKind::Divergence, &thread, site,
+                     "lanes of one warp are in collective instructions with "
+                     "different masks that overlap",
+                     other->site);
     }
     if (warp.numMeetings == Warp::kMaxMeetings) {
       // Only after that report. The lane stays behind.
@@ -59,15 +54,10 @@ bool peermla::sim::meet(Thread &thread, uint32_t kind, uint32_t mask,
     meeting = &warp.meetings[warp.numMeetings++];
     *meeting = {mask, 0, kind, site};
   } else if (meeting->kind != kind || (aligned && meeting->site != site)) {
-    Report report;
-    report.kind = ReportKind::Divergence;
-    report.message = "lanes of one warp are at different instructions that all "
-                     "of them must execute together";
-    report.site = site;
-    report.otherSite = meeting->site;
-    report.block = thread.block->id;
-    report.thread = thread.index;
-    cluster.report(std::move(report));
+    cluster.report(ReportKind::Divergence, &thread, site,
+                   "lanes of one warp are at different instructions that all "
+                   "of them must execute together",
+                   meeting->site);
     if (meeting->kind != kind) {
       // Operands of different instructions do not mix: this lane stays behind.
       cluster.wait(thread, what, site);

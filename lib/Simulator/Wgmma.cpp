@@ -50,15 +50,10 @@ static bool meetGroup(Thread &thread, uint32_t kind, const char *what,
     return false;
   }
   if (group->arrived && (group->kind != kind || group->site != site)) {
-    Report report;
-    report.kind = ReportKind::Divergence;
-    report.message = "threads of one warpgroup are at different wgmma "
-                     "instructions";
-    report.site = site;
-    report.otherSite = group->site;
-    report.block = thread.block->id;
-    report.thread = thread.index;
-    cluster.report(std::move(report));
+    cluster.report(ReportKind::Divergence, &thread, site,
+                   "threads of one warpgroup are at different wgmma "
+                   "instructions",
+                   group->site);
     if (group->kind != kind) {
       cluster.wait(thread, what, site);
       return false;

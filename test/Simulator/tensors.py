@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-NAMES = {"float32": "F32", "float16": "F16", "int32": "I32", "uint16": "BF16", "uint8": "U8"}
+NAMES = {"float32": "F32", "float16": "F16", "int32": "I32", "uint32": "U32", "uint16": "BF16", "uint8": "U8"}
 
 
 def round_to_bf16(values):

@@ -29,6 +29,40 @@ std::optional<sim::VoteKind> tosim::parseVote(StringRef word) {
       .Default(std::nullopt);
 }
 
+std::optional<sim::ApproxFunction> tosim::parseApproximate(StringRef word) {
+  using F = sim::ApproxFunction;
+  return llvm::StringSwitch<std::optional<F>>(word)
+      .Case("ex2", F::Exp2)
+      .Case("lg2", F::Log2)
+      .Case("rcp", F::Reciprocal)
+      .Case("rsqrt", F::ReciprocalSqrt)
+      .Case("sqrt", F::Sqrt)
+      .Case("sin", F::Sin)
+      .Case("cos", F::Cos)
+      .Case("tanh", F::Tanh)
+      .Case("div", F::Divide)
+      .Default(std::nullopt);
+}
+
+std::optional<sim::AtomicOp> tosim::parseAtomic(ArrayRef<StringRef> words) {
+  using A = sim::AtomicOp;
+  std::optional<A> op;
+  for (StringRef word : words)
+    op = llvm::StringSwitch<std::optional<A>>(word)
+             .Case("add", A::Add)
+             .Case("min", A::Min)
+             .Case("max", A::Max)
+             .Case("inc", A::Inc)
+             .Case("dec", A::Dec)
+             .Case("and", A::And)
+             .Case("or", A::Or)
+             .Case("xor", A::Xor)
+             .Case("exch", A::Exchange)
+             .Case("cas", A::Cas)
+             .Default(op);
+  return op;
+}
+
 sim::TmaReduction tosim::parseTmaReduction(StringRef word) {
   using R = sim::TmaReduction;
   return llvm::StringSwitch<R>(word)

@@ -20,6 +20,10 @@ namespace peermla::tosim {
 std::optional<sim::ShuffleKind> parseShuffle(llvm::StringRef word);
 /// any, all, uni, ballot.
 std::optional<sim::VoteKind> parseVote(llvm::StringRef word);
+/// ex2, lg2, ..., tanh, div.
+std::optional<sim::ApproxFunction> parseApproximate(llvm::StringRef word);
+/// add, min, ..., xor, exch, cas: the word among `words` that is one.
+std::optional<sim::AtomicOp> parseAtomic(llvm::ArrayRef<llvm::StringRef> words);
 /// add, min, ..., xor; None for other words.
 sim::TmaReduction parseTmaReduction(llvm::StringRef word);
 

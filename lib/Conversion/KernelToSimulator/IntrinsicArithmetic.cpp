@@ -8,8 +8,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "InstructionNames.h"
 #include "IntrinsicCall.h"
-#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -18,16 +18,7 @@ using namespace peermla::tosim;
 /// ex2.approx.ftz.f32(x), div.approx.f(x, y)
 LogicalResult tosim::rewriteApproximate(Intrinsic x) {
   using F = sim::ApproxFunction;
-  auto function = llvm::StringSwitch<F>(x.word(0))
-                      .Case("ex2", F::Exp2)
-                      .Case("lg2", F::Log2)
-                      .Case("rcp", F::Reciprocal)
-                      .Case("rsqrt", F::ReciprocalSqrt)
-                      .Case("sqrt", F::Sqrt)
-                      .Case("sin", F::Sin)
-                      .Case("cos", F::Cos)
-                      .Case("tanh", F::Tanh)
-                      .Default(F::Divide);
+  F function = *parseApproximate(x.word(0));
   bool isDivision = function == F::Divide;
   if (x.size() != (isDivision ? 2u : 1u))
     return x.reject();

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "InlinePtx.h"
+#include "InstructionNames.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -323,16 +324,7 @@ static LogicalResult executeConvert(PtxMachine &machine,
 /// ex2.approx.ftz.f32 y, x
 static LogicalResult executeApproximate(Arithmetic a) {
   using F = sim::ApproxFunction;
-  auto function = llvm::StringSwitch<F>(a.statement.opcode.front())
-                      .Case("ex2", F::Exp2)
-                      .Case("lg2", F::Log2)
-                      .Case("rcp", F::Reciprocal)
-                      .Case("rsqrt", F::ReciprocalSqrt)
-                      .Case("sqrt", F::Sqrt)
-                      .Case("sin", F::Sin)
-                      .Case("cos", F::Cos)
-                      .Case("tanh", F::Tanh)
-                      .Default(F::Divide);
+  F function = *parseApproximate(a.statement.opcode.front());
   unsigned numOperands = function == F::Divide ? 3 : 2;
   bool isApproximate = has(a.statement, "approx") || has(a.statement, "full");
   if (!a.hasOperands(numOperands))

@@ -6,7 +6,6 @@
 
 #include "InstructionNames.h"
 #include "PtxInstruction.h"
-#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -120,21 +119,11 @@ static LogicalResult executeTensorCopy(PtxInstruction x) {
 }
 
 static LogicalResult executeBulkReduce(PtxInstruction x) {
-  using A = sim::AtomicOp;
   auto type = parseElementType(x.statement.opcode.back());
-  std::optional<A> op;
-  for (StringRef part : x.statement.opcode)
-    op = llvm::StringSwitch<std::optional<A>>(part)
-             .Case("add", A::Add)
-             .Case("min", A::Min)
-             .Case("max", A::Max)
-             .Case("inc", A::Inc)
-             .Case("dec", A::Dec)
-             .Case("and", A::And)
-             .Case("or", A::Or)
-             .Case("xor", A::Xor)
-             .Default(op);
-  if (!type || !op || !x.has("bulk_group") || x.size() < 3)
+  std::optional<sim::AtomicOp> op = parseAtomic(x.statement.opcode);
+  bool isReduction =
+      op && *op != sim::AtomicOp::Exchange && *op != sim::AtomicOp::Cas;
+  if (!type || !isReduction || !x.has("bulk_group") || x.size() < 3)
     return x.reject();
   return x.call(Runtime::bulk_reduce,
                 {x.address(0), x.address(1), x.i32(2), x.rewriter.i32(*op),

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "InlinePtx.h"
+#include "InstructionNames.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -114,32 +115,13 @@ static LogicalResult executeStore(PtxMachine &machine,
   return success();
 }
 
-static std::optional<sim::AtomicOp> parseAtomic(const PtxStatement &statement) {
-  using A = sim::AtomicOp;
-  std::optional<A> op;
-  for (StringRef part : statement.opcode)
-    op = llvm::StringSwitch<std::optional<A>>(part)
-             .Case("add", A::Add)
-             .Case("min", A::Min)
-             .Case("max", A::Max)
-             .Case("inc", A::Inc)
-             .Case("dec", A::Dec)
-             .Case("and", A::And)
-             .Case("or", A::Or)
-             .Case("xor", A::Xor)
-             .Case("exch", A::Exchange)
-             .Case("cas", A::Cas)
-             .Default(op);
-  return op;
-}
-
 /// atom.global.add.u32 d, [a], b and red.global.add.u32 [a], b
 static LogicalResult executeAtomic(PtxMachine &machine,
                                    const PtxStatement &statement) {
   Rewriter &rewriter = machine.rewriter;
   bool hasResult = statement.opcode.front() == "atom";
   unsigned first = hasResult ? 1 : 0;
-  auto op = parseAtomic(statement);
+  auto op = parseAtomic(statement.opcode);
   StringRef typeName = statement.opcode.back();
   Type type = parsePtxType(rewriter, typeName);
   bool isPair = typeName.consume_back("x2");

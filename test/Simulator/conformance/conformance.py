@@ -23,10 +23,10 @@ import table
 RECORDINGS = pathlib.Path(__file__).with_name("recordings")
 
 
-def compare(case, expected, found):
+def compare(case, expected, found, origin="recorded"):
     """A sentence on how they differ, or nothing."""
     if len(expected) != len(found):
-        return f"{len(expected)} bytes recorded, {len(found)} simulated"
+        return f"{len(expected)} bytes {origin}, {len(found)} simulated"
     if case.ulps:
         distance = simulate.largest_distance(expected, found)
         if distance > case.ulps:
@@ -36,9 +36,9 @@ def compare(case, expected, found):
     if not places:
         return None
     word = places[0] // 4 * 4
-    recorded, simulated = (content[word : word + 4][::-1].hex() for content in (expected, found))
-    return (f"{len(places)} of {len(found)} bytes differ, first in word {word // 4}: recorded "
-            f"0x{recorded}, simulated 0x{simulated}")
+    wanted, simulated = (content[word : word + 4][::-1].hex() for content in (expected, found))
+    return (f"{len(places)} of {len(found)} bytes differ, first in word {word // 4}: {origin} "
+            f"0x{wanted}, simulated 0x{simulated}")
 
 
 def check_recording(record, cases, results, covered):
@@ -72,6 +72,20 @@ def print_coverage(cases, covered):
     print(f"{len(cases) - sum(known.values())} of {len(cases)} cases have no recording")
 
 
+def check_oracle(cases, results):
+    """Prints which results are not those that numpy computes; returns how many
+    are, and how many are not."""
+    same = different = 0
+    for case in cases:
+        if case.expected is None or case.name not in results:
+            continue
+        problem = compare(case, case.expected.tobytes(), results[case.name], "computed")
+        if problem:
+            print(f"{case.name}: {problem}")
+        different, same = different + bool(problem), same + (not problem)
+    return same, different
+
+
 def check(cases, arguments, work):
     paths = sorted(path for path in arguments.recordings.glob("*") if path.suffix in (".gz", ".txt"))
     records = [recording.read(path) for path in paths]
@@ -87,8 +101,10 @@ def check(cases, arguments, work):
     for record in records:
         different += check_recording(record, by_name, results, covered)
     print_coverage(cases, covered)
+    right, wrong = check_oracle(cases, results)
+    print(f"{right} as numpy computes them, {wrong} not")
     print(f"{len(results)} simulated, {len(failures)} failed, {different} different")
-    return 1 if failures or different else 0
+    return 1 if failures or different or wrong else 0
 
 
 def write_results(cases, arguments):

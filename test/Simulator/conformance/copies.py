@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+import oracle
 import values
 from probe import SHARED, Probe, TensorMap
 
@@ -26,7 +27,8 @@ def ampere_copies():
                 kernel.line("nvvm.cp.async.commit.group")
                 kernel.line("nvvm.cp.async.wait.group 0")
                 kernel.copy_out(128)
-                yield kernel.case("sm_80", values.random_words(f"cp-async.{variant}", 256))
+                words = values.random_words(f"cp-async.{variant}", 256)
+                yield kernel.case("sm_80", words, expected=oracle.copy_pieces(words, size, valid))
 
 
 # What one thread does to a barrier of COUNT arrivals; every state and every
@@ -70,7 +72,8 @@ def barriers():
                 }[verb]
                 kernel.ptx(form, 0, [barrier, number])
             kernel.ptx("mbarrier.inval.shared.b64 [$0];", 0, [barrier])
-        yield kernel.case("sm_90a", np.zeros(1, np.uint32))
+        yield kernel.case("sm_90a", np.zeros(1, np.uint32),
+                          expected=oracle.trace_barrier(count, steps))
 
 
 def tensor(name, shape, kind):
@@ -114,7 +117,10 @@ def tensor_copy(variant, shape, box, at, swizzle=0, strides=(), kind=np.uint16, 
         kernel.copy_out(words)
     name = f"{family}.{variant}"
     described = TensorMap(tensor(name, shape[::-1], kind), box, strides, swizzle, fills_nan, stores)
-    return kernel.case("sm_90a", values.random_words(name, words), tensor_map=described)
+    content = values.random_words(name, words)
+    # Which NaN fills a tile is not written down.
+    expected = None if fills_nan else oracle.copy_tile(content, described, at, words, stores)
+    return kernel.case("sm_90a", content, tensor_map=described, expected=expected)
 
 
 def tensor_copies():

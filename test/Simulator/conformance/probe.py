@@ -49,6 +49,9 @@ class Case:
     outputs: int
     tensor_map: TensorMap | None = None
     ulps: int = 0
+    # The result as the oracle has it, in words or bytes; None where nobody
+    # computes it. Not part of the digest.
+    expected: np.ndarray | None = None
 
     @property
     def name(self):

@@ -4,18 +4,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//     runner FOLDER RECORDING [--replay=RESULTS]
+//     runner FOLDER RECORDING [--module=NAME] [--replay=RESULTS]
 //
-// Runs every case of FOLDER/manifest.txt on the first GPU and writes one line
-// per case. The CUDA driver is opened at run time, so that neither headers nor
-// a toolkit are needed: any C++17 compiler makes this program. Lines are
-// written as results arrive; a case that fails costs its own line alone.
+// Runs every case of FOLDER/manifest.txt, or those of one module, on the first
+// GPU and writes one line per case. The CUDA driver is opened at run time, so
+// that neither headers nor a toolkit are needed: any C++17 compiler makes this
+// program. Lines are written as results arrive; a case that fails costs its own
+// line alone, one that does not end within 20 s ends the program.
 //
 // With --replay the files RESULTS/NAME are the results: the path from manifest
 // to recording without a GPU.
 //
 //===----------------------------------------------------------------------===//
 
+#include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -27,6 +30,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 using Bytes = std::vector<unsigned char>;
@@ -349,9 +353,19 @@ static void writeCase(std::FILE *file, const Case &entry,
   std::fflush(file);
 }
 
+/// What is said of the case that runs, should it not end.
+static char running[256];
+static constexpr unsigned secondsPerCase = 20;
+
+static void giveUp(int) {
+  (void)!write(STDERR_FILENO, running, std::strlen(running));
+  _exit(1);
+}
+
 static unsigned record(std::FILE *file, const std::vector<Case> &cases,
                        const Bytes &inputs, const std::string &folder) {
   Gpu gpu(folder);
+  std::signal(SIGALRM, giveUp);
   writeHeader(file, gpu.name, gpu.version);
   unsigned recorded = 0, skipped = 0, failures = 0;
   for (const Case &entry : cases) {
@@ -360,7 +374,11 @@ static unsigned record(std::FILE *file, const std::vector<Case> &cases,
       continue;
     }
     std::string error;
+    std::snprintf(running, sizeof running, "runner: %s: does not end\n",
+                  entry.name.c_str());
+    alarm(secondsPerCase);
     Bytes results = gpu.run(entry, inputs, error);
+    alarm(0);
     if (!error.empty()) {
       std::fprintf(stderr, "runner: %s: %s\n", entry.name.c_str(),
                    error.c_str());
@@ -385,15 +403,29 @@ static unsigned replay(std::FILE *file, const std::vector<Case> &cases,
 }
 
 int main(int argc, char **argv) {
-  std::string replayed;
-  if (argc == 4 && std::strncmp(argv[3], "--replay=", 9) == 0)
-    replayed = argv[3] + 9;
-  else if (argc != 3)
-    fail("expected FOLDER RECORDING [--replay=RESULTS]");
+  std::string replayed, module;
+  if (argc < 3)
+    fail("expected FOLDER RECORDING [--module=NAME] [--replay=RESULTS]");
+  for (int i = 3; i < argc; ++i) {
+    if (std::strncmp(argv[i], "--replay=", 9) == 0)
+      replayed = argv[i] + 9;
+    else if (std::strncmp(argv[i], "--module=", 9) == 0)
+      module = argv[i] + 9;
+    else
+      fail(std::string("expected --module=NAME or --replay=RESULTS, got '") +
+           argv[i] + "'");
+  }
   std::string folder = argv[1];
   Bytes inputs = readFile(folder + "/inputs.bin");
   std::vector<Case> cases =
       readManifest(folder + "/manifest.txt", inputs.size());
+  if (!module.empty()) {
+    auto isOther = [&](const Case &entry) { return entry.module != module; };
+    cases.erase(std::remove_if(cases.begin(), cases.end(), isOther),
+                cases.end());
+    if (cases.empty())
+      fail("no case is of module '" + module + "'");
+  }
   std::FILE *file = std::fopen(argv[2], "w");
   if (!file)
     fail(std::string("cannot write '") + argv[2] + "'");

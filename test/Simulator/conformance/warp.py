@@ -3,6 +3,7 @@ elections, ldmatrix, stmatrix and mma.sync."""
 
 import itertools
 
+import oracle
 import values
 from probe import Probe, registers
 
@@ -116,15 +117,18 @@ def matrix_moves():
             for register in kernel.ptx(f"ldmatrix.{form} {registers(0, count)}, [${count}];", count,
                                        [row(kernel)]):
                 kernel.output(register)
-            yield kernel.case("sm_80", values.random_words(f"ldmatrix.{name}", 512))
+            words = values.random_words(f"ldmatrix.{name}", 512)
+            yield kernel.case("sm_80", words, expected=oracle.move_matrices(
+                words, count, transposed, pitch, stores=False))
             kernel = Probe("stmatrix", name, shared=2048)
             kernel.copy_in(512)
             fragment = [kernel.input(index, 512) for index in range(count)]
             kernel.ptx(f"stmatrix.{form} [${count}], {registers(0, count)};", 0,
                        [*fragment, row(kernel)])
             kernel.copy_out(512)
-            yield kernel.case("sm_90a",
-                              values.random_words(f"stmatrix.{name}", 512 + 32 * count))
+            words = values.random_words(f"stmatrix.{name}", 512 + 32 * count)
+            yield kernel.case("sm_90a", words, expected=oracle.move_matrices(
+                words, count, transposed, pitch, stores=True))
 
 
 def products():
@@ -161,7 +165,9 @@ def products():
             else:
                 content += values.small(generator, d, 128 * count_d)
             architecture = "sm_89" if a in ("e4m3", "e5m2") else "sm_80"
-            yield kernel.case(architecture, values.np.frombuffer(content, "uint32"))
+            words = values.np.frombuffer(content, "uint32")
+            yield kernel.case(architecture, words, expected=oracle.multiply(
+                words, (a, b, d), k, (count_a, count_b, count_d), saturates))
 
 
 def cases():

@@ -5,6 +5,7 @@ operand, and any other decoding gives other sums."""
 import dataclasses
 import itertools
 
+import oracle
 import values
 from probe import Probe, registers
 
@@ -73,7 +74,9 @@ def product(variant, a, b, n=64, kinds=("bf16", "bf16", "f32"), scales=(1, 1), c
     content += values.small(generator, sums, 512 * count)
     if in_registers:
         content += values.small(generator, left, 512 * 4)
-    return kernel.case("sm_90a", values.np.frombuffer(content, "uint32"))
+    expected = oracle.warpgroup_product(content, a, b, n, kinds, K[left], scales, clear,
+                                        in_registers, A_WORDS, B_WORDS)
+    return kernel.case("sm_90a", values.np.frombuffer(content, "uint32"), expected=expected)
 
 
 def layouts():
