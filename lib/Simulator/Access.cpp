@@ -213,9 +213,8 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
 
   if (!shared && !(flags & AccessFlags::Global)) {
     // A generic pointer may also be to a local variable.
-    const char *stack = cluster.stacks.getData() +
-                        size_t(thread.knowledge.agent) * cluster.stackBytes;
-    uint64_t offset = static_cast<char *>(address) - stack;
+    uint64_t offset =
+        static_cast<char *>(address) - cluster.getStack(thread.knowledge.agent);
     if (offset < cluster.stackBytes) {
       cluster.counting.addInstructions(InstructionClass::Local, site, 1);
       return address;

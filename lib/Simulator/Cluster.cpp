@@ -103,8 +103,9 @@ void Cluster::prepareBlocks() {
           group < block.warpgroups.size() ? &block.warpgroups[group] : nullptr;
       uint32_t number = rank * state.numThreads + i;
       thread.knowledge.agent = number;
-      thread.context.prepare(stacks.getData() + number * stackBytes, stackBytes,
-                             number, &Cluster::fiberMain);
+      thread.stackLimit = getStack(number) + kStackReserve;
+      thread.context.prepare(getStack(number), stackBytes, number,
+                             &Cluster::fiberMain);
     }
   }
 }
@@ -234,6 +235,15 @@ void Cluster::report(ReportKind kind, const Block &block, uint32_t site,
   report.message = std::move(message);
   report.block = block.id;
   this->report(std::move(report));
+}
+
+void peermla::sim::reportStackOverflow(Thread &thread, uint32_t site) {
+  Cluster &cluster = *thread.cluster;
+  cluster.report(ReportKind::Trap, &thread, site,
+                 "the thread needs more stack than its " +
+                     std::to_string(cluster.stackBytes) + " bytes");
+  cluster.state.stop = true;
+  cluster.endThread(thread);
 }
 
 void peermla::sim::reportInstructionLimit(Thread &thread, uint32_t site) {

@@ -27,8 +27,10 @@ namespace peermla::sim {
 
 struct Thread;
 
-/// Reports that `thread` has reached Options::instructionLimit and ends it.
+/// Reports that `thread` has reached Options::instructionLimit, or the end of
+/// its stack, and ends it.
 void reportInstructionLimit(Thread &thread, uint32_t site);
+void reportStackOverflow(Thread &thread, uint32_t site);
 
 class Counting {
 public:

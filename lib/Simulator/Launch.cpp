@@ -146,6 +146,7 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
                             : std::max(1u, std::thread::hardware_concurrency());
   numWorkers = std::min<uint64_t>({numWorkers, numClusters, 256});
   size_t stackBytes = kernel.stackBytes ? kernel.stackBytes : kDefaultStack;
+  stackBytes = std::max(stackBytes, 2 * kStackReserve);
   stackBytes = (stackBytes + kPage - 1) / kPage * kPage;
 
   std::mutex mutex;

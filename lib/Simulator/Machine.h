@@ -60,6 +60,8 @@ struct alignas(64) Thread {
   };
 
   Context context;
+  /// Where its stack leaves too little for the runtime.
+  char *stackLimit = nullptr;
   Cluster *cluster = nullptr;
   Block *block = nullptr;
   /// What it waits for, for deadlock reports: a literal and the op.
@@ -221,14 +223,17 @@ struct Cluster {
 
   //===-- Stacks ------------------------------------------------------------===
 
-  char *getStackTop(const Thread &thread) {
-    size_t number = thread.block->rank * state.numThreads + thread.index;
-    return stacks.getData() + (number + 1) * stackBytes;
+  /// The lowest address of the stack of a thread; `agent` is its number.
+  char *getStack(Agent agent) const {
+    return stacks.getData() + kStackGuard + size_t(agent) * stackBytes;
   }
-  /// Whether `address` is on the stack of one of the threads.
+  char *getStackTop(const Thread &thread) const {
+    return getStack(thread.knowledge.agent) + stackBytes;
+  }
+  /// Whether `address` is on the stack of one of the threads, or in the guard
+  /// below all of them.
   bool isOnStacks(const void *address) const {
-    size_t offset = size_t(address) - size_t(stacks.getData());
-    return offset < threads.size() * stackBytes;
+    return size_t(address) - size_t(stacks.getData()) < stacks.getSize();
   }
 
   //===-- Reports -----------------------------------------------------------===
@@ -291,6 +296,8 @@ inline Thread &enter(InstructionClass kind, uint32_t site) {
   thread.cluster->counting.addInstructions(kind, site, 1);
   if (++thread.instructions >= thread.cluster->counting.instructionLimit)
     reportInstructionLimit(thread, site);
+  if (static_cast<char *>(__builtin_frame_address(0)) < thread.stackLimit)
+    reportStackOverflow(thread, site);
   return thread;
 }
 

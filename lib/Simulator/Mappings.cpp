@@ -80,13 +80,18 @@ Mapping Mapping::getArenas(uint32_t blocks) {
   return Mapping();
 }
 
-Mapping Mapping::getStacks(size_t size) {
+Mapping Mapping::getStacks(size_t bytes) {
+  size_t size = kStackGuard + bytes;
   if (char *data = Cache::get().take(size, false))
     return Mapping(data, size, false);
   void *data = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED)
     return Mapping();
+  if (mprotect(data, kStackGuard, PROT_NONE) != 0) {
+    munmap(data, size);
+    return Mapping();
+  }
   return Mapping(static_cast<char *>(data), size, false);
 }
 

@@ -30,11 +30,17 @@ constexpr uint32_t kArenaBytes = 256 << 10;
 /// What a block may use of it on an H100, static and dynamic together.
 constexpr uint32_t kMaxSharedBytes = 232448;
 
+/// Below all stacks: a thread that runs into it faults.
+constexpr size_t kStackGuard = 64 << 10;
+/// What the runtime itself may need of a thread's stack.
+constexpr size_t kStackReserve = 16 << 10;
+
 /// Memory from one of the two kinds; null if the system has none.
 class Mapping {
 public:
   /// Arenas of `blocks` blocks.
   static Mapping getArenas(uint32_t blocks);
+  /// `bytes` of stacks behind kStackGuard bytes that nobody can access.
   static Mapping getStacks(size_t bytes);
 
   Mapping() = default;

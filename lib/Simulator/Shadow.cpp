@@ -145,7 +145,7 @@ Conflict Shadow::access(uint32_t offset, uint32_t size, bool write,
       for (uint32_t i = first / width; i < (first + count) / width; ++i)
         check(piece.parts[i], offset - first + i * width, write, actor,
               conflict);
-      if (write && count == kPiece) {
+      if (write && count == kPiece && !actor.atomic) {
         // All parts are equal now.
         piece.cell = piece.parts[0];
         piece.parts.reset();
@@ -163,10 +163,15 @@ void Shadow::check(Cell &cell, uint32_t offset, bool write, Actor &actor,
     if (conflict.kind == Conflict::None)
       conflict = {kind, offset, agent, site};
   };
-  if (cell.writeEpoch && !(actor.atomic && cell.writeAtomic)) {
+  Conflict::Kind afterWrite =
+      write ? Conflict::WriteAfterWrite : Conflict::ReadAfterWrite;
+  if (actor.atomic && cell.writeAtomic) {
+    if (cell.plainEpoch &&
+        !actor.knows(cell.plainWriter, cell.plainEpoch, /*fenced=*/false))
+      found(afterWrite, cell.plainWriter, cell.plainSite);
+  } else if (cell.writeEpoch) {
     if (!actor.knows(cell.writer, cell.writeEpoch, /*fenced=*/false))
-      found(write ? Conflict::WriteAfterWrite : Conflict::ReadAfterWrite,
-            cell.writer, cell.writeSite);
+      found(afterWrite, cell.writer, cell.writeSite);
     else if (actor.asyncProxy && !cell.writeAsync &&
              !actor.knows(cell.writer, cell.writeEpoch, /*fenced=*/true))
       found(Conflict::MissingProxyFence, cell.writer, cell.writeSite);
@@ -195,6 +200,13 @@ void Shadow::check(Cell &cell, uint32_t offset, bool write, Actor &actor,
       dropReaders(cell);
     }
     cell.readEpoch = 0;
+  }
+  if (!actor.atomic) {
+    cell.plainEpoch = 0;
+  } else if (!cell.writeAtomic) {
+    cell.plainEpoch = cell.writeEpoch;
+    cell.plainWriter = cell.writer;
+    cell.plainSite = cell.writeSite;
   }
   cell.writer = actor.agent;
   cell.writeEpoch = actor.epoch;

@@ -95,6 +95,11 @@ private:
     Epoch writeEpoch = 0, readEpoch = 0;
     Agent writer = kNoAgent, reader = kNoAgent;
     uint32_t writeSite = 0, readSite = 0;
+    /// The last write that was not atomic, while the last one is atomic: other
+    /// atomic accesses conflict with it all the same.
+    Epoch plainEpoch = 0;
+    Agent plainWriter = kNoAgent;
+    uint32_t plainSite = 0;
     /// Index of further readers, 0 if there are none.
     uint32_t readers = 0;
     bool writeAsync = false, writeAtomic = false, readAtomic = false;

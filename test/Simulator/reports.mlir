@@ -192,6 +192,28 @@ llvm.func @divides(%out: !llvm.ptr<1>, %by: i32) attributes {nvvm.kernel} {
   llvm.return
 }
 
+// A recursion without an end.
+// RUN: not peermla-sim %s --kernel=recurses --block=8 --output=out:i32:8 2>&1 | FileCheck %s --check-prefix=STACK
+// RUN: not peermla-sim %s --kernel=recurses --block=8 --output=out:i32:8 --async=random --seed=9 2>&1 | FileCheck %s --check-prefix=STACK
+// STACK: trap: block (0,0,0) thread {{[0-7]}}: the thread needs more stack than its {{[0-9]+}} bytes
+// STACK-NEXT: at llvm.store
+llvm.func @again(%out: !llvm.ptr<1>, %n: i32) -> i32 attributes {no_inline} {
+  %one = llvm.mlir.constant(1 : i32) : i32
+  %more = llvm.add %n, %one : i32
+  llvm.store %more, %out : i32, !llvm.ptr<1>
+  %deeper = llvm.call @again(%out, %more) : (!llvm.ptr<1>, i32) -> i32
+  %old = llvm.load %out : !llvm.ptr<1> -> i32
+  %sum = llvm.add %deeper, %old : i32
+  llvm.return %sum : i32
+}
+llvm.func @recurses(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
+  %tid = nvvm.read.ptx.sreg.tid.x : i32
+  %q = llvm.getelementptr %out[%tid] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+  %n = llvm.call @again(%q, %tid) : (!llvm.ptr<1>, i32) -> i32
+  llvm.store %n, %q : i32, !llvm.ptr<1>
+  llvm.return
+}
+
 // RUN: not peermla-sim %s --kernel=race --block=1025 --output=out:i32:64 2>&1 | FileCheck %s --check-prefix=LAUNCH
 // LAUNCH: launch: {{.*}}1025
 
