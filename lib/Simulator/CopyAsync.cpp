@@ -85,9 +85,13 @@ Void peermla::sim::abi::peermla_sim_cp_async(Ptr destination, Ptr source,
     cluster.touch(*block, cluster.getOffset(destination), size, /*write=*/true,
                   actor, &thread);
   }
-  if (sourceSize && cluster.counting.countsAccesses())
-    cluster.counting.addAccess(thread, site, /*shared=*/false, source,
-                               sourceSize);
+  if (cluster.counting.countsAccesses()) {
+    if (sourceSize)
+      cluster.counting.addAccess(thread, site, /*shared=*/false, source,
+                                 sourceSize);
+    cluster.counting.addAccess(thread, site, /*shared=*/true, destination,
+                               size);
+  }
   PendingCopy copy = {static_cast<char *>(destination),
                       source,
                       size,

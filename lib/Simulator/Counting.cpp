@@ -18,7 +18,8 @@ static constexpr uint32_t kWavefrontBytes = kNumBanks * kWordBytes;
 void Counting::addAccess(const Thread &thread, uint32_t site, bool shared,
                          const void *address, uint32_t size) {
   uint64_t warp = uint64_t(thread.block->rank) << 32 | thread.warp->index;
-  Stream &stream = streams[warp << 20 ^ site];
+  // A copy has requests of both kinds.
+  Stream &stream = streams[warp << 20 ^ site ^ uint64_t(shared) << 63];
   uint64_t number = stream.executions[thread.lane]++ - stream.first;
   if (number >= stream.requests.size())
     stream.requests.resize(number + 1);

@@ -64,6 +64,34 @@ TEST(CountingTest, globalSectors) {
   EXPECT_EQ(run(0), Pair(1, 1));
 }
 
+TEST(CountingTest, asynchronousCopies) {
+  alignas(256) static char memory[4096];
+  // From pitch 16 to 16 bytes in a row, to every second 16, and through a
+  // swizzle of rows of 128 bytes.
+  auto run = [&](uint32_t (*getOffset)(uint32_t lane)) {
+    TestKernel kernel(32, 8192);
+    kernel.options.countAccesses = true;
+    kernel.launch.buffers.push_back({memory, sizeof(memory), "memory"});
+    Result result = kernel.run([&] {
+      uint32_t lane = getTid();
+      peermla_sim_cp_async(shared(getOffset(lane)), memory + 16 * lane, 16, 16,
+                           1);
+      peermla_sim_cp_async_commit(2);
+      peermla_sim_cp_async_wait(0, 3);
+    });
+    EXPECT_EQ(result.getText(kernel.launch), "");
+    const Counters &c = result.sites[1];
+    EXPECT_EQ(c.globalSectors, 16u);
+    EXPECT_EQ(c.sharedIdealWavefronts, 4u);
+    return c.sharedWavefronts;
+  };
+  EXPECT_EQ(run([](uint32_t lane) { return 16 * lane; }), 4u);
+  EXPECT_EQ(run([](uint32_t lane) { return 32 * lane; }), 8u);
+  EXPECT_EQ(run([](uint32_t lane) { return 128 * lane; }), 32u);
+  EXPECT_EQ(run([](uint32_t lane) { return 128 * lane + 16 * (lane % 8); }),
+            4u);
+}
+
 TEST(CountingTest, ldmatrixConflicts) {
   for (uint32_t step : {16u, 128u, 144u}) {
     TestKernel kernel(32, 8192);
