@@ -1,5 +1,7 @@
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(peermla-to-tiled{cpu-levels=x86-64-v3})' | FileCheck %s
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(peermla-to-tiled,peermla-tiled-to-buffers,peermla-buffers-to-cpu,peermla-cpu-to-llvm)' -o /dev/null
+// RUN: peermla-compile %s --target=sm_80 --emit=tile | FileCheck %s --check-prefix=TILE
+// RUN: peermla-compile %s --target=sm_80 --emit=ptx | FileCheck %s --check-prefix=PTX --implicit-check-not=.local
 
 // A combination that no model uses needs no code of its own: a norm of rows, two
 // projections of it, and a gate silu(a) * b plus the input. One kernel norms, one
@@ -20,6 +22,35 @@
 //       CHECK:   }
 //   CHECK-NOT:   linalg
 //       CHECK:   return
+
+// On a GPU: steps for the norm, and two tile programs. The gate reads the first
+// projection where its own products lie, in registers.
+
+//      TILE: func.func @forward(
+//      TILE:   tile.launch {{.+}} outs(%[[NORM:[a-z0-9_]+]] :
+//      TILE:   tile.launch {{.+}} ins({{.*}}%[[NORM]]{{.*}}) outs(%[[A:[a-z0-9_]+]] :
+//      TILE:   tile.launch @[[GATE:[a-z0-9_]+]]::{{.+}} ins({{.*}}%[[NORM]]{{.*}}%[[A]]{{.*}}) outs(
+//  TILE-NOT:   tile.launch
+//      TILE: gpu.module @[[GATE]]
+//      TILE:   %[[B:.+]] = tile.mma
+//      TILE:   %[[GATED:.+]] = tile.load
+//      TILE:   arith.negf %[[GATED]]
+//      TILE:   math.exp
+//      TILE:   %[[SILU:.+]] = arith.divf %[[GATED]],
+//      TILE:   %[[PRODUCT:.+]] = arith.mulf %[[SILU]], %[[B]]
+//      TILE:   %[[Y:.+]] = arith.addf %[[PRODUCT]],
+//      TILE:   tile.store %[[Y]],
+
+//       PTX: .target sm_80
+//       PTX: .visible .entry kernel(
+//       PTX:   cp.async.cg.shared.global
+//       PTX:   mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+//       PTX: .visible .entry kernel_0(
+//       PTX:   cp.async.cg.shared.global
+//       PTX:   mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+//       PTX:   div.rn.f32
+//       PTX: .visible .entry forward_0(
+//       PTX:   sqrt.rn.f32
 
 #x = affine_map<(t, n, k) -> (t, k)>
 #w = affine_map<(t, n, k) -> (n, k)>
