@@ -8,7 +8,7 @@
 // has 16, 8 or 4 bytes: as many as strides and offsets are known to be
 // multiples of. Where the memory turns out to start elsewhere, and where not
 // even 4 bytes are known to lie together, elements are loaded and stored one by
-// one.
+// one. Rows of a paged cache are where a table says.
 //
 // Every fill commits one group of copies, copied or not, so that the number of
 // groups on their way is known.
@@ -17,19 +17,13 @@
 
 #include "Fragments.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include <numeric>
 
 using namespace mlir;
 using namespace peermla;
 
 namespace {
-
-/// The address of the slot of one fill.
-static Value getSlot(FragmentBuilder &b, tile::RingType type, Value ring,
-                     Value fill) {
-  Value slot = b.rem(b.toI32(fill), type.getSlots());
-  return b.pointer(3, ring, b.mul(slot, type.getSlotBytes()));
-}
 
 struct LowerRing final : OpConversionPattern<tile::RingOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -38,10 +32,8 @@ struct LowerRing final : OpConversionPattern<tile::RingOp> {
   matchAndRewrite(tile::RingOp op, OpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
-    Value base = LLVM::AddressOfOp::create(
-        b, LLVM::LLVMPointerType::get(getContext(), 3), sharedMemoryName);
-    rewriter.replaceOp(
-        op, b.pointer(3, base, static_cast<int64_t>(op.getOffset())));
+    rewriter.replaceOp(op, b.pointer(3, b.sharedMemory(),
+                                     static_cast<int64_t>(op.getOffset())));
     return success();
   }
 };
@@ -55,70 +47,154 @@ struct LowerConsume final : OpConversionPattern<tile::ConsumeOp> {
     FragmentBuilder b(op.getLoc(), rewriter);
     NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
     NVVM::BarrierOp::create(b);
-    rewriter.replaceOp(op, getSlot(b, op.getRing().getType(), adaptor.getRing(),
-                                   adaptor.getFill()));
+    rewriter.replaceOp(op, b.slot(op.getRing().getType(), adaptor.getRing(),
+                                  adaptor.getFill()));
     return success();
   }
+};
+
+/// A row of a box in global memory.
+struct Row {
+  /// Whether it exists, as i1.
+  Value isInside;
+  /// Elements from the first of the box to the first of the row, as index.
+  Value offset;
 };
 
 /// A box of global memory and the slot it goes to.
 struct Copy {
   FragmentBuilder &b;
+  tile::FillOp op;
+  tile::FillOp::Adaptor adaptor;
   RankedTensorType tile;
-  /// First element of the box, its extents and strides in elements.
-  Value source, slot, sizes[2], strides[2];
+  /// First element of the box, or with a table of the memory's column; the
+  /// slot.
+  Value source, slot;
+  /// Of the memory, per dimension.
+  ArrayRef<Value> extents, strides;
+  /// The strides of the table.
+  ArrayRef<Value> tableStrides;
   int64_t threads;
 
   int64_t bytes() const { return getBytesOfElement(tile); }
-  /// The byte of element (row, column), all of it as index.
-  Value getByte(Value row, Value column) {
-    return b.mul(b.add(b.mul(row, strides[0]), b.mul(column, strides[1])),
-                 bytes());
+  Value columns() { return adaptor.getSizes().back(); }
+  Value columnStride() { return strides[op.getDims().back()]; }
+
+  Row getRow(Value row) {
+    ArrayRef<int64_t> dims = op.getDims();
+    ValueRange sizes = adaptor.getSizes();
+    auto and_ = [&](Value x, Value y) { return y ? b.both(x, y) : x; };
+    Value number = b.toIndex(row), predicate = adaptor.getPredicate();
+    if (std::optional<int64_t> group = op.getGroup()) {
+      Value outer = b.div(number, *group), inner = b.rem(number, *group);
+      return {and_(b.both(b.isLess(outer, sizes[0]), b.isLess(inner, sizes[1])),
+                   predicate),
+              b.add(b.mul(outer, strides[dims[0]]),
+                    b.mul(inner, strides[dims[1]]))};
+    }
+    Value isInside = and_(b.isLess(number, sizes[0]), predicate);
+    if (op.getTable())
+      return findRow(b.add(adaptor.getOffsets()[dims[0]], number), isInside);
+    return {isInside, b.mul(number, strides[dims[0]])};
+  }
+
+  /// The row that the table names; the table is asked if `isAsked` only.
+  Row findRow(Value number, Value isAsked) {
+    int64_t rowDim = op.getDims()[0];
+    Value extent = arith::MaxSIOp::create(b, extents[rowDim],
+                                          arith::ConstantIndexOp::create(b, 1));
+    // Positions fit i32, and so does the division.
+    Value position = b.toI32(number), page = b.toI32(extent);
+    Value column = b.createOrFold<arith::DivUIOp>(position, page);
+    auto asked = scf::IfOp::create(b, TypeRange{b.getI32Type()}, isAsked,
+                                   /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(asked.thenBlock());
+      Value place = b.add(b.mul(adaptor.getSequence(), tableStrides[0]),
+                          b.mul(b.toIndex(column), tableStrides[1]));
+      Value byte = arith::IndexCastOp::create(b, b.getI64Type(),
+                                              b.mul(place, int64_t(4)));
+      Value block = LLVM::LoadOp::create(
+          b, b.getI32Type(),
+          b.pointer(1, b.toGlobal(adaptor.getTable()), byte));
+      scf::YieldOp::create(b, block);
+      b.setInsertionPointToStart(asked.elseBlock());
+      scf::YieldOp::create(b, b.i32(-1));
+    }
+    // A negative block is none.
+    Value block = b.toIndex(asked.getResult(0));
+    Value exists =
+        b.both(b.isLess(arith::ConstantIndexOp::create(b, -1), block),
+               b.isLess(block, extents[rowDim - 1]));
+    Value row = b.toIndex(b.createOrFold<arith::RemUIOp>(position, page));
+    return {exists, b.add(b.mul(block, strides[rowDim - 1]),
+                          b.mul(row, strides[rowDim]))};
+  }
+
+  Value getPointer(Value elements) {
+    return b.pointer(1, source,
+                     arith::IndexCastOp::create(b, b.getI64Type(),
+                                                b.mul(elements, bytes())));
   }
 
   /// Asynchronous copies of pieces; bytes outside the box become zero, without
-  /// being read.
-  void copyPieces(int64_t piece, Value predicate) {
-    int64_t width = piece / bytes(), perRow = tile.getDimSize(1) / width;
-    int64_t pieces = tile.getDimSize(0) * perRow;
-    for (int64_t first = 0; first < pieces; first += threads) {
-      Value number = b.add(b.thread(), first);
-      Value row = b.div(number, perRow);
-      Value column = b.mul(b.rem(number, perRow), width);
-      auto body = [&] { copyPiece(piece, row, column, predicate); };
-      if (first + threads <= pieces) {
-        body();
+  /// being read. Some lanes share a row, so that a thread knows its rows once
+  /// and its pieces lie at constant distances.
+  void copyPieces(int64_t piece) {
+    constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
+    int64_t lanes = panel / piece, rowsAtOnce = threads / lanes;
+    int64_t rows = tile.getDimSize(0);
+    Value byte = b.mul(b.rem(b.thread(), lanes), piece);
+    Value first = b.div(b.thread(), lanes);
+    for (int64_t start = 0; start < rows; start += rowsAtOnce) {
+      Value row = b.add(first, start);
+      if (start + rowsAtOnce <= rows) {
+        copyRow(piece, row, byte);
         continue;
       }
-      auto some = scf::IfOp::create(b, b.isLess(number, b.i32(pieces)),
+      auto some = scf::IfOp::create(b, b.isLess(row, b.i32(rows)),
                                     /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(some.thenBlock());
-      body();
+      copyRow(piece, row, byte);
     }
   }
 
-  void copyPiece(int64_t piece, Value row, Value column, Value predicate) {
-    Value isInside = b.isLess(b.toIndex(row), sizes[0]);
-    if (predicate)
-      isInside = b.both(isInside, predicate);
-    Value left = b.mul(b.add(b.toI32(sizes[1]), b.mul(column, -1)), bytes());
-    left = arith::MinSIOp::create(b, left, b.i32(piece));
-    left = arith::MaxSIOp::create(b, left, b.i32(0));
-    Value size = b.select(isInside, left, b.i32(0));
-    isInside = b.isLess(b.i32(0), size);
-    Value from = getByte(b.toIndex(row), b.toIndex(column));
-    from = b.select(isInside, from, b.constant(from, 0));
-    Value from64 = arith::IndexCastOp::create(b, b.getI64Type(), from);
-    NVVM::CpAsyncOp::create(b, b.sharedPlace(slot, tile, row, column),
-                            b.pointer(1, source, from64), piece,
-                            piece == 16 ? NVVM::LoadCacheModifierKind::CG
-                                        : NVVM::LoadCacheModifierKind::CA,
-                            size);
+  /// Every so many pieces of a row, from `byte` of its panels on.
+  void copyRow(int64_t piece, Value row, Value byte) {
+    constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
+    Row found = getRow(row);
+    Value none = arith::ConstantIndexOp::create(b, 0);
+    Value from = getPointer(b.select(found.isInside, found.offset, none));
+    from = b.pointer(1, from, byte);
+    std::optional<int64_t> known = getConstantIntValue(columns());
+    int64_t rowBytes = tile.getDimSize(1) * bytes();
+    for (int64_t start = 0; start < rowBytes; start += panel) {
+      // How much of the piece is in the box.
+      Value size;
+      if (known && *known * bytes() >= start + panel) {
+        size = b.i32(piece);
+      } else if (known && *known * bytes() <= start) {
+        size = b.i32(0);
+      } else {
+        Value end = b.mul(b.toI32(columns()), bytes());
+        Value left = b.add(b.add(end, b.mul(byte, -1)), -start);
+        left = arith::MinSIOp::create(b, left, b.i32(piece));
+        size = arith::MaxSIOp::create(b, left, b.i32(0));
+      }
+      size = b.select(found.isInside, size, b.i32(0));
+      Value column = b.add(b.div(byte, bytes()), start / bytes());
+      NVVM::CpAsyncOp::create(b, b.sharedPlace(slot, tile, row, column),
+                              b.pointer(1, from, start), piece,
+                              piece == 16 ? NVVM::LoadCacheModifierKind::CG
+                                          : NVVM::LoadCacheModifierKind::CA,
+                              size);
+    }
   }
 
   /// Loads and stores of single elements.
-  void copyElements(Value predicate) {
+  void copyElements() {
     int64_t elements = tile.getNumElements();
     auto loop = scf::ForOp::create(b, b.toIndex(b.thread()),
                                    arith::ConstantIndexOp::create(b, elements),
@@ -126,30 +202,26 @@ struct Copy {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value number = loop.getInductionVar();
-    Value row = b.div(number, tile.getDimSize(1));
+    Value row = b.toI32(b.div(number, tile.getDimSize(1)));
     Value column = b.rem(number, tile.getDimSize(1));
-    Value isInside =
-        b.both(b.isLess(row, sizes[0]), b.isLess(column, sizes[1]));
-    if (predicate)
-      isInside = b.both(isInside, predicate);
+    Row found = getRow(row);
+    Value isInside = b.both(found.isInside, b.isLess(column, columns()));
     Type element = tile.getElementType();
     auto loaded = scf::IfOp::create(b, TypeRange{element}, isInside,
                                     /*withElseRegion=*/true);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(loaded.thenBlock());
-      Value from =
-          arith::IndexCastOp::create(b, b.getI64Type(), getByte(row, column));
-      Value value =
-          LLVM::LoadOp::create(b, element, b.pointer(1, source, from));
+      Value value = LLVM::LoadOp::create(
+          b, element,
+          getPointer(b.add(found.offset, b.mul(column, columnStride()))));
       scf::YieldOp::create(b, value);
       b.setInsertionPointToStart(loaded.elseBlock());
       Value zero = arith::ConstantOp::create(b, b.getZeroAttr(element));
       scf::YieldOp::create(b, zero);
     }
-    LLVM::StoreOp::create(
-        b, loaded.getResult(0),
-        b.sharedPlace(slot, tile, b.toI32(row), b.toI32(column)));
+    LLVM::StoreOp::create(b, loaded.getResult(0),
+                          b.sharedPlace(slot, tile, row, b.toI32(column)));
   }
 };
 
@@ -162,51 +234,78 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
   matchAndRewrite(tile::FillOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto strides = kernel.strides.find(op.getSource());
-    if (strides == kernel.strides.end())
+    auto tableStrides = kernel.strides.find(op.getTable());
+    if (strides == kernel.strides.end() ||
+        (op.getTable() && tableStrides == kernel.strides.end()))
       return rewriter.notifyMatchFailure(op, "not an argument of the kernel");
     FragmentBuilder b(op.getLoc(), rewriter);
     tile::RingType ring = op.getRing().getType();
     RankedTensorType tile = ring.getTile();
     int64_t bytes = getBytesOfElement(tile);
 
-    // The first element of the box, and how much of what is known to lie
-    // together where it is.
+    // The first element of the box; with a table, of its column.
+    int64_t rowDim = op.getDims()[0];
     Value origin = arith::ConstantIndexOp::create(b, 0);
-    for (auto [offset, stride] :
-         llvm::zip(adaptor.getOffsets(), strides->second))
-      origin = b.add(origin, b.mul(offset, stride));
-    Value rowStride = strides->second[op.getDims()[0]];
-    Value columnStride = strides->second[op.getDims()[1]];
-    int64_t divisor =
-        std::gcd(kernel.originDivisors.lookup(op), getKnownDivisor(rowStride));
-    bool isContiguous = isConstantIntValue(columnStride, 1);
-    int64_t piece =
-        isContiguous ? std::gcd<int64_t>(divisor * bytes, 16) : bytes;
+    for (auto [dim, offset, stride] :
+         llvm::enumerate(adaptor.getOffsets(), strides->second))
+      if (!op.getTable() ||
+          (int64_t(dim) != rowDim && int64_t(dim) != rowDim - 1))
+        origin = b.add(origin, b.mul(offset, stride));
     Value first =
         arith::IndexCastOp::create(b, b.getI64Type(), b.mul(origin, bytes));
     Copy copy{b,
+              op,
+              adaptor,
               tile,
               b.pointer(1, b.toGlobal(adaptor.getSource()), first),
-              getSlot(b, ring, adaptor.getRing(), adaptor.getFill()),
-              {adaptor.getSizes()[0], adaptor.getSizes()[1]},
-              {rowStride, columnStride},
+              b.slot(ring, adaptor.getRing(), adaptor.getFill()),
+              kernel.sizes.find(op.getSource())->second,
+              strides->second,
+              op.getTable() ? ArrayRef<Value>(tableStrides->second)
+                            : ArrayRef<Value>(),
               kernel.threads};
-    if (piece < 4) {
-      copy.copyElements(adaptor.getPredicate());
-    } else {
-      Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), copy.source);
-      Value isAligned =
-          b.isEqual(b.rem(address, piece), b.constant(address, 0));
-      auto either = scf::IfOp::create(b, isAligned, /*withElseRegion=*/true);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(either.thenBlock());
-      copy.copyPieces(piece, adaptor.getPredicate());
-      b.setInsertionPointToStart(either.elseBlock());
-      copy.copyElements(adaptor.getPredicate());
-    }
+    copyAligned(b, copy, kernel.originDivisors.lookup(op));
     NVVM::CpAsyncCommitGroupOp::create(b);
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// Copies in pieces as large as what is known of the box allows, where what
+  /// is not known allows it too.
+  static void copyAligned(FragmentBuilder &b, Copy &copy, int64_t divisor) {
+    tile::FillOp op = copy.op;
+    int64_t bytes = copy.bytes();
+    // Distances between rows.
+    SmallVector<Value> distances;
+    for (int64_t dim : op.getDims().drop_back())
+      distances.push_back(copy.strides[dim]);
+    if (op.getTable())
+      distances.push_back(copy.strides[op.getDims()[0] - 1]);
+    SmallVector<Value> unknown;
+    for (Value distance : distances) {
+      int64_t known = getKnownDivisor(distance);
+      if (known == 1 && !getConstantIntValue(distance))
+        unknown.push_back(distance);
+      else
+        divisor = std::gcd(divisor, known);
+    }
+    bool isContiguous = isConstantIntValue(copy.columnStride(), 1);
+    int64_t piece =
+        isContiguous ? std::gcd<int64_t>(divisor * bytes, 16) : bytes;
+    if (piece < 4)
+      return copy.copyElements();
+    Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), copy.source);
+    Value isAligned = b.isEqual(b.rem(address, piece), b.constant(address, 0));
+    for (Value distance : unknown) {
+      Value rest = b.rem(b.mul(distance, bytes), piece);
+      isAligned = b.both(isAligned, b.isEqual(rest, b.constant(rest, 0)));
+    }
+    auto either = scf::IfOp::create(b, isAligned, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(either.thenBlock());
+    copy.copyPieces(piece);
+    b.setInsertionPointToStart(either.elseBlock());
+    copy.copyElements();
   }
 
   const KernelInfo &kernel;

@@ -131,54 +131,6 @@ struct DistributeBroadcast final : OpConversionPattern<tile::BroadcastOp> {
   }
 };
 
-/// Elements [b, g, h, p] to rows [b, h]: first what the thread has of a row,
-/// then the four lanes that have the rest.
-struct DistributeReduce final : OpConversionPattern<tile::ReduceOp> {
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(tile::ReduceOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    auto source = cast<RankedTensorType>(op.getSource().getType());
-    auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(source.getEncoding());
-    if (!layout || op.getDim() != 1 || layout.getWarps()[1] != 1)
-      return rewriter.notifyMatchFailure(op, "only rows of #tile.mma");
-    FragmentBuilder b(op.getLoc(), rewriter);
-    int64_t blocks = source.getDimSize(0) / (16 * layout.getWarps()[0]);
-    int64_t groups = source.getDimSize(1) / 8;
-    auto elements = llvm::to_vector_of<Value>(
-        vector::ToElementsOp::create(b, adaptor.getSource())->getResults());
-    auto combine = [&](Value x, Value y) -> Value {
-      if (op.getCombine() == tile::Combine::Max)
-        return arith::MaximumFOp::create(b, x, y);
-      return arith::AddFOp::create(b, x, y);
-    };
-    SmallVector<Value> rows;
-    for (int64_t block = 0; block < blocks; ++block)
-      for (int64_t h : {0, 1}) {
-        Value row;
-        for (int64_t g = 0; g < groups; ++g)
-          for (int64_t p : {0, 1}) {
-            Value x = elements[((block * groups + g) * 2 + h) * 2 + p];
-            row = row ? combine(row, x) : x;
-          }
-        for (int64_t distance : {1, 2}) {
-          Value other = NVVM::ShflOp::create(b, b.getF32Type(), b.i32(-1), row,
-                                             b.i32(distance), b.i32(31),
-                                             NVVM::ShflKind::bfly, UnitAttr());
-          row = combine(row, other);
-        }
-        rows.push_back(row);
-      }
-    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(
-        op,
-        cast<VectorType>(
-            getTypeConverter()->convertType(op.getResult().getType())),
-        rows);
-    return success();
-  }
-};
-
 /// Constants of the elements plus what depends on the thread.
 struct DistributeIndex final : OpConversionPattern<tile::IndexOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -229,6 +181,6 @@ struct LowerBlockId final : OpConversionPattern<gpu::BlockIdOp> {
 void peermla::populateElementwisePatterns(
     const FragmentTypeConverter &converter, RewritePatternSet &patterns) {
   patterns.add<DistributeBroadcast, DistributeConstant, DistributeElementwise,
-               DistributeIndex, DistributeReduce, DistributeSplat, LowerBlockId,
-               LowerExp2>(converter, patterns.getContext());
+               DistributeIndex, DistributeSplat, LowerBlockId, LowerExp2>(
+      converter, patterns.getContext());
 }

@@ -142,6 +142,10 @@ Value FragmentBuilder::thread() {
 Value FragmentBuilder::lane() { return rem(thread(), 32); }
 Value FragmentBuilder::warp() { return div(thread(), 32); }
 
+Value FragmentBuilder::sharedMemory() {
+  return LLVM::AddressOfOp::create(
+      *this, LLVM::LLVMPointerType::get(getContext(), 3), sharedMemoryName);
+}
 Value FragmentBuilder::pointer(unsigned space, Value base, Value bytes) {
   return LLVM::GEPOp::create(*this,
                              LLVM::LLVMPointerType::get(getContext(), space),
@@ -157,6 +161,11 @@ Value FragmentBuilder::pointer(unsigned space, Value base, int64_t bytes) {
 Value FragmentBuilder::toGlobal(Value pointer) {
   return LLVM::AddrSpaceCastOp::create(
       *this, LLVM::LLVMPointerType::get(getContext(), 1), pointer);
+}
+
+Value FragmentBuilder::slot(tile::RingType type, Value ring, Value fill) {
+  return pointer(3, ring,
+                 mul(rem(toI32(fill), type.getSlots()), type.getSlotBytes()));
 }
 
 Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,

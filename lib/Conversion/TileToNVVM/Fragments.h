@@ -37,14 +37,18 @@ struct FragmentTypeConverter final : mlir::TypeConverter {
 struct KernelInfo {
   /// Threads of a block.
   int64_t threads;
-  /// The strides of each memref, as index values, in elements.
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> strides;
+  /// The extents and the strides of each memref, as index values, strides in
+  /// elements.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sizes, strides;
   /// Bytes that the address of each memref is a multiple of, 16 at most.
   llvm::DenseMap<mlir::Value, int64_t> alignments;
   /// A number that divides the place of the first element of the box that a
   /// load, store or fill moves, in elements; 0 if that is the first of the
   /// memref. For a gather, the places of all rows.
   llvm::DenseMap<mlir::Operation *, int64_t> originDivisors;
+  /// Ops that write shared memory which the iteration before may still read: no
+  /// op before them in their loop makes the threads meet.
+  llvm::DenseSet<mlir::Operation *> unmet;
 };
 
 /// A builder with the words of this level.
@@ -72,11 +76,15 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
   mlir::Value lane();
   mlir::Value warp();
 
+  /// The block's shared memory.
+  mlir::Value sharedMemory();
   /// `base` and `bytes` behind it, in an address space.
   mlir::Value pointer(unsigned space, mlir::Value base, mlir::Value bytes);
   mlir::Value pointer(unsigned space, mlir::Value base, int64_t bytes);
   mlir::Value toGlobal(mlir::Value pointer);
 
+  /// The address of the slot of one fill.
+  mlir::Value slot(tile::RingType type, mlir::Value ring, mlir::Value fill);
   /// The address of element (row, column), as i32, of a tile in shared memory.
   mlir::Value sharedPlace(mlir::Value base, mlir::RankedTensorType tile,
                           mlir::Value row, mlir::Value column);
@@ -111,6 +119,9 @@ tile::MmaLayoutAttr getMmaLayout(mlir::RankedTensorType type);
 // Patterns, by file.
 void populateElementwisePatterns(const FragmentTypeConverter &converter,
                                  mlir::RewritePatternSet &patterns);
+void populateReductionPatterns(const FragmentTypeConverter &converter,
+                               const KernelInfo &kernel,
+                               mlir::RewritePatternSet &patterns);
 void populateProductPatterns(const FragmentTypeConverter &converter,
                              mlir::RewritePatternSet &patterns);
 void populateCopyPatterns(const FragmentTypeConverter &converter,

@@ -26,8 +26,9 @@ namespace {
 struct Box {
   Box(FragmentBuilder &b, RankedTensorType type, Value memory,
       ArrayRef<Value> memoryStrides, ValueRange offsets, ValueRange sizes,
-      ArrayRef<int64_t> dims, int64_t originDivisor)
-      : b(b), type(type), places(b, type) {
+      ArrayRef<int64_t> dims, std::optional<int64_t> group,
+      int64_t originDivisor)
+      : b(b), type(type), places(b, type), group(group) {
     // A box is small: its extents fit i32.
     for (Value size : sizes)
       this->sizes.push_back(b.toI32(size));
@@ -37,7 +38,9 @@ struct Box {
     for (int64_t dim : dims)
       strides.push_back(memoryStrides[dim]);
     bool evenRows =
-        strides.size() == 1 || getKnownDivisor(strides.front()) % 2 == 0;
+        llvm::all_of(ArrayRef(strides).drop_back(), [](Value stride) {
+          return getKnownDivisor(stride) % 2 == 0;
+        });
     hasPairs = originDivisor % 2 == 0 && evenRows && type.getRank() == 2 &&
                isConstantIntValue(strides.back(), 1);
     first = b.pointer(
@@ -54,26 +57,49 @@ struct Box {
         stride = b.i32(*getConstantIntValue(stride));
   }
 
-  /// Whether pairs can be moved, at run time.
-  Value isWhole() {
+  /// Whether pairs can be moved, at run time: columns are whole and aligned.
+  Value hasWholeRows() {
     Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
     Value whole = b.isEqual(b.rem(address, 2 * getBytesOfElement(type)),
                             b.constant(address, 0));
-    for (auto [size, extent] : llvm::zip(sizes, type.getShape()))
-      whole = b.both(whole, b.isEqual(size, b.constant(size, extent)));
-    return whole;
+    Value size = sizes.back();
+    return b.both(whole,
+                  b.isEqual(size, b.constant(size, type.getShape().back())));
+  }
+  /// The same, and that all rows are in the box.
+  Value isWhole() {
+    Value whole = hasWholeRows();
+    if (group)
+      return b.both(whole, arith::ConstantOp::create(b, b.getBoolAttr(false)));
+    return b.both(
+        whole, b.isEqual(sizes[0], b.constant(sizes[0], type.getDimSize(0))));
   }
 
-  /// The coordinates of an element, and the byte it is at.
+  /// The coordinates of an element in the box, and the byte it is at.
   SmallVector<Value> getCoordinates(int64_t element) {
     SmallVector<Value> coordinates;
     for (auto [base, offset] :
          llvm::zip(places.bases, places.getOffsets(element)))
       coordinates.push_back(b.add(base, offset));
+    if (group) {
+      Value row = coordinates[0];
+      coordinates[0] = b.rem(row, *group);
+      coordinates.insert(coordinates.begin(), b.div(row, *group));
+    }
     return coordinates;
   }
   Value getByte(int64_t element) {
     Value place;
+    if (group) {
+      for (auto [coordinate, stride] :
+           llvm::zip(getCoordinates(element), strides)) {
+        Value step = b.mul(stride.getType().isIndex() ? b.toIndex(coordinate)
+                                                      : coordinate,
+                           stride);
+        place = place ? b.add(place, step) : step;
+      }
+      return b.mul(place, getBytesOfElement(type));
+    }
     for (auto [base, offset, stride] :
          llvm::zip(places.bases, places.getOffsets(element), strides)) {
       Value thread = stride.getType().isIndex() ? b.toIndex(base) : base;
@@ -88,9 +114,16 @@ struct Box {
     return b.pointer(1, first, byte);
   }
   Value isInside(int64_t element) {
+    return isInside(getCoordinates(element), sizes);
+  }
+  Value isRowInside(int64_t element) {
+    return isInside(ArrayRef(getCoordinates(element)).drop_back(),
+                    ArrayRef(sizes).drop_back());
+  }
+  Value isInside(ArrayRef<Value> coordinates, ArrayRef<Value> extents) {
     Value inside;
-    for (auto [coordinate, size] : llvm::zip(getCoordinates(element), sizes)) {
-      Value less = b.isLess(coordinate, size);
+    for (auto [coordinate, extent] : llvm::zip(coordinates, extents)) {
+      Value less = b.isLess(coordinate, extent);
       inside = inside ? b.both(inside, less) : less;
     }
     return inside;
@@ -135,8 +168,13 @@ struct Box {
       LLVM::StoreOp::create(b, element, getPointer(getByte(i)));
     }
   }
+  /// Pairs of the rows that are in the box.
   void storePairs(Value fragment) {
     for (int64_t i = 0; i < places.size(); i += 2) {
+      auto branch =
+          scf::IfOp::create(b, isRowInside(i), /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
       Value pair = vector::ExtractStridedSliceOp::create(
           b, fragment, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
           ArrayRef<int64_t>{1});
@@ -148,6 +186,7 @@ struct Box {
   FragmentBuilder &b;
   RankedTensorType type;
   FragmentPlaces places;
+  std::optional<int64_t> group;
   SmallVector<Value> sizes, strides;
   Value first;
   bool hasPairs;
@@ -164,11 +203,12 @@ struct LowerLoad final : OpConversionPattern<tile::LoadOp> {
     auto type = cast<RankedTensorType>(op.getResult().getType());
     auto strides = kernel.strides.find(op.getSource());
     if (!isa_and_nonnull<tile::FragmentLayout>(type.getEncoding()) ||
-        strides == kernel.strides.end())
+        strides == kernel.strides.end() || op.getTable())
       return rewriter.notifyMatchFailure(op, "not into registers");
     FragmentBuilder b(op.getLoc(), rewriter);
     Box box(b, type, adaptor.getSource(), strides->second, adaptor.getOffsets(),
-            adaptor.getSizes(), op.getDims(), kernel.originDivisors.lookup(op));
+            adaptor.getSizes(), op.getDims(), op.getGroup(),
+            kernel.originDivisors.lookup(op));
     if (!box.hasPairs) {
       rewriter.replaceOp(op, box.loadElements());
       return success();
@@ -196,23 +236,21 @@ struct LowerStore final : OpConversionPattern<tile::StoreOp> {
   matchAndRewrite(tile::StoreOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getValue().getType());
-    auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(type.getEncoding());
+    tile::MmaLayoutAttr layout = getMmaLayout(type);
     auto strides = kernel.strides.find(op.getTarget());
     if (!layout || strides == kernel.strides.end())
       return rewriter.notifyMatchFailure(op, "not from #tile.mma");
     FragmentBuilder b(op.getLoc(), rewriter);
-    // Replicas store once.
-    int64_t warps = layout.getWarps()[0] * layout.getWarps()[1];
-    if (32 * warps < kernel.threads) {
-      auto once = scf::IfOp::create(b, b.isLess(b.warp(), b.i32(warps)),
-                                    /*withElseRegion=*/false);
-      b.setInsertionPointToStart(once.thenBlock());
+    if (Value once = isOriginal(b, type, layout)) {
+      auto branch = scf::IfOp::create(b, once, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(branch.thenBlock());
     }
     Box box(b, type, adaptor.getTarget(), strides->second, adaptor.getOffsets(),
-            adaptor.getSizes(), op.getDims(), kernel.originDivisors.lookup(op));
+            adaptor.getSizes(), op.getDims(), op.getGroup(),
+            kernel.originDivisors.lookup(op));
     if (box.hasPairs) {
       auto either =
-          scf::IfOp::create(b, box.isWhole(), /*withElseRegion=*/true);
+          scf::IfOp::create(b, box.hasWholeRows(), /*withElseRegion=*/true);
       b.setInsertionPointToStart(either.thenBlock());
       box.storePairs(adaptor.getValue());
       b.setInsertionPointToStart(either.elseBlock());
@@ -220,6 +258,28 @@ struct LowerStore final : OpConversionPattern<tile::StoreOp> {
     box.storeElements(adaptor.getValue());
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// Whether the thread is the one of all with the same elements that stores
+  /// them; null if all threads are.
+  Value isOriginal(FragmentBuilder &b, RankedTensorType type,
+                   tile::MmaLayoutAttr layout) const {
+    int64_t warpsM = layout.getWarps()[0];
+    int64_t warps = warpsM * layout.getWarps()[1];
+    auto slice = dyn_cast<tile::SliceLayoutAttr>(type.getEncoding());
+    Value zero = b.i32(0), once;
+    if (slice && slice.getDim() == 1) {
+      once = b.isEqual(b.rem(b.lane(), 4), zero);
+      warps = warpsM; // The first column of warps.
+    } else if (slice) {
+      once = b.both(b.isLess(b.lane(), b.i32(4)),
+                    b.isEqual(b.rem(b.warp(), warpsM), zero));
+    }
+    if (32 * warps < kernel.threads) {
+      Value isFirst = b.isLess(b.warp(), b.i32(warps));
+      once = once ? b.both(once, isFirst) : isFirst;
+    }
+    return once;
   }
 
   const KernelInfo &kernel;

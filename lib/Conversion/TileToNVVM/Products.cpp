@@ -125,6 +125,10 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
                    : b.rem(p.lane, 16);
   Value columnB =
       b.mul(p.transposeB ? b.rem(b.div(p.lane, 8), 2) : b.div(p.lane, 16), 8);
+  // One group of columns per warp: four matrices are those of two steps.
+  bool isSingle = p.groups % 2 != 0;
+  Value rowOfFour = b.rem(p.lane, 8), columnOfFour = b.mul(b.div(p.lane, 8), 8);
+  SmallVector<SmallVector<Value>> ofTwoSteps(p.groups);
   for (int64_t k = 0; k < depth; k += 16) {
     SmallVector<SmallVector<Value>> ofBlock;
     for (int64_t block = 0; block < p.blocks; ++block)
@@ -135,7 +139,20 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
         ofBlock.push_back(loadMatrices(b, p.baseA, p.a,
                                        b.add(rowA, 16 * p.warpsM * block),
                                        b.add(columnA, k), false));
-    for (int64_t g = 0; g < p.groups; g += 2) {
+    for (int64_t g = 0; isSingle && g < p.groups; ++g) {
+      if (k % 32 == 0)
+        ofTwoSteps[g] = loadMatrices(
+            b, p.baseB, p.w, b.add(b.add(p.firstColumn, 8 * g), rowOfFour),
+            b.add(columnOfFour, k), false);
+      ArrayRef<Value> w = ArrayRef(ofTwoSteps[g]).slice(k % 32 / 8, 2);
+      for (int64_t block = 0; block < p.blocks; ++block) {
+        auto c = acc.slice((block * p.groups + g) * 4, 4);
+        Value result = multiply(b, ofBlock[block], w, c, 16, type);
+        for (int64_t i = 0; i < 4; ++i)
+          c[i] = LLVM::ExtractValueOp::create(b, result, i);
+      }
+    }
+    for (int64_t g = 0; !isSingle && g < p.groups; g += 2) {
       Value column = b.add(p.firstColumn, 8 * g);
       SmallVector<Value> w =
           p.transposeB ? loadMatrices(b, p.baseB, p.w, b.add(column, rowB),
@@ -255,7 +272,8 @@ struct LowerMma final : OpConversionPattern<tile::MmaOp> {
     FragmentBuilder b(op.getLoc(), rewriter);
     Product product(b, op, adaptor);
     bool isNarrow = product.a.getElementTypeBitWidth() == 16;
-    if (isNarrow && product.groups % 2 != 0)
+    if (isNarrow && product.groups % 2 != 0 &&
+        !(op.getTransposeB() && product.a.getDimSize(1) % 32 == 0))
       return rewriter.notifyMatchFailure(op, "expects 16 columns per warp");
     SmallVector<Value> acc;
     if (adaptor.getC())

@@ -209,7 +209,8 @@ struct LoadRows final : OpConversionPattern<tile::LoadOp> {
                   ConversionPatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getResult().getType());
     auto strides = kernel.strides.find(op.getSource());
-    if (!isOfRows(type) || strides == kernel.strides.end())
+    if (!isOfRows(type) || strides == kernel.strides.end() || op.getGroup() ||
+        op.getTable())
       return rewriter.notifyMatchFailure(op, "not into rows");
     FragmentBuilder b(op.getLoc(), rewriter);
     Pieces pieces =
@@ -235,7 +236,7 @@ struct StoreRows final : OpConversionPattern<tile::StoreOp> {
                   ConversionPatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getValue().getType());
     auto strides = kernel.strides.find(op.getTarget());
-    if (!isOfRows(type) || strides == kernel.strides.end())
+    if (!isOfRows(type) || strides == kernel.strides.end() || op.getGroup())
       return rewriter.notifyMatchFailure(op, "not from rows");
     FragmentBuilder b(op.getLoc(), rewriter);
     getPieces(b, op, type, cast<MemRefType>(op.getTarget().getType()),

@@ -11,6 +11,7 @@
 
 #include "Fragments.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -29,7 +30,7 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
     FragmentBuilder b(op.getLoc(), rewriter);
     auto tile = cast<RankedTensorType>(op.getSource().getType());
     constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
-    int64_t bytes = tile.getNumElements() * getBytesOfElement(tile);
+    int64_t bytes = tile::SharedLayoutAttr::getSlotBytes(tile);
     NVVM::BarrierOp::create(b);
     auto loop = scf::ForOp::create(
         b, b.toIndex(b.mul(b.thread(), piece)),
@@ -71,10 +72,76 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
   const KernelInfo &kernel;
 };
 
+/// Neighbours of a row go to neighbouring places.
+struct LowerConvert final : OpConversionPattern<tile::ConvertOp> {
+  LowerConvert(const TypeConverter &converter, MLIRContext *context,
+               const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(tile::ConvertOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto source = cast<RankedTensorType>(op.getSource().getType());
+    auto result = cast<RankedTensorType>(op.getResult().getType());
+    if (!isa_and_nonnull<tile::MmaLayoutAttr>(source.getEncoding()) ||
+        !op.getRing())
+      return rewriter.notifyMatchFailure(op, "has no layout or no slot");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    Value slot =
+        b.slot(op.getRing().getType(), adaptor.getRing(), adaptor.getFill());
+    if (kernel.unmet.contains(op))
+      NVVM::BarrierOp::create(b);
+    FragmentPlaces places(b, source);
+    for (int64_t i = 0; i < places.size(); i += 2) {
+      SmallVector<int64_t> offsets = places.getOffsets(i);
+      Value pair = vector::ExtractStridedSliceOp::create(
+          b, adaptor.getSource(), ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
+          ArrayRef<int64_t>{1});
+      LLVM::StoreOp::create(b, pair,
+                            b.sharedPlace(slot, result,
+                                          b.add(places.bases[0], offsets[0]),
+                                          b.add(places.bases[1], offsets[1])),
+                            2 * getBytesOfElement(result));
+    }
+    NVVM::BarrierOp::create(b);
+    rewriter.replaceOp(op, slot);
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
+/// Whole panels of a slot are behind each other.
+struct LowerSlice final : OpConversionPattern<tensor::ExtractSliceOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(tensor::ExtractSliceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RankedTensorType source = op.getSourceType(), result = op.getType();
+    auto layout =
+        dyn_cast_or_null<tile::SharedLayoutAttr>(source.getEncoding());
+    if (!layout || result.getEncoding() != layout ||
+        op.getDroppedDims().any() || op.getStaticOffset(0) != 0 ||
+        result.getDimSize(0) != source.getDimSize(0) || op.isDynamicOffset(1) ||
+        op.getStaticStride(1) != 1)
+      return rewriter.notifyMatchFailure(op, "no columns of a slot");
+    int64_t byte = op.getStaticOffset(1) * getBytesOfElement(source);
+    if (byte % tile::SharedLayoutAttr::panelBytes != 0)
+      return rewriter.notifyMatchFailure(op, "does not start at a panel");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(
+        op, b.pointer(3, adaptor.getSource(), byte * source.getDimSize(0)));
+    return success();
+  }
+};
+
 } // namespace
 
 void peermla::populateSlotPatterns(const FragmentTypeConverter &converter,
                                    const KernelInfo &kernel,
                                    RewritePatternSet &patterns) {
-  patterns.add<LowerClearNonfinite>(converter, patterns.getContext(), kernel);
+  patterns.add<LowerClearNonfinite, LowerConvert>(
+      converter, patterns.getContext(), kernel);
+  patterns.add<LowerSlice>(converter, patterns.getContext());
 }

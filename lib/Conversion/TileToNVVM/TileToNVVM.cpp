@@ -118,11 +118,11 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                                               : added);
       }
     }
-    for (Memory &memory : memories)
-      addExtents(b, entry, memory.type.getShape(), memory.sizes);
     for (Memory &memory : memories) {
+      addExtents(b, entry, memory.type.getShape(), memory.sizes);
       auto [strides, offset] = memory.type.getStridesAndOffset();
       addExtents(b, entry, strides, memory.strides);
+      info.sizes[memory.memref] = memory.sizes;
       info.strides[memory.memref] = memory.strides;
       info.alignments[memory.memref] = getAlignment(memory.type);
     }
@@ -239,16 +239,45 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       if (!memory)
         return;
       int64_t divisor = 0;
-      for (auto [offset, stride] :
-           llvm::zip(offsets, info.strides.lookup(memory)))
+      auto paged = dyn_cast<tile::FillOp>(op);
+      for (auto [dim, offset, stride] :
+           llvm::enumerate(offsets, info.strides.lookup(memory))) {
+        // A table says where rows are.
+        if (paged && paged.getTable() &&
+            dim <= static_cast<uint64_t>(paged.getDims()[0]) &&
+            dim + 1 >= static_cast<uint64_t>(paged.getDims()[0]))
+          continue;
         divisor = std::gcd(divisor,
                            getKnownDivisor(offset) * getKnownDivisor(stride));
+      }
       if (auto gather = dyn_cast<tile::GatherOp>(op))
         for (int64_t dim :
              gather.getDims().take_front(gather.getCoordinates().size()))
           divisor = std::gcd(divisor,
                              getKnownDivisor(info.strides.lookup(memory)[dim]));
       info.originDivisors[op] = divisor;
+    });
+  }
+
+  static bool isMeeting(Operation *op) {
+    auto reduce = dyn_cast<tile::ReduceOp>(op);
+    return isa<tile::ConsumeOp, tile::ConvertOp>(op) ||
+           (reduce && reduce.getMeetingBytes());
+  }
+
+  /// Learns which hand-overs in shared memory need a barrier of their own.
+  static void findMeetings(LLVM::LLVMFuncOp kernel, KernelInfo &info) {
+    kernel.walk([&](Operation *op) {
+      if (!isa<tile::ConvertOp, tile::ReduceOp>(op) ||
+          !op->getParentOfType<scf::ForOp>())
+        return;
+      bool haveMet = false;
+      if (isa<scf::ForOp>(op->getParentOp()))
+        for (Operation *before = op->getPrevNode(); before && !haveMet;
+             before = before->getPrevNode())
+          haveMet = isMeeting(before);
+      if (!haveMet)
+        info.unmet.insert(op);
     });
   }
 
@@ -268,11 +297,13 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     describeScratch(*kernel, info);
     alignBoxes(*kernel, info);
     addZeros(*kernel);
+    findMeetings(*kernel, info);
 
     MLIRContext *context = &getContext();
     FragmentTypeConverter converter(context);
     RewritePatternSet patterns(context);
     populateElementwisePatterns(converter, patterns);
+    populateReductionPatterns(converter, info, patterns);
     populateProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);
     populateSlotPatterns(converter, info, patterns);

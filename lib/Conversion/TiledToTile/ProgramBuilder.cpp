@@ -421,13 +421,25 @@ LogicalResult ProgramBuilder::writeStores() {
     for (auto [number, dim] : llvm::enumerate(view.dims))
       if (!dropped[number])
         kept.push_back(number);
-    for (int64_t dim : getTileDims(*bounds)) {
+    // A dimension of at most 1 may have extent 0. A tile may have the first two
+    // dimensions in one.
+    SmallVector<int64_t> tileDims;
+    for (auto [dim, bound] : llvm::enumerate(*bounds))
+      if (bound != 1 || !isConstantIntValue(sizes[kept[dim]], 1))
+        tileDims.push_back(dim);
+    size_t rank = cast<RankedTensorType>(tile.getType()).getRank();
+    if (tileDims.size() != rank && tileDims.size() != rank + 1)
+      return fail(&op, "stores what is no tile");
+    IntegerAttr group;
+    if (tileDims.size() == rank + 1)
+      group = b.getI64IntegerAttr((*bounds)[tileDims[1]]);
+    for (int64_t dim : tileDims) {
       dims.push_back(view.dims[kept[dim]]);
       extents.push_back(sizes[kept[dim]]);
     }
-    if (dims.empty() || dims.size() > 2)
+    if (dims.empty() || dims.size() > 2 + (group ? 1 : 0))
       return fail(&op, "stores what is no row or matrix");
-    tile::StoreOp::create(b, tile, view.memory, place, extents, dims);
+    tile::StoreOp::create(b, tile, view.memory, place, extents, dims, group);
   }
   return success();
 }

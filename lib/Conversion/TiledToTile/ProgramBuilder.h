@@ -49,6 +49,9 @@ public:
   llvm::StringRef getReason() const { return reason; }
 
 private:
+  /// In ProgramAttention.cpp.
+  struct Attention;
+
   mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &why);
 
   // Ops of the kernel, in ProgramBuilder.cpp.
@@ -62,7 +65,6 @@ private:
   mlir::LogicalResult writeStores();
   mlir::LogicalResult writeElementwise(mlir::linalg::LinalgOp op);
   mlir::LogicalResult writeProduct(mlir::linalg::LinalgOp op);
-  // In ProgramAttention.cpp.
   mlir::LogicalResult writeAttention(mlir::Operation *op);
   // In ProgramExperts.cpp.
   mlir::LogicalResult writeExperts(mlir::Operation *op);

@@ -30,9 +30,13 @@ static constexpr int64_t mergedRows = 8;
 static constexpr int64_t leastKeys = 64, mostKeys = 256;
 /// Keys of a block on a GPU: those of a warp.
 static constexpr int64_t keysOfGpu = 32;
-/// Rows and keys of a tile for matrix instructions, and the slots that keys and
-/// values go through.
-static constexpr int64_t mmaRows = 64, mmaStages = 2;
+/// Rows of a tile for matrix instructions at most, those of one instruction,
+/// and the slots that keys and values go through.
+static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
+/// What extents of tiles and starts of slots in bytes are rounded up to.
+static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
+/// Accumulators of a thread that leave registers enough for the rest.
+static constexpr int64_t warpThreads = 32, mostAccumulators = 128;
 
 static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
@@ -93,7 +97,8 @@ static LogicalResult verifySchedule(mla::OnlineAttentionOp op,
 
 /// Completes what the op was given; `memory` says what the choice fills.
 static FailureOr<Schedule>
-complete(mla::OnlineAttentionOp op, int64_t rows,
+complete(mla::OnlineAttentionOp op,
+         llvm::function_ref<SmallVector<int64_t>()> chooseRows,
          llvm::function_ref<int64_t(ArrayRef<int64_t> block)> chooseKeys,
          const std::string &memory) {
   ShapedType q = typeOf(op.getQ());
@@ -116,7 +121,7 @@ complete(mla::OnlineAttentionOp op, int64_t rows,
     parts = given.getParts();
   }
   if (block.empty())
-    block = chooseRows(op, rows);
+    block = chooseRows();
   if (inner.empty() && block.size() == 2)
     inner = {chooseKeys(block)};
   if (parts == 0)
@@ -137,71 +142,128 @@ complete(mla::OnlineAttentionOp op, int64_t rows,
 FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
                                                const CpuLevel &level) {
   return complete(
-      op, wantedRows,
+      op, [&] { return chooseRows(op, wantedRows); },
       [&](ArrayRef<int64_t> block) { return chooseKeys(op, block, level); },
       "half of " + std::to_string(level.l2Bytes) + " B");
 }
 
-/// Keys of a block: with more of f32, registers would not hold the scores.
-static int64_t chooseMmaKeys(mla::OnlineAttentionOp op) {
-  return typeOf(op.getQ()).getElementType().isF32() ? 32 : 64;
+/// A tile of attention for matrix instructions.
+struct MmaTile {
+  int64_t tokens, heads, keys;
+  SmallVector<int64_t> warps;
+};
+
+/// The tile of attention whose heads have keys of their own.
+static MmaTile chooseTilePerHead(mla::OnlineAttentionOp op) {
+  // With more keys of f32, registers would not hold the scores.
+  bool isWide = typeOf(op.getQ()).getElementType().isF32();
+  return {mmaRows, 1, isWide ? 32 : 64, {4, 1}};
 }
 
-/// Whether a tile program can compute the attention, in the memory of a block.
-static bool fitsMma(mla::OnlineAttentionOp op, const GpuTarget &gpu) {
+/// The tile of attention whose heads share their keys: heads of a token fill
+/// the rows of an instruction, up to 64 read the keys together.
+static MmaTile chooseSharedTile(mla::OnlineAttentionOp op, int64_t keys) {
+  int64_t H = std::max<int64_t>(typeOf(op.getQ()).getDimSize(1), 1);
+  int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, mmaRows));
+  int64_t tokens = std::max<int64_t>(1, mmaRowsOfWarp / heads);
+  int64_t rows =
+      llvm::PowerOf2Ceil(std::max<int64_t>(tokens * heads, mmaRowsOfWarp));
+  return {tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}};
+}
+
+/// Whether the tile fits into the memory and the registers of a block.
+static bool fits(mla::OnlineAttentionOp op, const MmaTile &tile,
+                 const GpuTarget &gpu) {
+  ShapedType q = typeOf(op.getQ());
+  int64_t elementBytes = q.getElementTypeBitWidth() / 8;
+  int64_t warpsM = tile.warps[0], warpsN = tile.warps[1];
+  int64_t rows =
+      llvm::alignTo(tile.tokens * tile.heads, mmaRowsOfWarp * warpsM);
+  int64_t depth = llvm::alignTo(q.getDimSize(2), tileUnit);
+  int64_t width =
+      llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
+  int64_t ofKey = depth + (op.getV() ? width : 0);
+  int64_t bytes = (rows * depth + mmaStages * tile.keys * ofKey) * elementBytes;
+  // Probabilities, and what columns of warps know of rows.
+  if (warpsN > 1)
+    bytes += rows * std::max<int64_t>(tile.keys * elementBytes, 128) +
+             2 * rows * warpsN * int64_t(sizeof(float)) + slotAlignment;
+  int64_t registers = rows * width / (warpThreads * warpsM * warpsN);
+  return bytes <= gpu.sharedBytesPerBlock && registers <= mostAccumulators;
+}
+
+/// The tile of a tile program that computes the attention, if there is one.
+static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
+                                            const GpuTarget &gpu) {
   ShapedType q = typeOf(op.getQ()), o = typeOf(op.getInits().front());
   Type element = q.getElementType();
-  if (op.isPaged() || op.isPartial() || op.getInits().size() != 1 ||
-      !hasKeysPerHead(op) || q.isDynamicDim(2) || o.isDynamicDim(2) ||
+  if (q.isDynamicDim(1) || q.isDynamicDim(2) ||
+      ShapedType::isDynamic(o.getShape().back()) || q.getDimSize(2) == 0 ||
+      o.getShape().back() == 0 || !(op.getScale().convertToDouble() > 0) ||
       !(element.isBF16() || element.isF16() || element.isF32()))
-    return false;
-  int64_t depth = llvm::alignTo(q.getDimSize(2), mmaRows),
-          width = llvm::alignTo(o.getDimSize(2), mmaRows);
-  int64_t elements =
-      mmaRows * depth + mmaStages * chooseMmaKeys(op) * (depth + width);
-  // Without such a program, accumulators would be in shared memory.
-  return elements * element.getIntOrFloatBitWidth() / 8 <=
-             gpu.sharedBytesPerBlock &&
-         mmaRows * width * int64_t(sizeof(float)) <=
-             gpu.sharedBytesPerBlock / 5;
+    return std::nullopt;
+  if (hasKeysPerHead(op)) {
+    MmaTile tile = chooseTilePerHead(op);
+    return fits(op, tile, gpu) ? std::optional(tile) : std::nullopt;
+  }
+  for (int64_t keys : {64, 32}) {
+    MmaTile tile = chooseSharedTile(op, keys);
+    if (fits(op, tile, gpu))
+      return tile;
+  }
+  return std::nullopt;
 }
 
 /// The same decision, for matrix instructions where the tile is as they want
 /// it.
-static Schedule useMma(Schedule schedule) {
+static Schedule useMma(Schedule schedule, const MmaTile &tile) {
   tile::ScheduleAttr attribute = schedule.attribute;
-  if (attribute.getBlock().size() != 2 || attribute.getBlock()[0] < 2 ||
-      attribute.getBlock()[1] != 1 || attribute.getInner()[0] % 16 != 0 ||
-      attribute.getParts() > 1)
+  if (attribute.getBlock() != ArrayRef{tile.tokens, tile.heads} ||
+      attribute.getInner() != ArrayRef{tile.keys})
     return schedule;
   schedule.attribute = tile::ScheduleAttr::get(
       attribute.getContext(), attribute.getBlock(), attribute.getInner(),
       attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
-      {4, 1}, mmaStages);
+      tile.warps, mmaStages);
   return schedule;
 }
 
-FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
-                                               const GpuTarget &gpu) {
-  if (fitsMma(op, gpu)) {
-    FailureOr<Schedule> schedule = complete(
-        op, mmaRows, [&](ArrayRef<int64_t>) { return chooseMmaKeys(op); },
-        "by matrix instructions");
-    if (failed(schedule))
-      return failure();
-    return useMma(*schedule);
-  }
-  // The rows of `o` in f32 take a fifth of the shared memory: there are two of
-  // them at a time, and keys, values and scores beside them.
+/// Tokens and heads of a block without matrix instructions: the rows of `o` in
+/// f32 take a fifth of the shared memory. There are two of them at a time, and
+/// keys, values and scores beside them.
+static SmallVector<int64_t> chooseThreadRows(mla::OnlineAttentionOp op,
+                                             const GpuTarget &gpu) {
   int64_t valueDim = typeOf(op.getInits().front()).getShape().back();
   int64_t bytes = std::max<int64_t>(valueDim, 1) * sizeof(float);
   int64_t fitting = gpu.sharedBytesPerBlock / 5 / bytes;
   int64_t rows = std::clamp<int64_t>(
       llvm::bit_floor(uint64_t(std::max<int64_t>(fitting, 1))), 8, 32);
+  return chooseRows(op, rows);
+}
+
+FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
+                                               const GpuTarget &gpu) {
+  if (std::optional<MmaTile> tile = chooseMmaTile(op, gpu)) {
+    FailureOr<Schedule> schedule = complete(
+        op, [&] { return SmallVector<int64_t>{tile->tokens, tile->heads}; },
+        [&](ArrayRef<int64_t>) { return tile->keys; },
+        "by matrix instructions");
+    if (failed(schedule))
+      return failure();
+    return useMma(*schedule, *tile);
+  }
   return complete(
-      op, rows, [](ArrayRef<int64_t>) { return keysOfGpu; },
+      op, [&] { return chooseThreadRows(op, gpu); },
+      [](ArrayRef<int64_t>) { return keysOfGpu; },
       "accumulators in a fifth of " + std::to_string(gpu.sharedBytesPerBlock) +
           " B");
+}
+
+tile::ScheduleAttr peermla::scheduleForThreads(mla::OnlineAttentionOp op,
+                                               const GpuTarget &gpu,
+                                               int64_t parts) {
+  return tile::ScheduleAttr::get(op.getContext(), chooseThreadRows(op, gpu),
+                                 {keysOfGpu}, {}, /*split=*/0, parts);
 }
 
 tile::ScheduleAttr peermla::getMergeSchedule(mla::MergeOp op) {

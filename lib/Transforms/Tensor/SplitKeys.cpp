@@ -91,7 +91,8 @@ void KeySplitter::split(bool isDeterministic) {
     whole->setAttr(scheduleName,
                    tile::ScheduleAttr::get(
                        b.getContext(), schedule.getBlock(), schedule.getInner(),
-                       schedule.getRegisters(), /*split=*/0, /*parts=*/1));
+                       schedule.getRegisters(), /*split=*/0, /*parts=*/1,
+                       schedule.getWarps(), schedule.getStages()));
     scf::YieldOp::create(b, whole->getResults());
   }
   op.replaceAllUsesWith(choice.getResults());
@@ -128,7 +129,9 @@ SmallVector<Value> KeySplitter::attendInParts(OpFoldResult T, bool isFused) {
     partial->setAttr(
         scheduleName,
         tile::ScheduleAttr::get(b.getContext(), {1, block[0], block[1]},
-                                schedule.getInner(), schedule.getRegisters()));
+                                schedule.getInner(), schedule.getRegisters(),
+                                /*split=*/0, /*parts=*/0, schedule.getWarps(),
+                                schedule.getStages()));
     merge->setAttr(scheduleName, getMergeSchedule(merge));
   }
   if (op->hasAttr(planName)) {
@@ -160,6 +163,11 @@ struct SplitKeys : peermla::impl::SplitKeysBase<SplitKeys> {
         continue;
       if (failed(verify(op, schedule)))
         return signalPassFailure();
+      // One work item that visits all parts has no tile program: parts that are
+      // work items must not have one either, to give the same bits.
+      if (const GpuTarget *gpu = GpuTarget::of(op);
+          gpu && deterministic && !schedule.getWarps().empty())
+        schedule = scheduleForThreads(op, *gpu, schedule.getParts());
       remark::passed(op.getLoc(),
                      remark::RemarkOpts::name("SplitKeys").category("schedule"))
           << ("split keys into " + std::to_string(schedule.getParts()) +

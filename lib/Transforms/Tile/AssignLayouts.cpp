@@ -109,6 +109,9 @@ static bool propagate(Operation *op) {
   }
   if (auto clear = dyn_cast<tile::ClearNonfiniteOp>(op))
     return unify({clear.getSource(), clear.getResult()});
+  // Columns of a slot are in the slot.
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return unify({slice.getSource(), slice.getResult()});
   if (auto mma = dyn_cast<tile::MmaOp>(op))
     return mma.getC() && unify({mma.getC(), mma.getD()});
   if (!OpTrait::hasElementwiseMappableTraits(op))
@@ -171,7 +174,8 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
     function.walk([&](tile::MmaOp mma) {
       assign(mma.getD(), tile::MmaLayoutAttr::get(context, warps));
       assign(mma.getB(), shared);
-      if (mma.getA().getDefiningOp<tile::LoadOp>())
+      if (isa_and_nonnull<tile::LoadOp, tile::ConvertOp>(
+              mma.getA().getDefiningOp()))
         assign(mma.getA(), shared);
       else
         assign(mma.getA(), tile::MmaLayoutAttr::get(context, {warps[0], 1}));

@@ -147,7 +147,9 @@ struct PrefetchCopies : peermla::impl::PrefetchCopiesBase<PrefetchCopies> {
     SmallVector<Value> offsets = clone(load.getOffsets());
     SmallVector<Value> sizes = clone(load.getSizes());
     tile::FillOp::create(b, loc, load.getRing(), number, load.getSource(),
-                         offsets, sizes, /*predicate=*/Value(), load.getDims());
+                         offsets, sizes, /*predicate=*/Value(), load.getTable(),
+                         load.getSequence(), load.getDimsAttr(),
+                         load.getGroupAttr());
     auto tile = tile::ConsumeOp::create(b, loc, load.getResult().getType(),
                                         load.getRing(), load.getFill(),
                                         b.getI64IntegerAttr(pending));

@@ -29,9 +29,8 @@ using namespace peermla;
 
 /// Bytes of a slot, which starts where swizzled panels may start.
 static int64_t getSlotBytes(Type tile) {
-  auto type = cast<RankedTensorType>(tile);
   return llvm::alignTo(
-      type.getNumElements() * type.getElementTypeBitWidth() / 8, 1024);
+      tile::SharedLayoutAttr::getSlotBytes(cast<RankedTensorType>(tile)), 1024);
 }
 
 /// The iterations of a loop if they are known.
@@ -63,6 +62,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         loads[load->getParentOfType<scf::ForOp>()].push_back(load);
     });
     int64_t available = getAvailable(function), offset = 0;
+    placeMeetings(function, offset);
     for (auto &[loop, ofLoop] : loads) {
       int64_t bytes = 0;
       for (tile::LoadOp load : ofLoop)
@@ -106,6 +106,31 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
       return signalPassFailure();
     function->setAttr(tile::sharedBytesName,
                       Builder(&getContext()).getI64IntegerAttr(offset));
+  }
+
+  /// What warps hand to each other: slots of tiles in registers, and places
+  /// where rows are combined.
+  static void placeMeetings(func::FuncOp function, int64_t &offset) {
+    Builder builder(function.getContext());
+    function.walk([&](tile::ConvertOp convert) {
+      auto type = cast<RankedTensorType>(convert.getResult().getType());
+      OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
+      auto ring = tile::RingOp::create(
+          b, convert.getLoc(), tile::RingType::get(b.getContext(), 1, type),
+          b.getI64IntegerAttr(offset));
+      b.setInsertionPoint(convert);
+      convert.getRingMutable().assign(ring.getResult());
+      convert.getFillMutable().assign(
+          arith::ConstantIndexOp::create(b, convert.getLoc(), 0).getResult());
+      offset += getSlotBytes(type);
+    });
+    function.walk([&](tile::ReduceOp reduce) {
+      if (int64_t bytes = reduce.getMeetingBytes()) {
+        reduce.setOffsetAttr(builder.getI64IntegerAttr(offset));
+        offset += bytes;
+      }
+    });
+    offset = llvm::alignTo(offset, 1024);
   }
 
   int64_t getAvailable(func::FuncOp function) {

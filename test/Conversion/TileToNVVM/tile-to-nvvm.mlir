@@ -1,7 +1,7 @@
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(peermla-tile-to-nvvm,canonicalize,cse)' | FileCheck %s
 
-// The parameters are those of tile.launch: pointers and scalars, then dynamic
-// sizes, then dynamic strides, here those that the buffers have at the launch.
+// The parameters are those of tile.launch: pointers and scalars, then of each
+// memref its dynamic sizes and strides, here those it has at the launch.
 
 #mma = #tile.mma<warps = [4, 1]>
 
@@ -12,7 +12,7 @@ func.func @host(%x: memref<?x64xbf16>, %s: memref<4x64xf32, strided<[?, 1]>>, %n
 
 // CHECK: gpu.module @k
 // CHECK:   llvm.mlir.global external @shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
-// CHECK:   llvm.func @k(%[[X:[^:]+]]: !llvm.ptr, %[[S:[^:]+]]: !llvm.ptr, %[[N:[^:]+]]: i64, %[[Y:[^:]+]]: !llvm.ptr, %[[X0:[^:]+]]: i64, %[[Y0:[^:]+]]: i64, %[[S0:[^:]+]]: i64)
+// CHECK:   llvm.func @k(%[[X:[^:]+]]: !llvm.ptr, %[[S:[^:]+]]: !llvm.ptr, %[[N:[^:]+]]: i64, %[[Y:[^:]+]]: !llvm.ptr, %[[X0:[^:]+]]: i64, %[[S0:[^:]+]]: i64, %[[Y0:[^:]+]]: i64)
 // CHECK-SAME: nvvm.kernel, nvvm.reqntid = array<i32: 128>, tile.shared_bytes = 8192
 gpu.module @k {
   func.func @k(%x: memref<?x64xbf16>, %s: memref<4x64xf32>, %n: index, %y: memref<?x64xf32>)

@@ -27,8 +27,8 @@ func.func @slice_c2(%t: tensor<32xf32, #tile.slice<0, <warps = [1, 3]>>>) { retu
 
 // -----
 
-// expected-error @below {{expects columns of a tile in #tile.shared to be a multiple of 64, got 32}}
-func.func @shared_c1(%t: tensor<8x32xbf16, #tile.shared>) { return }
+// expected-error @below {{expects columns of a tile in #tile.shared to be a multiple of 8, got 36}}
+func.func @shared_c1(%t: tensor<8x36xbf16, #tile.shared>) { return }
 
 // -----
 
@@ -197,8 +197,8 @@ func.func @reduce_c2(%a: tensor<16x8xf16>) {
 // -----
 
 func.func @reduce_c3(%a: tensor<16x16xf32, #tile.mma<warps = [1, 2]>>) {
-  // expected-error @below {{'tile.reduce' op expects the columns of 'source' in one column of warps, got 'tensor<16x16xf32, #tile.mma<warps = [1, 2]>>'}}
-  %d = tile.reduce add %a along 1 : tensor<16x16xf32, #tile.mma<warps = [1, 2]>> -> tensor<16xf32, #tile.slice<1, <warps = [1, 2]>>>
+  // expected-error @below {{'tile.reduce' op expects a reduction of rows of #tile.mma, got 'tensor<16x16xf32, #tile.mma<warps = [1, 2]>>' along 0}}
+  %d = tile.reduce add %a along 0 : tensor<16x16xf32, #tile.mma<warps = [1, 2]>> -> tensor<16xf32, #tile.slice<0, <warps = [1, 2]>>>
   return
 }
 
@@ -223,5 +223,85 @@ func.func @clear_nonfinite_c1_element(%a: tensor<16x8xi32>) {
 func.func @clear_nonfinite_c1_layout(%a: tensor<16x8xf32, #tile.mma<warps = [1, 1]>>) {
   // expected-error @below {{'tile.clear_nonfinite' op expects 'source' to be a tile of f16, bf16 or f32 in #tile.shared, got 'tensor<16x8xf32, #tile.mma<warps = [1, 1]>>'}}
   %d = tile.clear_nonfinite %a : tensor<16x8xf32, #tile.mma<warps = [1, 1]>>
+  return
+}
+
+// -----
+
+func.func @load_c2_group(%x: memref<8x8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects a size and an entry of 'dims' per dimension of the tile and one more, got 2 sizes and 2 entries for 'tensor<16x64xf32>'}}
+  %t = tile.load %x[%i, %i, %i] sizes(%i, %i) along [0, 2] group 8 : memref<8x8x64xf32> -> tensor<16x64xf32>
+  return
+}
+
+// -----
+
+func.func @load_c5(%x: memref<8x8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects 'group' to be at least 1, got 0}}
+  %t = tile.load %x[%i, %i, %i] sizes(%i, %i, %i) along [0, 1, 2] group 0 : memref<8x8x64xf32> -> tensor<16x64xf32>
+  return
+}
+
+// -----
+
+func.func @load_c6_table(%x: memref<8x8x64xf32>, %t: memref<8xi32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects 'table' to be a memref of i32 of rank 2, got 'memref<8xi32>'}}
+  %a = tile.load %x[%i, %i, %i] sizes(%i, %i) along [1, 2] pages(%t[%i] : memref<8xi32>) : memref<8x8x64xf32> -> tensor<16x64xf32>
+  return
+}
+
+// -----
+
+func.func @load_c6_rows(%x: memref<8x64xf32>, %t: memref<8x8xi32>, %i: index) {
+  // expected-error @below {{'tile.load' op expects rows with a dimension of blocks before theirs and no 'group' with a table, got [0, 1]}}
+  %a = tile.load %x[%i, %i] sizes(%i, %i) along [0, 1] pages(%t[%i] : memref<8x8xi32>) : memref<8x64xf32> -> tensor<16x64xf32>
+  return
+}
+
+// -----
+
+func.func @store_c4(%a: tensor<16x64xf32>, %x: memref<8x8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.store' op expects 'group' to be at least 1, got -2}}
+  tile.store %a, %x[%i, %i, %i] sizes(%i, %i, %i) along [0, 1, 2] group -2 : tensor<16x64xf32>, memref<8x8x64xf32>
+  return
+}
+
+// -----
+
+func.func @fill_c5(%r: !tile.ring<1 x tensor<16x64xf32, #tile.shared>>, %x: memref<8x8x64xf32>, %t: memref<8x8xi64>, %i: index) {
+  // expected-error @below {{'tile.fill' op expects 'table' to be a memref of i32 of rank 2, got 'memref<8x8xi64>'}}
+  tile.fill %r[%i], %x[%i, %i, %i] sizes(%i, %i) along [1, 2] pages(%t[%i] : memref<8x8xi64>) : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>, memref<8x8x64xf32>
+  return
+}
+
+// -----
+
+func.func @convert_c1(%a: tensor<16x64xf32>) {
+  // expected-error @below {{'tile.convert' op expects a result of the shape and element type of 'source', got 'tensor<16x64xf32>' and 'tensor<16x64xbf16>'}}
+  %b = tile.convert %a : tensor<16x64xf32> -> tensor<16x64xbf16>
+  return
+}
+
+// -----
+
+func.func @convert_c2_source(%a: tensor<16x64xf32, #tile.shared>) {
+  // expected-error @below {{'tile.convert' op expects 'source' in #tile.mma, got 'tensor<16x64xf32, #tile.shared>'}}
+  %b = tile.convert %a : tensor<16x64xf32, #tile.shared> -> tensor<16x64xf32, #tile.shared>
+  return
+}
+
+// -----
+
+func.func @convert_c2_result(%a: tensor<16x64xf32>) {
+  // expected-error @below {{'tile.convert' op expects a result in #tile.shared, got 'tensor<16x64xf32, #tile.mma<warps = [1, 1]>>'}}
+  %b = tile.convert %a : tensor<16x64xf32> -> tensor<16x64xf32, #tile.mma<warps = [1, 1]>>
+  return
+}
+
+// -----
+
+func.func @convert_c2_ring(%a: tensor<16x64xf32>, %r: !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, %i: index) {
+  // expected-error @below {{'tile.convert' op expects 'ring' to have tiles of the result's type 'tensor<16x64xf32, #tile.shared>', got '!tile.ring<1 x tensor<16x32xf32, #tile.shared>>'}}
+  %b = tile.convert %a via %r[%i] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, tensor<16x64xf32> -> tensor<16x64xf32, #tile.shared>
   return
 }

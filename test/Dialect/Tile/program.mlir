@@ -73,3 +73,22 @@ func.func @clear(%v: tensor<64x64xbf16>, %w: tensor<64x32xf32, #tile.shared>) ->
   %b = tile.clear_nonfinite %w : tensor<64x32xf32, #tile.shared>
   return %a, %b : tensor<64x64xbf16>, tensor<64x32xf32, #tile.shared>
 }
+
+// CHECK-LABEL: func @rows_of_caches
+// CHECK: tile.load %{{.*}} sizes(%{{.*}}, %{{.*}}, %{{.*}}) along [0, 1, 2] group 12 : memref<?x24x64xbf16> -> tensor<64x64xbf16>
+// CHECK: tile.load %{{.*}} along [1, 2] pages(%{{.*}}[%{{.*}}] : memref<?x?xi32>) via %{{.*}}[%{{.*}}] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x?x64xbf16>
+// CHECK: tile.fill {{.*}} along [1, 2] pages(%{{.*}}[%{{.*}}] : memref<?x?xi32>) if %{{.*}} : <2 x
+// CHECK: tile.convert %{{.*}} via %{{.*}}[%{{.*}}] : !tile.ring<1 x tensor<64x32xbf16, #tile.shared>>, tensor<64x32xbf16> -> tensor<64x32xbf16, #tile.shared>
+// CHECK: tile.reduce max %{{.*}} along 1 at 1024 : tensor<64x128xf32> -> tensor<64xf32>
+// CHECK: tile.store {{.*}} along [0, 1] group 12 : tensor<64xf32>, memref<?x24xf32>
+func.func @rows_of_caches(%x: memref<?x24x64xbf16>, %cache: memref<?x?x64xbf16>, %t: memref<?x?xi32>, %p: tensor<64x32xbf16>, %s: tensor<64x128xf32>, %y: memref<?x24xf32>, %i: index, %more: i1) {
+  %r = tile.ring {offset = 1024} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  %u = tile.ring {offset = 0} : !tile.ring<1 x tensor<64x32xbf16, #tile.shared>>
+  %q = tile.load %x[%i, %i, %i] sizes(%i, %i, %i) along [0, 1, 2] group 12 : memref<?x24x64xbf16> -> tensor<64x64xbf16>
+  %k = tile.load %cache[%i, %i, %i] sizes(%i, %i) along [1, 2] pages(%t[%i] : memref<?x?xi32>) via %r[%i] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x?x64xbf16> -> tensor<64x64xbf16, #tile.shared>
+  tile.fill %r[%i], %cache[%i, %i, %i] sizes(%i, %i) along [1, 2] pages(%t[%i] : memref<?x?xi32>) if %more : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x?x64xbf16>
+  %c = tile.convert %p via %u[%i] : !tile.ring<1 x tensor<64x32xbf16, #tile.shared>>, tensor<64x32xbf16> -> tensor<64x32xbf16, #tile.shared>
+  %m = tile.reduce max %s along 1 at 1024 : tensor<64x128xf32> -> tensor<64xf32>
+  tile.store %m, %y[%i, %i] sizes(%i, %i) along [0, 1] group 12 : tensor<64xf32>, memref<?x24xf32>
+  return
+}

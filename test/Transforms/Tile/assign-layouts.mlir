@@ -149,3 +149,30 @@ func.func @choice(%x: memref<64x64xbf16>, %w: memref<64x64xbf16>, %y: memref<64x
   tile.store %d, %y[%c0, %c0] sizes(%c64, %c64) along [0, 1] : tensor<64x64xf32>, memref<64x64xf32>
   return
 }
+
+// -----
+
+// Columns of warps share a computed operand in shared memory; columns of a slot
+// are in it.
+
+// CHECK-LABEL: func @shared_operand(
+//       CHECK:   %[[K:.+]] = tile.load {{.+}} -> tensor<64x128xbf16, #tile.shared>
+//       CHECK:   %[[P:.+]] = arith.truncf {{.+}} to tensor<16x64xbf16, #tile.mma<warps = [1, 4]>>
+//       CHECK:   tile.convert %[[P]] : tensor<16x64xbf16, #tile.mma<warps = [1, 4]>> -> tensor<16x64xbf16, #tile.shared>
+//       CHECK:   tensor.extract_slice %[[K]]{{.+}} : tensor<64x128xbf16, #tile.shared> to tensor<64x64xbf16, #tile.shared>
+func.func @shared_operand(%x: memref<16x128xbf16>, %w: memref<64x128xbf16>, %y: memref<16x64xf32>)
+    attributes {tile.schedule = #tile.schedule<warps = [1, 4], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %q = tile.load %x[%c0, %c0] sizes(%c16, %c128) along [0, 1] : memref<16x128xbf16> -> tensor<16x128xbf16>
+  %k = tile.load %w[%c0, %c0] sizes(%c64, %c128) along [0, 1] : memref<64x128xbf16> -> tensor<64x128xbf16>
+  %s = tile.mma %q, %k transpose_b : tensor<16x128xbf16>, tensor<64x128xbf16> -> tensor<16x64xf32>
+  %p = arith.truncf %s : tensor<16x64xf32> to tensor<16x64xbf16>
+  %c = tile.convert %p : tensor<16x64xbf16> -> tensor<16x64xbf16>
+  %v = tensor.extract_slice %k[0, 0] [64, 64] [1, 1] : tensor<64x128xbf16> to tensor<64x64xbf16>
+  %d = tile.mma %c, %v : tensor<16x64xbf16>, tensor<64x64xbf16> -> tensor<16x64xf32>
+  tile.store %d, %y[%c0, %c0] sizes(%c16, %c64) along [0, 1] : tensor<16x64xf32>, memref<16x64xf32>
+  return
+}

@@ -37,3 +37,22 @@ func.func @two_operands(%x: memref<?x192xbf16>, %w: memref<64x192xbf16>, %y: mem
   tile.store %d, %y[%c0, %c0] sizes(%m, %c64) along [0, 1] : tensor<64x64xf32, #mma>, memref<?x64xf32>
   return
 }
+
+// What warps hand to each other comes first, in one slot each.
+
+// CHECK-LABEL: func @meetings(
+//  CHECK-SAME:   tile.shared_bytes = 5120
+//       CHECK:   %[[P:.+]] = tile.ring {offset = 0 : i64} : <1 x tensor<32x32xbf16, #tile.shared>>
+//       CHECK:   tile.convert %{{.+}} via %[[P]][%{{.+}}]
+//       CHECK:   tile.reduce max %{{.+}} along 1 at 4096
+//       CHECK:   tile.reduce add %{{.+}} along 1 at 4608
+//       CHECK:   tile.reduce add %{{.+}} along 1 :
+func.func @meetings(%s: tensor<32x32xf32, #tile.mma<warps = [2, 4]>>, %p: tensor<32x32xbf16, #tile.mma<warps = [2, 4]>>,
+    %t: tensor<32x32xf32, #tile.mma<warps = [2, 1]>>)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 4], stages = 2>} {
+  %c = tile.convert %p : tensor<32x32xbf16, #tile.mma<warps = [2, 4]>> -> tensor<32x32xbf16, #tile.shared>
+  %m = tile.reduce max %s along 1 : tensor<32x32xf32, #tile.mma<warps = [2, 4]>> -> tensor<32xf32, #tile.slice<1, <warps = [2, 4]>>>
+  %l = tile.reduce add %s along 1 : tensor<32x32xf32, #tile.mma<warps = [2, 4]>> -> tensor<32xf32, #tile.slice<1, <warps = [2, 4]>>>
+  %n = tile.reduce add %t along 1 : tensor<32x32xf32, #tile.mma<warps = [2, 1]>> -> tensor<32xf32, #tile.slice<1, <warps = [2, 1]>>>
+  return
+}

@@ -30,10 +30,11 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
       %d = tile.mma %a, %b transpose_b : ...
       tile.store %d, %y[%i, %j] sizes(%m, %c128) along [0, 1] : ...
     ```
-    `mla.online_attention` over keys in memory, of one head per block, becomes a
-    loop over blocks of keys with a running softmax. In blocks with keys that are
-    past the end or after a token, those are masked and values that are no numbers
-    cleared: such a value reaches the tokens that see its key, and no others.
+    `mla.online_attention` over keys in memory or in a paged cache becomes a loop
+    over blocks of keys with a running softmax; a row of its tiles is a token and a
+    head. In blocks with keys that are past the end or after a token, those are
+    masked and values that are no numbers cleared: such a value reaches the tokens
+    that see its key, and no others.
 
     `peer.expert_mlp` of one token becomes two loops over steps of its retrievals,
     as many together as the first of `registers`: gathers of rows of `down` for dot
@@ -67,6 +68,8 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     |----------------|-----------------------------------------------------|
     | `tile.fill`    | `cp.async` to swizzled places, or loads and stores where pieces of memory are not aligned |
     | `tile.consume` | `cp.async.wait_group`, a barrier                    |
+    | `tile.convert` | stores to swizzled places, a barrier                 |
+    | `tile.reduce`  | shuffles; across warps through shared memory        |
     | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32    |
     | `tile.clear_nonfinite` | a loop over the slot between two barriers   |
     | `math.exp2`    | `ex2.approx.ftz`, within 2^-22                      |

@@ -248,7 +248,12 @@ LogicalResult SharedLayoutAttr::verifyEncoding(ArrayRef<int64_t> shape,
     return emitError() << "expects elements of whole bytes in " << *this
                        << ", got " << elementType;
   return verifyMultiple(emitError, *this, "columns", shape[1],
-                        8 * panelBytes / elementType.getIntOrFloatBitWidth());
+                        8 * pieceBytes / elementType.getIntOrFloatBitWidth());
+}
+
+int64_t SharedLayoutAttr::getSlotBytes(RankedTensorType tile) {
+  int64_t rowBytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
+  return llvm::alignTo(rowBytes, panelBytes) * tile.getDimSize(0);
 }
 
 int64_t SharedLayoutAttr::getByteOffset(RankedTensorType tile, int64_t row,

@@ -20,18 +20,22 @@ using namespace peermla::tile;
 static LogicalResult verifyBox(Operation *op, StringRef memoryName,
                                MemRefType memory, OperandRange offsets,
                                OperandRange sizes, ArrayRef<int64_t> dims,
+                               std::optional<int64_t> group,
                                RankedTensorType tile) {
   if (offsets.size() != static_cast<size_t>(memory.getRank()))
     return op->emitOpError()
            << "expects one offset per dimension of '" << memoryName << "', got "
            << offsets.size() << " for " << memory;
+  if (group && *group < 1)
+    return op->emitOpError()
+           << "expects 'group' to be at least 1, got " << *group;
   if (sizes.size() != dims.size() ||
-      dims.size() != static_cast<size_t>(tile.getRank()))
+      dims.size() != static_cast<size_t>(tile.getRank()) + (group ? 1 : 0))
     return op->emitOpError()
            << "expects a size and an entry of 'dims' per dimension of the "
-              "tile, got "
-           << sizes.size() << " sizes and " << dims.size() << " entries for "
-           << tile;
+              "tile"
+           << (group ? " and one more" : "") << ", got " << sizes.size()
+           << " sizes and " << dims.size() << " entries for " << tile;
   int64_t last = -1;
   for (int64_t dim : dims) {
     if (dim <= last || dim >= memory.getRank())
@@ -48,10 +52,28 @@ static LogicalResult verifyBox(Operation *op, StringRef memoryName,
   return success();
 }
 
+/// What loads and fills through a table of blocks have in common.
+static LogicalResult verifyPages(Operation *op, Value table,
+                                 ArrayRef<int64_t> dims, bool hasGroup) {
+  if (!table)
+    return success();
+  auto type = cast<MemRefType>(table.getType());
+  if (type.getRank() != 2 || !type.getElementType().isInteger(32))
+    return op->emitOpError()
+           << "expects 'table' to be a memref of i32 of rank 2, got " << type;
+  if (hasGroup || dims.size() != 2 || dims[0] < 1)
+    return op->emitOpError()
+           << "expects rows with a dimension of blocks before "
+              "theirs and no 'group' with a table, got ["
+           << dims << "]";
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
   if (failed(verifyBox(*this, "source", cast<MemRefType>(getSource().getType()),
-                       getOffsets(), getSizes(), getDims(),
-                       cast<RankedTensorType>(getResult().getType()))))
+                       getOffsets(), getSizes(), getDims(), getGroup(),
+                       cast<RankedTensorType>(getResult().getType()))) ||
+      failed(verifyPages(*this, getTable(), getDims(), getGroup().has_value())))
     return failure();
   // (C4)
   if (!getRing())
@@ -65,14 +87,16 @@ LogicalResult LoadOp::verify() {
 
 LogicalResult StoreOp::verify() {
   return verifyBox(*this, "target", cast<MemRefType>(getTarget().getType()),
-                   getOffsets(), getSizes(), getDims(),
+                   getOffsets(), getSizes(), getDims(), getGroup(),
                    cast<RankedTensorType>(getValue().getType()));
 }
 
 LogicalResult FillOp::verify() {
-  return verifyBox(*this, "source", cast<MemRefType>(getSource().getType()),
-                   getOffsets(), getSizes(), getDims(),
-                   getRing().getType().getTile());
+  if (failed(verifyBox(*this, "source", cast<MemRefType>(getSource().getType()),
+                       getOffsets(), getSizes(), getDims(), getGroup(),
+                       getRing().getType().getTile())))
+    return failure();
+  return verifyPages(*this, getTable(), getDims(), getGroup().has_value());
 }
 
 LogicalResult ConsumeOp::verify() {
@@ -187,6 +211,26 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
+LogicalResult ConvertOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  // (C1)
+  if (source.getShape() != result.getShape() ||
+      source.getElementType() != result.getElementType())
+    return emitOpError() << "expects a result of the shape and element type of "
+                            "'source', got "
+                         << source << " and " << result;
+  // (C2)
+  if (source.getEncoding() && !isa<MmaLayoutAttr>(source.getEncoding()))
+    return emitOpError() << "expects 'source' in #tile.mma, got " << source;
+  if (result.getEncoding() && !isa<SharedLayoutAttr>(result.getEncoding()))
+    return emitOpError() << "expects a result in #tile.shared, got " << result;
+  if (getRing() && getRing().getType().getTile() != result)
+    return emitOpError() << "expects 'ring' to have tiles of the result's type "
+                         << result << ", got " << getRing().getType();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // tile.reduce and tile.index
 //===----------------------------------------------------------------------===//
@@ -256,15 +300,22 @@ LogicalResult ReduceOp::verify() {
   // (C3)
   auto layout = dyn_cast<MmaLayoutAttr>(source.getEncoding());
   auto slice = dyn_cast<SliceLayoutAttr>(result.getEncoding());
-  if (!layout || getDim() != 1 || getParts() || layout.getWarps()[1] != 1)
-    return emitOpError() << "expects the columns of 'source' in one column of "
-                            "warps, got "
-                         << source;
+  if (!layout || getDim() != 1 || getParts())
+    return emitOpError() << "expects a reduction of rows of #tile.mma, got "
+                         << source << " along " << getDim();
   if (!slice || slice.getDim() != 1 || slice.getParent() != layout)
     return emitOpError() << "expects the layout of the result to be the slice "
                             "of that of 'source', got "
                          << result << " and " << source;
   return success();
+}
+
+int64_t ReduceOp::getMeetingBytes() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto layout = dyn_cast_or_null<MmaLayoutAttr>(source.getEncoding());
+  if (!layout || layout.getWarps()[1] == 1)
+    return 0;
+  return layout.getWarps()[1] * source.getDimSize(0) * 4;
 }
 
 LogicalResult IndexOp::verify() {

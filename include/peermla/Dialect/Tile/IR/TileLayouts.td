@@ -134,13 +134,16 @@ def Tile_SharedLayoutAttr : Tile_Layout<"SharedLayout", "shared"> {
     address = (b / 128) 128 R + 128 r + ((b % 128) ^ 16 (r % 8))
     ```
 
-    Eight rows of 16 bytes lie in different banks, and 16 bytes stay together.
+    Eight rows of 16 bytes lie in different banks, and 16 bytes stay together. The
+    last panel may be used in part.
 
     Constraints:
-    * (C1) the tile has rank 2, R a multiple of 8 and rows of a multiple of 128
+    * (C1) the tile has rank 2, R a multiple of 8 and rows of a multiple of 16
       bytes.
   }];
   let extraClassDeclaration = [{
+    /// Bytes of a slot: all of its panels.
+    static int64_t getSlotBytes(::mlir::RankedTensorType tile);
     /// Bytes of a panel's row, and of what the swizzle moves.
     static constexpr int64_t panelBytes = 128, pieceBytes = 16;
     /// Where element (row, column) lies in a slot.
@@ -163,10 +166,7 @@ def Tile_RingType : TypeDef<Tile_Dialect, "Ring"> {
   let assemblyFormat = "`<` $slots `x` $tile `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    int64_t getSlotBytes() {
-      return getTile().getNumElements() *
-             getTile().getElementTypeBitWidth() / 8;
-    }
+    int64_t getSlotBytes() { return SharedLayoutAttr::getSlotBytes(getTile()); }
   }];
 }
 

@@ -34,26 +34,56 @@ def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments]> {
     along `dims`, at most those of the tile; what is beyond them in the tile is
     zero. `ring` and `fill` name the slot that the tile goes through.
 
+    **Groups.** With `group g` the first dimension of the tile runs along the first
+    two of `dims`: its element i is element (i / g, i mod g) of the box.
+
+    **Pages.** With `pages` the rows of the tile are scattered: with p the offset
+    along the first of `dims`, whose extent is n, row i is row (p + i) mod n of block
+    `table[sequence, (p + i) / n]`, along the dimension before. A block that the
+    source does not have is zero.
+
     Constraints:
     * (C1) there is one offset per dimension of `source`.
     * (C2) `dims` increases, and has one entry per size and per dimension of the
-      tile.
+      tile, with `group` one more.
     * (C3) `source` and the tile agree in their element type, and the tile is
       static.
     * (C4) a ring has a fill, and tiles of the result's type.
+    * (C5) `group` is at least 1.
+    * (C6) `table` is a memref of i32 of rank 2, the first of `dims` is not the first
+      of `source`, and there is no `group`.
 
     ```mlir
     %a = tile.load %x[%i, %k] sizes(%rows, %c64) along [0, 1]
         : memref<?x192xbf16> -> tensor<128x64xbf16>
+    %q = tile.load %y[%t, %h, %c0] sizes(%tokens, %c12, %c64) along [0, 1, 2] group 12
+        : memref<?x24x64xbf16> -> tensor<64x64xbf16>
+    %k = tile.load %cache[%c0, %j, %c0] sizes(%keys, %c64) along [1, 2]
+        pages(%blocks[%s] : memref<?x?xi32>)
+        : memref<?x16x64xbf16> -> tensor<64x64xbf16>
     ```
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source,
                        Variadic<Index>:$offsets, Variadic<Index>:$sizes,
                        Optional<Tile_RingType>:$ring, Optional<Index>:$fill,
-                       DenseI64ArrayAttr:$dims);
+                       Arg<Optional<AnyMemRef>, "", [MemRead]>:$table,
+                       Optional<Index>:$sequence,
+                       DenseI64ArrayAttr:$dims, OptionalAttr<I64Attr>:$group);
   let results = (outs AnyRankedTensor:$result);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$source,
+                   "::mlir::ValueRange":$offsets, "::mlir::ValueRange":$sizes,
+                   "::mlir::Value":$ring, "::mlir::Value":$fill,
+                   "::llvm::ArrayRef<int64_t>":$dims), [{
+      build($_builder, $_state, result, source, offsets, sizes, ring, fill,
+            /*table=*/::mlir::Value(), /*sequence=*/::mlir::Value(), dims,
+            /*group=*/::mlir::IntegerAttr());
+    }]>
+  ];
   let assemblyFormat = [{
     $source `[` $offsets `]` `sizes` `(` $sizes `)` `along` $dims
+    (`group` $group^)?
+    (`pages` `(` $table^ `[` $sequence `]` `:` type($table) `)`)?
     (`via` $ring^ `[` $fill `]` `:` type($ring) `,`) : (`:`)?
     type($source) `->` type($result) attr-dict
   }];
@@ -69,9 +99,10 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
     Constraints:
     * (C1) there is one offset per dimension of `target`.
     * (C2) `dims` increases, and has one entry per size and per dimension of the
-      tile.
+      tile, with `group` one more.
     * (C3) `target` and the tile agree in their element type, and the tile is
       static.
+    * (C4) `group` is at least 1.
 
     ```mlir
     tile.store %d, %y[%i, %j] sizes(%rows, %c128) along [0, 1]
@@ -81,10 +112,18 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
   let arguments = (ins AnyRankedTensor:$value,
                        Arg<AnyMemRef, "", [MemWrite]>:$target,
                        Variadic<Index>:$offsets, Variadic<Index>:$sizes,
-                       DenseI64ArrayAttr:$dims);
+                       DenseI64ArrayAttr:$dims, OptionalAttr<I64Attr>:$group);
+  let builders = [
+    OpBuilder<(ins "::mlir::Value":$value, "::mlir::Value":$target,
+                   "::mlir::ValueRange":$offsets, "::mlir::ValueRange":$sizes,
+                   "::llvm::ArrayRef<int64_t>":$dims), [{
+      build($_builder, $_state, value, target, offsets, sizes, dims,
+            /*group=*/::mlir::IntegerAttr());
+    }]>
+  ];
   let assemblyFormat = [{
     $value `,` $target `[` $offsets `]` `sizes` `(` $sizes `)` `along` $dims
-    `:` type($value) `,` type($target) attr-dict
+    (`group` $group^)? `:` type($value) `,` type($target) attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -120,8 +159,11 @@ def Tile_FillOp : Tile_Op<"fill",
     Constraints:
     * (C1) there is one offset per dimension of `source`.
     * (C2) `dims` increases, and has one entry per size and per dimension of the
-      ring's tile.
+      ring's tile, with `group` one more.
     * (C3) `source` and the ring's tile agree in their element type.
+    * (C4) `group` is at least 1.
+    * (C5) `table` is a memref of i32 of rank 2, the first of `dims` is not the first
+      of `source`, and there is no `group`.
 
     ```mlir
     tile.fill %kr[%n], %x[%i, %k] sizes(%rows, %c64) along [0, 1] if %more
@@ -130,10 +172,14 @@ def Tile_FillOp : Tile_Op<"fill",
   }];
   let arguments = (ins Tile_RingType:$ring, Index:$fill, AnyMemRef:$source,
                        Variadic<Index>:$offsets, Variadic<Index>:$sizes,
-                       Optional<I1>:$predicate, DenseI64ArrayAttr:$dims);
+                       Optional<I1>:$predicate,
+                       Arg<Optional<AnyMemRef>, "", [MemRead]>:$table,
+                       Optional<Index>:$sequence,
+                       DenseI64ArrayAttr:$dims, OptionalAttr<I64Attr>:$group);
   let assemblyFormat = [{
     $ring `[` $fill `]` `,` $source `[` $offsets `]` `sizes` `(` $sizes `)`
-    `along` $dims (`if` $predicate^)? `:` type($ring) `,` type($source) attr-dict
+    `along` $dims (`group` $group^)?
+    (`pages` `(` $table^ `[` $sequence `]` `:` type($table) `)`)? (`if` $predicate^)? `:` type($ring) `,` type($source) attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -247,6 +293,34 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ConvertOp : Tile_Op<"convert",
+    [AttrSizedOperandSegments,
+     MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "the same tile in shared memory";
+  let description = [{
+    A tile in registers goes through a slot, where all warps can read all of it as
+    an operand of a product.
+
+    Constraints:
+    * (C1) the result has the shape and the element type of `source`.
+    * (C2) with layouts: `source` is in `#tile.mma`, the result in `#tile.shared`,
+      and a ring has its type.
+
+    ```mlir
+    %shared = tile.convert %p via %r[%c0] : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>>,
+        tensor<64x64xbf16, #tile.mma<warps = [2, 4]>> -> tensor<64x64xbf16, #tile.shared>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source, Optional<Tile_RingType>:$ring,
+                       Optional<Index>:$fill);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source (`via` $ring^ `[` $fill `]` `:` type($ring) `,`) : (`:`)?
+    type($source) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Rows
 //===----------------------------------------------------------------------===//
@@ -262,7 +336,9 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     ```
     result[i] = max_j source[i, j]        or        sum_j source[i, j]
     ```
-    The order of a sum is that of the layout; the maximum with a NaN is NaN.
+    The order of a sum is that of the layout; the maximum with a NaN is NaN. Columns
+    of warps meet at `offset` of the block's shared memory, where they leave what
+    they have of each row.
     `init` is combined first. With `parts`, the dimension is cut into as many
     contiguous parts, and the result keeps it:
 
@@ -274,8 +350,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     * (C1) the result is `source` without dimension `dim`; with `parts`, which
       divides it, `dim` is 1 and has the extent `parts` in the result.
     * (C2) elements are f32; `init` is of the result's type.
-    * (C3) with layouts in `#tile.mma`: `dim` is 1, one column of warps has all of
-      a row, and the layout of the result is the slice of that of `source`.
+    * (C3) with layouts in `#tile.mma`: `dim` is 1, there are no `parts`, and the
+      layout of the result is the slice of that of `source`.
     * (C4) with layouts in `#tile.rows`: a thread has all elements that meet, or
       `parts` sums meet in the warps that share a row, which all threads do, and
       the result lives in `#tile.parts`. Otherwise it lives in the slice.
@@ -290,7 +366,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
                        AnyRankedTensor:$source,
                        Optional<AnyRankedTensor>:$init,
                        ConfinedAttr<I64Attr, [IntNonNegative]>:$dim,
-                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$parts);
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$parts,
+                       OptionalAttr<I64Attr>:$offset);
   let builders = [
     OpBuilder<(ins "::mlir::Type":$result, "Combine":$combine,
                    "::mlir::Value":$source, "::mlir::Value":$init,
@@ -298,7 +375,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
       build($_builder, $_state, result,
             CombineAttr::get($_builder.getContext(), combine), source, init,
             $_builder.getI64IntegerAttr(dim),
-            parts ? $_builder.getI64IntegerAttr(parts) : ::mlir::IntegerAttr());
+            parts ? $_builder.getI64IntegerAttr(parts) : ::mlir::IntegerAttr(),
+            /*offset=*/::mlir::IntegerAttr());
     }]>,
     OpBuilder<(ins "::mlir::Type":$result, "Combine":$combine,
                    "::mlir::Value":$source, "int64_t":$dim), [{
@@ -307,11 +385,15 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   ];
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $combine $source `along` $dim (`parts` $parts^)? (`init` $init^)?
-    `:` type($source) `->` custom<Product>(type($init), ref($init), type($result))
-    attr-dict
+    $combine $source `along` $dim (`parts` $parts^)? (`at` $offset^)?
+    (`init` $init^)? `:` type($source) `->`
+    custom<Product>(type($init), ref($init), type($result)) attr-dict
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Bytes that columns of warps meet in; 0 if there is one, or no layout.
+    int64_t getMeetingBytes();
+  }];
 }
 
 def Tile_IndexOp : Tile_Op<"index", [Pure]> {

@@ -1,0 +1,56 @@
+// RUN: peermla-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(peermla-select-schedules))' | FileCheck %s
+
+// Heads of a token fill the rows of a matrix instruction, up to 64 of them; as many
+// keys as fit twice beside the queries.
+
+module attributes {peermla.gpu = "sm_80"} {
+// CHECK-LABEL: func.func @many_heads(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [32], parts = 8, warps = [2, 4], stages = 2>}
+func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16>
+  return %o : tensor<?x128x512xbf16>
+}
+
+// CHECK-LABEL: func.func @few_heads(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [5, 3], inner = [64], parts = 8, warps = [1, 4], stages = 2>}
+func.func @few_heads(%q: tensor<?x3x80xf32>, %k: tensor<?x?x80xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x72xf32>) -> tensor<?x3x72xf32> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x80xf32>, tensor<?x?x80xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x72xf32>) -> tensor<?x3x72xf32>
+  return %o : tensor<?x3x72xf32>
+}
+
+// What does not fit is for threads.
+
+// CHECK-LABEL: func.func @wide_rows_of_f32(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = 8>}
+func.func @wide_rows_of_f32(%q: tensor<?x16x576xf32>, %k: tensor<?x?x576xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xf32>) -> tensor<?x16x512xf32> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xf32>, tensor<?x?x576xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xf32>) -> tensor<?x16x512xf32>
+  return %o : tensor<?x16x512xf32>
+}
+
+// Keys per head: tokens of one head, fewer keys of f32 at a time.
+
+// CHECK-LABEL: func.func @keys_per_head(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [64, 1], inner = [32], parts = 1, warps = [4, 1], stages = 2>}
+func.func @keys_per_head(%q: tensor<?x3x24xf32>, %k: tensor<?x3x24xf32>, %v: tensor<?x3x16xf32>, %cu: tensor<?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x24xf32>, tensor<?x3x24xf32>) values(%v : tensor<?x3x16xf32>)
+      ragged(%cu : tensor<?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %o : tensor<?x3x16xf32>
+}
+}
+
+// -----
+
+// More memory, more keys.
+
+module attributes {peermla.gpu = "sm_90a"} {
+// CHECK-LABEL: func.func @many_heads(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [64], parts = 8, warps = [2, 4], stages = 2>}
+func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16>
+  return %o : tensor<?x128x512xbf16>
+}
+}

@@ -1,0 +1,20 @@
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-split-keys))' | FileCheck %s
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-split-keys{deterministic=true}))' | FileCheck %s --check-prefix=SAME
+
+// Kernels of both forms keep the warps of a GPU's schedule. In deterministic mode
+// neither has them: the one that visits all parts has no tile program.
+
+module attributes {peermla.gpu = "sm_80"} {
+// CHECK-LABEL: func.func @warps(
+//       CHECK:     mla.online_attention {{.+}} parts(4 by 64) {peermla.schedule = #tile.schedule<block = [1, 2, 3], inner = [64], warps = [1, 4], stages = 2>}
+//       CHECK:     mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 1, warps = [1, 4], stages = 2>}
+// SAME-LABEL: func.func @warps(
+//       SAME:     mla.online_attention {{.+}} parts(4 by 32) {peermla.schedule = #tile.schedule<block = [1, {{[0-9]+}}, 3], inner = [32]>}
+//       SAME:     mla.merge {peermla.schedule = #tile.schedule<block = [{{[0-9]+}}, 3], inner = [32]>}
+func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 4, warps = [1, 4], stages = 2>}
+      ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %o : tensor<?x3x16xf32>
+}
+}
