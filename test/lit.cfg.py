@@ -4,9 +4,10 @@ Substitutions beside lit's own: `%python` (the interpreter of the build),
 `%host_cc` (the C compiler of the build), `%peermla_src_root` and
 `%peermla_obj_root`. All tools of the project and of LLVM are on the path.
 
-Features, for `REQUIRES:` lines: `ptxas`, `torch`, `host-compiler`, and one per
-CPU level that this machine runs: `x86-64-v3`, `x86-64-v4`, `x86-64-v4-bf16`,
-`amx`, `aarch64`.
+Features, for `REQUIRES:` lines: `ptxas`, `torch`, `host-compiler`, `libraries`
+(models can be linked: not with a runtime that sanitizers have instrumented), and
+one per CPU level that this machine runs: `x86-64-v3`, `x86-64-v4`,
+`x86-64-v4-bf16`, `amx`, `aarch64`.
 
 With PEERMLA_OPT_CHECK_ROUNDTRIP in the environment, peermla-opt checks after
 parsing that its input survives printing, parsing and bytecode.
@@ -42,6 +43,8 @@ if os.environ.get("PEERMLA_OPT_CHECK_ROUNDTRIP"):
 
 if lit.util.which("ptxas", config.environment["PATH"]):
     config.available_features.add("ptxas")
+if not config.sanitizer:
+    config.available_features.add("libraries")
 if config.host_compiler and os.path.exists(config.host_compiler):
     config.available_features.add("host-compiler")
 has_torch = [

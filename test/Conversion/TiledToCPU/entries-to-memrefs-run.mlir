@@ -1,4 +1,4 @@
-// REQUIRES: x86-64-v3
+// REQUIRES: libraries, x86-64-v3
 // RUN: rm -rf %t && mkdir %t
 // RUN: peermla-compile %s --cpu-levels=x86-64-v3 -o %t/model.so
 // RUN: %python %peermla_src_root/test/Tools/Inputs/tensors.py write %t/inputs a:F32:2x3:1,2,3,4,5,6 b:F32:2x3:7,8,9,10,11,12 s:F32:3x3:1,2,3,4,5,6,7,8,9 x:F32:4x3x2:1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24

@@ -1,3 +1,4 @@
+// REQUIRES: libraries
 // RUN: peermla-opt %s -peermla-pack-entry-arguments -o %t.mlir
 // RUN: peermla-compile %t.mlir --input-stage=llvm --emit=llvm-ir | FileCheck %s
 // RUN: peermla-compile %t.mlir --input-stage=llvm --emit=asm | FileCheck %s --check-prefix=ASM
