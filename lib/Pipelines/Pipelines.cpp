@@ -62,6 +62,14 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// The same where loops are kernels: one iteration is a block, too.
+static void addCleanupOfKernels(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass(
+      GreedyRewriteConfig(),
+      {"(anonymous namespace)::ForallOpSingleOrZeroIterationDimsFolder"}));
+  pm.addPass(createCSEPass());
+}
+
 /// Passes for all targets of one kind, `cpu` or `gpu`.
 static void onTargets(OpPassManager &pm, StringRef kind,
                       llvm::function_ref<void(OpPassManager &)> build) {
@@ -119,7 +127,8 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   target.addNestedPass<func::FuncOp>(createTileAndFuse());
   // What was fused is not asked for its extents any more, and goes.
   target.addPass(memref::createResolveShapedTypeResultDimsPass());
-  addCleanup(target);
+  onTargets(pm, "cpu", addCleanup);
+  onTargets(pm, "gpu", addCleanupOfKernels);
   pm.addPass(createContract("tiled"));
 }
 
@@ -130,7 +139,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
 /// Kernels for matrix instructions become tile programs beside the host code.
 static void addTilePrograms(OpPassManager &gpu) {
   gpu.addNestedPass<func::FuncOp>(createTileContractions());
-  addCleanup(gpu);
+  addCleanupOfKernels(gpu);
   gpu.addPass(createTiledToTile());
   addCleanup(gpu);
   OpPassManager &program = gpu.nest<gpu::GPUModuleOp>().nest<func::FuncOp>();

@@ -29,7 +29,7 @@
 //      TILE: func.func @forward(
 //      TILE:   tile.launch {{.+}} outs(%[[NORM:[a-z0-9_]+]] :
 //      TILE:   tile.launch {{.+}} ins({{.*}}%[[NORM]]{{.*}}) outs(%[[A:[a-z0-9_]+]] :
-//      TILE:   tile.launch @[[GATE:[a-z0-9_]+]]::{{.+}} ins({{.*}}%[[NORM]]{{.*}}%[[A]]{{.*}}) outs(
+//      TILE:   tile.launch @[[GATE:[a-z0-9_]+]]::{{.+}} ins({{.*}}%[[A]], %[[NORM]]{{.*}}) outs(
 //  TILE-NOT:   tile.launch
 //      TILE: gpu.module @[[GATE]]
 //      TILE:   %[[B:.+]] = tile.mma

@@ -27,6 +27,14 @@ Type peermla::getArgumentType(Type type) {
   return type.isIntOrIndexOrFloat() ? type : Type();
 }
 
+bool peermla::isSingle(OpFoldResult lower, OpFoldResult upper,
+                       OpFoldResult step) {
+  std::optional<int64_t> begin = getConstantIntValue(lower),
+                         end = getConstantIntValue(upper),
+                         width = getConstantIntValue(step);
+  return begin && end && width && *end > *begin && *end - *begin <= *width;
+}
+
 ProgramBuilder::ProgramBuilder(scf::ForallOp loop, func::FuncOp kernel,
                                ArrayRef<Value> captures)
     : loop(loop), kernel(kernel),
@@ -61,10 +69,15 @@ LogicalResult ProgramBuilder::fail(Operation *op, const Twine &why) {
 }
 
 LogicalResult ProgramBuilder::build() {
-  for (auto [number, iv, lower, step] :
-       llvm::enumerate(loop.getInductionVars(), loop.getMixedLowerBound(),
-                       loop.getMixedStep())) {
-    Value id = gpu::BlockIdOp::create(b, static_cast<gpu::Dimension>(number));
+  unsigned number = 0;
+  for (auto [iv, lower, upper, step] :
+       llvm::zip(loop.getInductionVars(), loop.getMixedLowerBound(),
+                 loop.getMixedUpperBound(), loop.getMixedStep())) {
+    if (isSingle(lower, upper, step)) {
+      scalars.map(iv, getIndex(lower));
+      continue;
+    }
+    Value id = gpu::BlockIdOp::create(b, static_cast<gpu::Dimension>(number++));
     Value scaled = b.createOrFold<arith::MulIOp>(id, getIndex(step));
     scalars.map(iv, b.createOrFold<arith::AddIOp>(scaled, getIndex(lower)));
   }

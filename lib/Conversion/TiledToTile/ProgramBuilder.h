@@ -99,6 +99,10 @@ private:
   std::string reason;
 };
 
+/// Whether a dimension of a loop has one iteration, known to be one.
+bool isSingle(mlir::OpFoldResult lower, mlir::OpFoldResult upper,
+              mlir::OpFoldResult step);
+
 /// The type of the kernel's argument for a captured value; null if it cannot
 /// be one.
 mlir::Type getArgumentType(mlir::Type type);

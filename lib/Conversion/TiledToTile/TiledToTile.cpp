@@ -79,8 +79,18 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
         << ("has no tile program: " + why).str();
   }
 
+  /// Dimensions of the grid: loops of more than one iteration.
+  static int64_t countDimensions(scf::ForallOp loop) {
+    int64_t count = 0;
+    for (auto [lower, upper, step] :
+         llvm::zip(loop.getMixedLowerBound(), loop.getMixedUpperBound(),
+                   loop.getMixedStep()))
+      count += !isSingle(lower, upper, step);
+    return count;
+  }
+
   void take(scf::ForallOp loop, SymbolTable &symbols) {
-    if (loop.getRank() > 3 || loop.getNumResults() == 0)
+    if (countDimensions(loop) > 3 || loop.getNumResults() == 0)
       return explain(loop, "the grid has more than 3 dimensions");
     OpBuilder builder(&getContext());
     // What the kernel reads: constants are repeated in it.
@@ -145,6 +155,8 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
     for (auto [lower, upper, step] :
          llvm::zip(loop.getMixedLowerBound(), loop.getMixedUpperBound(),
                    loop.getMixedStep())) {
+      if (isSingle(lower, upper, step))
+        continue;
       auto index = [&](OpFoldResult value) {
         return getValueOrCreateConstantIndexOp(b, b.getLoc(), value);
       };
@@ -155,6 +167,8 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
           arith::ConstantIndexOp::create(b, 1));
       blocks.push_back(b.createOrFold<arith::DivUIOp>(above, width));
     }
+    if (blocks.empty())
+      blocks.push_back(arith::ConstantIndexOp::create(b, 1));
     auto op = tile::LaunchOp::create(b, loop.getResultTypes(), kernel, blocks,
                                      captures, loop.getOutputs());
     for (StringRef name : {StringRef(idName), StringRef(planName)})

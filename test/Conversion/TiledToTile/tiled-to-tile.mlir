@@ -53,6 +53,29 @@ func.func @heads(%x: tensor<?x3x64xbf16>, %w: tensor<3x40x64xbf16>, %b: tensor<4
   return %r : tensor<?x3x40xbf16>
 }
 
+// A loop that has one iteration is a block, too; it takes no dimension of a grid.
+
+// CHECK-LABEL: func.func @one_block(
+//       CHECK:   tile.launch @one_block_{{[0-9]+}}::@one_block_{{[0-9]+}} blocks(%c1)
+func.func @one_block(%x: tensor<40x64xf32>, %w: tensor<48x64xf32>, %y: tensor<40x48xf32>) -> tensor<40x48xf32> {
+  %zero = arith.constant 0.0 : f32
+  %r = scf.forall (%i, %j) = (0, 0) to (40, 48) step (64, 64) shared_outs(%o = %y) -> (tensor<40x48xf32>) {
+    %m = affine.min affine_map<(i) -> (40 - i, 64)>(%i)
+    %n = affine.min affine_map<(i) -> (48 - i, 64)>(%j)
+    %a = tensor.extract_slice %x[%i, 0] [%m, 64] [1, 1] : tensor<40x64xf32> to tensor<?x64xf32>
+    %b = tensor.extract_slice %w[%j, 0] [%n, 64] [1, 1] : tensor<48x64xf32> to tensor<?x64xf32>
+    %d = tensor.extract_slice %o[%i, %j] [%m, %n] [1, 1] : tensor<40x48xf32> to tensor<?x?xf32>
+    %z = linalg.fill ins(%zero : f32) outs(%d : tensor<?x?xf32>) -> tensor<?x?xf32>
+    %p = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]
+        {peermla.schedule = #tile.schedule<inner = [64], warps = [2, 1], stages = 2>}
+        ins(%a, %b : tensor<?x64xf32>, tensor<?x64xf32>) outs(%z : tensor<?x?xf32>) -> tensor<?x?xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %p into %o[%i, %j] [%m, %n] [1, 1] : tensor<?x?xf32> into tensor<40x48xf32>
+    }
+  } {peermla.id = "one.block"}
+  return %r : tensor<40x48xf32>
+}
+
 // What a tile program cannot say stays as it is.
 
 // CHECK-LABEL: func.func @sum_of_rows(
