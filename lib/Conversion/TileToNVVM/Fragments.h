@@ -139,6 +139,8 @@ void populateGatherPatterns(const FragmentTypeConverter &converter,
 void populateRowsAccessPatterns(const FragmentTypeConverter &converter,
                                 const KernelInfo &kernel,
                                 mlir::RewritePatternSet &patterns);
+void populateSelectionPatterns(const FragmentTypeConverter &converter,
+                               mlir::RewritePatternSet &patterns);
 void populateRowsComputePatterns(const FragmentTypeConverter &converter,
                                  mlir::RewritePatternSet &patterns);
 

@@ -30,6 +30,8 @@ SmallVector<int64_t> peermla::getBaseDivisors(RankedTensorType type) {
     auto [row, column] = getDivisors(slice.getRowsParent(), type.getDimSize(0));
     return {slice.getDim() == 1 ? row : column};
   }
+  if (isa<tile::MmaLayoutAttr>(type.getEncoding()))
+    return {1, 2}; // Pairs of columns.
   return SmallVector<int64_t>(type.getRank(), 1);
 }
 

@@ -236,7 +236,10 @@ struct StoreRows final : OpConversionPattern<tile::StoreOp> {
                   ConversionPatternRewriter &rewriter) const override {
     auto type = cast<RankedTensorType>(op.getValue().getType());
     auto strides = kernel.strides.find(op.getTarget());
-    if (!isOfRows(type) || strides == kernel.strides.end() || op.getGroup())
+    // Scratch takes the fragments of products, too.
+    if ((!isOfRows(type) && !op.getTarget().getDefiningOp<tile::ScratchOp>()) ||
+        !isa_and_nonnull<tile::FragmentLayout>(type.getEncoding()) ||
+        strides == kernel.strides.end() || op.getGroup())
       return rewriter.notifyMatchFailure(op, "not from rows");
     FragmentBuilder b(op.getLoc(), rewriter);
     getPieces(b, op, type, cast<MemRefType>(op.getTarget().getType()),

@@ -311,6 +311,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateGatherPatterns(converter, info, patterns);
     populateRowsAccessPatterns(converter, info, patterns);
     populateRowsComputePatterns(converter, patterns);
+    populateSelectionPatterns(converter, patterns);
     ConversionTarget target(*context);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);

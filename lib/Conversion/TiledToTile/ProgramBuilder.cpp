@@ -211,6 +211,8 @@ LogicalResult ProgramBuilder::write(Operation *op) {
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     if (!linalgOp.hasPureTensorSemantics())
       return fail(op, "is not on tensors");
+    if (isOfSelection(linalgOp))
+      return success();
     if (linalg::isaContractionOpInterface(linalgOp))
       return writeProduct(linalgOp);
     return writeElementwise(linalgOp);
@@ -219,6 +221,8 @@ LogicalResult ProgramBuilder::write(Operation *op) {
     return writeAttention(op);
   if (isa<peer::ExpertMlpOp>(op))
     return writeExperts(op);
+  if (isa<peer::SelectOp>(op))
+    return writeSelect(op);
   if (isa<tensor::EmptyOp>(op))
     return success();
   if (isa<tensor::ExtractSliceOp>(op))

@@ -29,6 +29,9 @@ namespace peermla {
 /// bytes of shared memory.
 inline constexpr int64_t tileUnit = 64;
 
+/// The most keys that a thread keeps in registers.
+inline constexpr int64_t maxSelected = 32;
+
 /// A tensor that is a box of a memref. Dimension i of the tensor runs along
 /// `dims[i]` of the memref, or is -1 for an extent of 1 that the memref lacks.
 struct View {
@@ -68,6 +71,10 @@ private:
   mlir::LogicalResult writeAttention(mlir::Operation *op);
   // In ProgramExperts.cpp.
   mlir::LogicalResult writeExperts(mlir::Operation *op);
+  // In ProgramSelect.cpp.
+  mlir::LogicalResult writeSelect(mlir::Operation *op);
+  /// Whether a selection alone reads the result, and computes it itself.
+  static bool isOfSelection(mlir::linalg::LinalgOp op);
 
   // Values.
   /// Upper bounds of the extents of a tensor of the kernel; fails without.

@@ -9,7 +9,8 @@
 //
 //   products     tiles of 64 rows and up to 128 columns, one matrix of a batch,
 //                in steps of 64 through three slots, by four warps
-//   selection    tokens of one head whose scores take a sixth of that memory
+//   selection    128 or 64 tokens of one head, or, without matrix instructions,
+//                as many as have scores of a sixth of that memory
 //   experts      one token, or a part of its retrievals while tokens are few;
 //                enough warps that a thread has one or two pieces of 16 bytes
 //                of a row, and rows enough together that it has 8 on their way
@@ -34,6 +35,8 @@ static constexpr int64_t productStep = 64, productStages = 3;
 static constexpr int64_t productWarps[] = {2, 2};
 static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
+/// Sub-keys that are scored together, and experts that a thread can keep.
+static constexpr int64_t selectedKeys = 64, maxSelectedExperts = 32;
 /// Parts of a token's retrievals, at most, and tokens that are few.
 static constexpr int64_t maxParts = 8, fewTokens = 32;
 /// Pieces of rows that a thread has on their way, warps of a block with one
@@ -67,8 +70,56 @@ static Schedule scheduleProduct(const Kernel &kernel) {
           "a tile of a matrix product for matrix instructions"};
 }
 
+/// Tokens of a block whose scores are products of matrix instructions and are
+/// selected from by a thread per token: as many as fit with their queries,
+/// blocks of keys in two slots per dimension and a block of scores; 0 if none
+/// do.
+static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
+  auto op = cast<peer::SelectOp>(kernel.root);
+  int64_t columns = 0, slots = 0;
+  bool hasTypes = true;
+  Type element;
+  for (auto [scores, numKeys] : llvm::zip(op.getScores(), op.getNumKeys())) {
+    auto product = scores.getDefiningOp<linalg::LinalgOp>();
+    if (!product || !llvm::is_contained(kernel.members, product) ||
+        !hasMmaTypes(product))
+      return 0;
+    auto keys = cast<RankedTensorType>(product->getOperand(1).getType());
+    element = keys.getElementType();
+    int64_t width = llvm::alignTo(keys.getShape().back(), selectedKeys);
+    columns += width;
+    slots += width * (numKeys > selectedKeys ? 2 : 1);
+  }
+  for (Value init : op.getInits()) {
+    auto type = cast<RankedTensorType>(init.getType());
+    hasTypes &= type.getElementType().getIntOrFloatBitWidth() == 32;
+  }
+  int64_t k = op.getK(), T = kernel.getType().getDimSize(0);
+  if (!hasTypes || k < 2 || k > maxSelectedExperts)
+    return 0;
+  for (int64_t tokens : {2 * productRows, productRows}) {
+    int64_t bytes = (tokens * columns + selectedKeys * slots) *
+                        element.getIntOrFloatBitWidth() / 8 +
+                    tokens * (selectedKeys + 4) * int64_t(sizeof(float));
+    if (bytes <= gpu.sharedBytesPerBlock &&
+        (ShapedType::isDynamic(T) || T >= tokens))
+      return tokens;
+  }
+  return 0;
+}
+
 static Schedule scheduleTokensOfHead(const Kernel &kernel,
                                      const GpuTarget &gpu) {
+  if (int64_t selected = getSelectedTokens(kernel, gpu)) {
+    SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
+    tile[0] = selected;
+    tile[1] = 1;
+    return {tile::ScheduleAttr::get(
+                kernel.root->getContext(), cutResult(kernel, tile).getBlock(),
+                {selectedKeys}, {}, /*split=*/0, /*parts=*/0,
+                ArrayRef<int64_t>{selected / 32, 1}, /*stages=*/2),
+            "tokens of one head, one per thread"};
+  }
   int64_t bytes = 0;
   for (int64_t keys : cast<peer::SelectOp>(kernel.root).getNumKeys())
     bytes += keys * sizeof(float);

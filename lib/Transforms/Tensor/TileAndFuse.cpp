@@ -215,7 +215,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   }
 
   /// Leaves the rest of the decision to the lowering of the tile, of the matrix
-  /// product if there is one.
+  /// product if there is one. A selection decides for those of its scores.
   static void keepRest(ArrayRef<Operation *> tiles,
                        tile::ScheduleAttr schedule) {
     if (schedule.getInner().empty() && schedule.getRegisters().empty() &&
@@ -223,7 +223,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
       return;
     Operation *kept = tiles.front();
     for (Operation *op : tiles)
-      if (isContraction(op))
+      if (isContraction(op) && !isa<peer::SelectOp>(kept))
         kept = op;
     kept->setAttr(scheduleName,
                   tile::ScheduleAttr::get(

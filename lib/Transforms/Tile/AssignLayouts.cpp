@@ -12,6 +12,7 @@
 //   x = reduce y along d         layout(x) = slice<d, layout(y)>
 //   d = mma a, b, c              layout(c) = layout(d)
 //   y = gather at x              layout(x) = slice<1, layout(y)>, or layout(y)
+//   z = topk x into y, columns   all tiles share a layout
 //
 //===----------------------------------------------------------------------===//
 
@@ -112,6 +113,10 @@ static bool propagate(Operation *op) {
   // Columns of a slot are in the slot.
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
     return unify({slice.getSource(), slice.getResult()});
+  if (auto topk = dyn_cast<tile::TopkOp>(op))
+    return unify({topk.getKeys(), topk.getBest(), topk.getResult()});
+  if (auto columns = dyn_cast<tile::ColumnsOp>(op))
+    return unify({columns.getSource(), columns.getResult()});
   if (auto mma = dyn_cast<tile::MmaOp>(op))
     return mma.getC() && unify({mma.getC(), mma.getD()});
   if (!OpTrait::hasElementwiseMappableTraits(op))

@@ -6,6 +6,9 @@
 #a = affine_map<(t, n, k) -> (t, k)>
 #b = affine_map<(t, n, k) -> (n, k)>
 #c = affine_map<(t, n, k) -> (t, n)>
+#q = affine_map<(t, h, n, k) -> (t, h, k)>
+#keys = affine_map<(t, h, n, k) -> (n, k)>
+#scores = affine_map<(t, h, n, k) -> (t, h, n)>
 
 module attributes {peermla.gpu = "sm_80"} {
 
@@ -69,6 +72,58 @@ func.func @too_wide_experts(%x: tensor<?x70000xbf16>, %i: tensor<?x8x5xi32>, %g:
   %0 = peer.expert_mlp relu ins(%x, %i, %g, %w, %w : tensor<?x70000xbf16>, tensor<?x8x5xi32>, tensor<?x8x5xf32>, tensor<9x1x70000xbf16>, tensor<9x1x70000xbf16>)
       outs(%y : tensor<?x70000xbf16>) -> tensor<?x70000xbf16>
   return %0 : tensor<?x70000xbf16>
+}
+
+// A selection: a thread per token, 128 where their queries and the blocks of keys
+// fit, else 64; without matrix instructions what scores fit.
+
+// CHECK-LABEL: func.func @selection(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>
+func.func @selection(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
+  return %r#1 : tensor<?x2x5xi32>
+}
+
+// CHECK-LABEL: func.func @wide_selection(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [64, 1], inner = [64], warps = [2, 1], stages = 2>
+func.func @wide_selection(%q: tensor<?x2x150xf32>, %w: tensor<999x150xf32>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x150xf32>, tensor<999x150xf32>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
+  return %r#1 : tensor<?x2x5xi32>
+}
+
+// CHECK-LABEL: func.func @one_is_selected(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [4, 1]>
+func.func @one_is_selected(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x1xf32>, %i: tensor<?x2x1xi32>) -> tensor<?x2x1xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x1xf32>, tensor<?x2x1xi32>) -> tensor<?x2x1xf32>, tensor<?x2x1xi32>
+  return %r#1 : tensor<?x2x1xi32>
 }
 
 }

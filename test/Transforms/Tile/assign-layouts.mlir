@@ -94,6 +94,37 @@ func.func @rows(%w: memref<?x400xbf16>, %x: memref<400xf32>, %g: memref<60xf32>,
 
 // -----
 
+// Scores pass through scratch from the layout of products to rows of threads, where
+// they are selected from.
+
+// CHECK-LABEL: func @selection(
+//       CHECK:   tile.mma {{.+}} -> tensor<64x64xf32, #tile.mma<warps = [2, 1]>>
+//       CHECK:   tile.load {{.+}} -> tensor<64x64xf32, #tile.rows<threads = 64, lanes = 1, vector = 1>>
+//       CHECK:   tile.topk {{.+}} : tensor<64x64xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
+//       CHECK:   tile.columns {{.+}} -> tensor<64x2xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
+!scores = memref<64x68xf32, #gpu.address_space<workgroup>>
+func.func @selection(%q: memref<64x64xbf16>, %k: memref<64x64xbf16>, %y: memref<64x2xi64>)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 1], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c64 = arith.constant 64 : index
+  %none = arith.constant dense<0> : tensor<64x4xi64>
+  %scratch = tile.scratch : !scores
+  %a = tile.load %q[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %b = tile.load %k[%c0, %c0] sizes(%c64, %c64) along [0, 1] : memref<64x64xbf16> -> tensor<64x64xbf16>
+  %d = tile.mma %a, %b transpose_b : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+  tile.store %d, %scratch[%c0, %c0] sizes(%c64, %c64) along [0, 1] : tensor<64x64xf32>, !scores
+  %s = tile.load %scratch[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !scores -> tensor<64x64xf32>
+  %bits = arith.bitcast %s : tensor<64x64xf32> to tensor<64x64xi32>
+  %keys = arith.extui %bits : tensor<64x64xi32> to tensor<64x64xi64>
+  %best = tile.topk %keys into %none : tensor<64x64xi64>, tensor<64x4xi64>
+  %two = tile.columns %best [1, 3] : tensor<64x4xi64> -> tensor<64x2xi64>
+  tile.store %two, %y[%c0, %c0] sizes(%c64, %c2) along [0, 1] : tensor<64x2xi64>, memref<64x2xi64>
+  return
+}
+
+// -----
+
 func.func @nothing_follows(%x: memref<64x64xf32>, %y: memref<64x64xf32>)
     attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
   %c0 = arith.constant 0 : index

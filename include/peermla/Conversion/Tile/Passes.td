@@ -9,8 +9,8 @@ include "mlir/Pass/PassBase.td"
 def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
   let summary = "Turn kernels on tensors into tile programs and launches";
   let description = [{
-    An `scf.forall` that holds a product, attention or experts whose schedule has
-    `warps` becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
+    An `scf.forall` that holds a product, attention, experts or a selection whose
+    schedule has `warps` becomes a function in a `gpu.module` and a `tile.launch`, if all it does can
     be said by tile ops; else it stays as it is, and a remark says why.
 
     ```mlir
@@ -40,6 +40,11 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
     as many together as the first of `registers`: gathers of rows of `down` for dot
     products, whose parts, like numbers of experts, pass through scratch, then
     gathers of rows of `up` for the sum.
+
+    `peer.select` of scores that are products becomes, per dimension, a loop over
+    blocks of sub-keys: a product, scratch, and `tile.topk` of the keys that scores
+    and numbers make, a row per thread; then folds and gates. Scores never leave
+    the chip.
 
     Extents of tiles are rounded up to multiples of 64; what lies outside is
     loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
@@ -76,6 +81,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.gather`  | loads of 16 bytes, or of as much as is aligned      |
     | `tile.reduce`  | a thread's elements, then shuffles                  |
     | `tile.scratch` | a place in shared memory                            |
+    | `tile.topk`    | sorting networks in the registers of a thread       |
     | elementwise    | the same op on vectors                              |
 
     ```mlir

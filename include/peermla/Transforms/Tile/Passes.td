@@ -39,7 +39,8 @@ def AssignLayouts : Pass<"peermla-assign-layouts", "mlir::func::FuncOp"> {
     schedule's warps. Operand `b`, and an operand `a` that is loaded, live in
     `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. Gathered
     rows live in `#tile.rows` over all threads, in pieces of 16 bytes; gathered
-    elements, and matrices read from scratch, in rows of single threads. The
+    elements, and matrices read from scratch, in rows of single threads, with
+    `tile.topk` and `tile.columns` of these. The
     rest follows: elementwise ops and loops share a layout, a broadcast along d
     has operands in slice<d, layout of the result>.
 

@@ -28,6 +28,7 @@ def Tile_Dialect : Dialect {
 include "peermla/Dialect/Tile/IR/TileLayouts.td"
 include "peermla/Dialect/Tile/IR/TileProgramOps.td"
 include "peermla/Dialect/Tile/IR/TileRowsOps.td"
+include "peermla/Dialect/Tile/IR/TileSelectionOps.td"
 
 def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
   let mnemonic = "schedule";

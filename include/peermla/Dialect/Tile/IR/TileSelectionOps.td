@@ -1,0 +1,69 @@
+//===- TileSelectionOps.td - the largest of each row ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A selection is a tile of keys, unsigned numbers of 64 bits that are ordered as
+// what they stand for is: a score in the upper half, the complement of its number
+// in the lower one. Making and reading keys is `arith`.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PEERMLA_DIALECT_TILE_IR_TILESELECTIONOPS_TD
+#define PEERMLA_DIALECT_TILE_IR_TILESELECTIONOPS_TD
+
+def Tile_TopkOp : Tile_Op<"topk", [Pure, AllTypesMatch<["best", "result"]>]> {
+  let summary = "the largest keys of each row of two tiles";
+  let description = [{
+    With K columns of `best`, whose rows are in descending order:
+
+    ```
+    result[i, :] = the K largest of keys[i, :] and best[i, :], descending
+    ```
+
+    as unsigned numbers. Key 0 stands for no key.
+
+    Constraints:
+    * (C1) `keys` and `best` have rank 2, elements of i64 and as many rows.
+    * (C2) K is a power of two.
+    * (C3) with layouts: both live in the same `#tile.rows` of single threads.
+
+    ```mlir
+    %best1 = tile.topk %keys into %best : tensor<128x64xi64>, tensor<128x16xi64>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$keys, AnyRankedTensor:$best);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $keys `into` $best `:` type($keys) `,` type($best) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
+  let summary = "chosen columns of a tile";
+  let description = [{
+    ```
+    result[i, j] = source[i, columns[j]]
+    ```
+
+    Constraints:
+    * (C1) both have rank 2 and the same rows and element type; the result has a
+      column per entry of `columns`.
+    * (C2) `columns` are columns of `source`.
+    * (C3) with layouts: both live in the same `#tile.rows` of single threads.
+
+    ```mlir
+    %c = tile.columns %s [0, 0, 1] : tensor<128x16xf32> -> tensor<128x3xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source, DenseI64ArrayAttr:$columns);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source $columns `:` type($source) `->` type($result) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // PEERMLA_DIALECT_TILE_IR_TILESELECTIONOPS_TD

@@ -1,0 +1,63 @@
+//===- Selection.cpp - verifiers of ops that select columns ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "peermla/Dialect/Tile/IR/Tile.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace peermla;
+using namespace peermla::tile;
+
+/// (C3): rows that a single thread has.
+static LogicalResult verifyRowsOfThreads(Operation *op, RankedTensorType lhs,
+                                         RankedTensorType rhs) {
+  if (!lhs.getEncoding() || !rhs.getEncoding())
+    return success();
+  auto layout = dyn_cast<RowsLayoutAttr>(lhs.getEncoding());
+  if (layout && layout.getLanes() == 1 && rhs.getEncoding() == layout)
+    return success();
+  return op->emitOpError()
+         << "expects both tiles in one #tile.rows of single threads, got "
+         << lhs << " and " << rhs;
+}
+
+LogicalResult TopkOp::verify() {
+  auto keys = cast<RankedTensorType>(getKeys().getType());
+  auto best = cast<RankedTensorType>(getBest().getType());
+  // (C1)
+  for (RankedTensorType type : {keys, best})
+    if (type.getRank() != 2 || !type.hasStaticShape() ||
+        !type.getElementType().isInteger(64) ||
+        type.getDimSize(0) != keys.getDimSize(0))
+      return emitOpError() << "expects static tiles of i64 with as many rows, "
+                              "got "
+                           << keys << " and " << best;
+  // (C2)
+  if (!llvm::isPowerOf2_64(best.getDimSize(1)))
+    return emitOpError() << "expects 'best' to have a power of two of columns, "
+                            "got "
+                         << best;
+  return verifyRowsOfThreads(*this, keys, best);
+}
+
+LogicalResult ColumnsOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto result = cast<RankedTensorType>(getResult().getType());
+  // (C1)
+  if (source.getRank() != 2 || result.getRank() != 2 ||
+      source.getDimSize(0) != result.getDimSize(0) ||
+      source.getElementType() != result.getElementType() ||
+      result.getDimSize(1) != static_cast<int64_t>(getColumns().size()))
+    return emitOpError() << "expects a result with the rows of 'source' and "
+                         << getColumns().size() << " columns, got " << result
+                         << " for " << source;
+  // (C2)
+  for (int64_t column : getColumns())
+    if (column < 0 || column >= source.getDimSize(1))
+      return emitOpError() << "expects columns of 'source', got " << column
+                           << " for " << source;
+  return verifyRowsOfThreads(*this, source, result);
+}

@@ -1,0 +1,60 @@
+// RUN: peermla-opt %s -split-input-file -verify-diagnostics
+
+// One case per constraint of selections, named after it.
+
+func.func @topk_c1_element(%k: tensor<64x24xi32>, %b: tensor<64x8xi32>) {
+  // expected-error @below {{'tile.topk' op expects static tiles of i64 with as many rows, got 'tensor<64x24xi32>' and 'tensor<64x8xi32>'}}
+  %0 = tile.topk %k into %b : tensor<64x24xi32>, tensor<64x8xi32>
+  return
+}
+
+// -----
+
+func.func @topk_c1_rows(%k: tensor<32x24xi64>, %b: tensor<64x8xi64>) {
+  // expected-error @below {{'tile.topk' op expects static tiles of i64 with as many rows, got 'tensor<32x24xi64>' and 'tensor<64x8xi64>'}}
+  %0 = tile.topk %k into %b : tensor<32x24xi64>, tensor<64x8xi64>
+  return
+}
+
+// -----
+
+func.func @topk_c2(%k: tensor<64x24xi64>, %b: tensor<64x6xi64>) {
+  // expected-error @below {{'tile.topk' op expects 'best' to have a power of two of columns, got 'tensor<64x6xi64>'}}
+  %0 = tile.topk %k into %b : tensor<64x24xi64>, tensor<64x6xi64>
+  return
+}
+
+// -----
+
+#two = #tile.rows<threads = 64, lanes = 2, vector = 1>
+func.func @topk_c3(%k: tensor<64x24xi64, #two>, %b: tensor<64x8xi64, #two>) {
+  // expected-error @below {{'tile.topk' op expects both tiles in one #tile.rows of single threads, got}}
+  %0 = tile.topk %k into %b : tensor<64x24xi64, #two>, tensor<64x8xi64, #two>
+  return
+}
+
+// -----
+
+func.func @columns_c1(%s: tensor<64x8xf32>) {
+  // expected-error @below {{'tile.columns' op expects a result with the rows of 'source' and 2 columns, got 'tensor<64x3xf32>' for 'tensor<64x8xf32>'}}
+  %0 = tile.columns %s [1, 2] : tensor<64x8xf32> -> tensor<64x3xf32>
+  return
+}
+
+// -----
+
+func.func @columns_c2(%s: tensor<64x8xf32>) {
+  // expected-error @below {{'tile.columns' op expects columns of 'source', got 8 for 'tensor<64x8xf32>'}}
+  %0 = tile.columns %s [1, 8] : tensor<64x8xf32> -> tensor<64x2xf32>
+  return
+}
+
+// -----
+
+#one = #tile.rows<threads = 64, lanes = 1, vector = 1>
+#mma = #tile.mma<warps = [4, 1]>
+func.func @columns_c3(%s: tensor<64x8xf32, #one>) {
+  // expected-error @below {{'tile.columns' op expects both tiles in one #tile.rows of single threads, got}}
+  %0 = tile.columns %s [0, 1, 2, 3, 4, 5, 6, 7] : tensor<64x8xf32, #one> -> tensor<64x8xf32, #mma>
+  return
+}
