@@ -270,6 +270,9 @@ void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   // Host code of GPU targets: it asks the runtime for launches.
   pm.nest<ModuleOp>().addPass(createMergeGpuKernels());
+  if (options.plans)
+    onTargets(pm, "gpu",
+              [](OpPassManager &gpu) { gpu.addPass(createCountLaunches()); });
   pm.nest<ModuleOp>().addPass(createPlanWorkspace());
   DescribeModelOptions gpus;
   gpus.gpus = true;

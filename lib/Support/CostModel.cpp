@@ -28,6 +28,12 @@ Work peermla::operator*(double times, const Work &work) {
 // Machine
 //===----------------------------------------------------------------------===//
 
+Machine::Machine(const GpuTarget &target, bool hasMatrixInstructions)
+    : rates(target.rates), units(target.numUnits), isRemote(true) {
+  if (!hasMatrixInstructions)
+    rates.flop = rates.narrowFlop = target.plainFlop;
+}
+
 double peermla::getComputeTime(const Work &work, const UnitRates &rates) {
   return std::max(work.flop / rates.flop + work.narrowFlop / rates.narrowFlop,
                   work.special / rates.special);
@@ -49,7 +55,8 @@ double Machine::getItemTime(const Work &item) const {
 
 double Machine::predict(double items, const Work &item) const {
   double rounds = std::ceil(items / units);
-  double launch = units > 1 && items > 1 ? rates.launchSeconds : 0;
+  bool isLaunched = isRemote || (units > 1 && items > 1);
+  double launch = isLaunched ? rates.launchSeconds : 0;
   return launch + std::max(rounds * getItemTime(item),
                            items * item.bytes / rates.allMemoryBytes);
 }

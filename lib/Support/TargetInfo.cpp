@@ -68,18 +68,18 @@ const CpuLevel *CpuLevel::of(Operation *op) {
 
 // Per multiprocessor, from the data sheets of A100 (108 multiprocessors at
 // 1.41 GHz, 2.0 TB/s) and H200 (132 at about 1.6 GHz under load; 800 TFLOP/s of
-// dense bf16 and 4.3 TB/s are what is reached). f32 by plain fused
-// multiply-adds, 16 exponentials per clock.
-static constexpr UnitRates sm80Rates = {180e9, 2.9e12, 22e9, 40e9,
+// dense bf16 and 4.3 TB/s are what is reached). TF32 has half the rate of bf16,
+// of which f32 takes a third; 16 exponentials per clock.
+static constexpr UnitRates sm80Rates = {480e9, 2.9e12, 22e9, 40e9,
                                         18e9,  2.0e12, 3e-6, 0.5e-6};
-static constexpr UnitRates sm90aRates = {400e9, 6.0e12, 26e9, 60e9,
-                                         32e9,  4.3e12, 3e-6, 0.5e-6};
+static constexpr UnitRates sm90aRates = {1.0e12, 6.0e12, 26e9, 60e9,
+                                         32e9,   4.3e12, 3e-6, 0.5e-6};
 
 static const GpuTarget gpuTargets[] = {
     {"sm_80", 70, 166912, 48 << 10, 167936, 1024, 65536, 255, false, false,
-     false, 108, sm80Rates},
+     false, 108, sm80Rates, 180e9},
     {"sm_90a", 80, 232448, 48 << 10, 233472, 1024, 65536, 255, true, true, true,
-     132, sm90aRates},
+     132, sm90aRates, 400e9},
 };
 
 ArrayRef<GpuTarget> GpuTarget::all() { return gpuTargets; }

@@ -14,6 +14,9 @@
 //               item, and an item takes the longest of what it needs from its
 //               unit, as far as moving and computing overlap
 //
+// On a GPU, blocks of threads that share a multiprocessor are counted as if
+// they followed each other, and every kernel pays its launch.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef PEERMLA_SUPPORT_COSTMODEL_H
@@ -46,13 +49,16 @@ struct Work {
 class Machine {
 public:
   Machine(const UnitRates &rates, int64_t units) : rates(rates), units(units) {}
+  /// The usual device of `target`, for kernels whose products are matrix
+  /// instructions or, if not, plain ones.
+  explicit Machine(const GpuTarget &target, bool hasMatrixInstructions = true);
 
   /// The least seconds for `work`.
   double getFloor(const Work &work) const;
   /// Seconds of one unit for one work item.
   double getItemTime(const Work &item) const;
-  /// Seconds for `items` equal work items. All units are asked only where there
-  /// is work for more than one.
+  /// Seconds for `items` equal work items. All units of a CPU are asked only
+  /// where there is work for more than one.
   double predict(double items, const Work &item) const;
   /// The share of the units' time that is used: items / (rounds * units).
   double getBalance(double items) const;
@@ -60,6 +66,8 @@ public:
 private:
   UnitRates rates;
   double units;
+  /// Whether one work item has to be launched like many.
+  bool isRemote = false;
 };
 
 /// Seconds of one unit for the operations of `work`.

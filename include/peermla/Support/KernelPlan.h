@@ -79,6 +79,9 @@ enum class Cost { Flop, NarrowFlop, Special, Bytes, Items };
 inline constexpr unsigned numCosts = 5;
 
 inline constexpr llvm::StringLiteral planName = "peermla.plan";
+/// Why a kernel of a GPU is steps of threads and no tile program: on its loop,
+/// later in its plan.
+inline constexpr llvm::StringLiteral stepsName = "peermla.steps";
 
 /// Lets `to`, which computes what `from` did, have its id and its plan.
 void copyKernelAttributes(mlir::Operation *from, mlir::Operation *to);

@@ -22,7 +22,7 @@ class Operation;
 
 namespace peermla {
 
-/// How fast one unit of a machine is: a core, later a multiprocessor.
+/// How fast one unit of a machine is: a core or a multiprocessor.
 /// Operations and bytes per second, of the machines that such code usually runs
 /// on; code runs on others too, only its schedule is made for these.
 struct UnitRates {
@@ -88,9 +88,12 @@ struct GpuTarget {
   /// Whether the target has warpgroup products (wgmma), bulk tensor copies
   /// (TMA) with mbarriers, and register reallocation (setmaxnreg).
   bool hasWgmma, hasTma, hasSetMaxRegisters;
-  /// Multiprocessors of the usual device, and the rates of each.
+  /// Multiprocessors of the usual device, and the rates of each; those of
+  /// products are of matrix instructions, f32 as three products of TF32.
   int64_t numUnits;
   UnitRates rates;
+  /// FLOP per second of a multiprocessor without matrix instructions.
+  double plainFlop;
 
   /// All targets, oldest first.
   static llvm::ArrayRef<GpuTarget> all();

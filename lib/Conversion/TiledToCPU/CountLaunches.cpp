@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "peermla/Conversion/TiledToCPU/Passes.h"
+#include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Support/KernelPlan.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -17,8 +18,13 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// The kernel that `call` launches, or null.
-static func::FuncOp getKernel(func::CallOp call) {
+/// The kernel that `op` launches, or null.
+static Operation *getKernel(Operation *op) {
+  if (auto launch = dyn_cast<tile::LaunchOp>(op))
+    return SymbolTable::lookupNearestSymbolFrom(op, launch.getKernelAttr());
+  auto call = dyn_cast<func::CallOp>(op);
+  if (!call)
+    return nullptr;
   auto module = call->getParentOfType<ModuleOp>();
   auto launch = module.lookupSymbol<func::FuncOp>(call.getCallee());
   auto name = launch
@@ -31,8 +37,7 @@ static func::FuncOp getKernel(func::CallOp call) {
 static int64_t countPath(Region &region) {
   int64_t count = 0;
   for (Operation &op : region.getOps()) {
-    if (auto call = dyn_cast<func::CallOp>(op))
-      count += getKernel(call) ? 1 : 0;
+    count += getKernel(&op) ? 1 : 0;
     int64_t most = 0;
     for (Region &inner : op.getRegions())
       most = std::max(most, countPath(inner));
@@ -49,19 +54,19 @@ struct CountLaunches : peermla::impl::CountLaunchesBase<CountLaunches> {
   void runOnOperation() override {
     Builder b(&getContext());
     // Kernel -> one description per function that launches it.
-    llvm::MapVector<func::FuncOp, SmallVector<Attribute>> launches;
+    llvm::MapVector<Operation *, SmallVector<Attribute>> launches;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (!function->hasAttr("peermla.entry") &&
           !function->hasAttr("peermla.prepare"))
         continue;
       function->setAttr("peermla.launch_count",
                         b.getI64IntegerAttr(countPath(function.getBody())));
-      llvm::MapVector<func::FuncOp, std::pair<int64_t, Attribute>> counts;
-      function.walk([&](func::CallOp call) {
-        Attribute plan = call->removeAttr(planName);
-        func::FuncOp kernel = getKernel(call);
+      llvm::MapVector<Operation *, std::pair<int64_t, Attribute>> counts;
+      function.walk([&](Operation *op) {
+        Operation *kernel = getKernel(op);
         if (!kernel)
           return;
+        Attribute plan = op->removeAttr(planName);
         auto &[count, first] = counts[kernel];
         ++count;
         if (!first)

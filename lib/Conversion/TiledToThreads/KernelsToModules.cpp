@@ -11,6 +11,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Conversion/TiledToThreads/Passes.h"
@@ -174,10 +175,22 @@ struct KernelsToModules
         b.getStringAttr(name), FlatSymbolRefAttr::get(b.getContext(), name));
     auto launch = tile::LaunchOp::create(
         b, TypeRange(), symbol, ValueRange(grid.items), inputs, outputs);
-    if (Attribute plan = loop->getAttr(planName))
-      launch->setAttr(planName, plan);
+    std::string why = getReason(loop);
+    NamedAttrList plan(loop->getAttrOfType<DictionaryAttr>(planName));
+    plan.set(stepsName, b.getStringAttr(why));
+    launch->setAttr(planName, plan.getDictionary(b.getContext()));
+    remark::passed(loop.getLoc(),
+                   remark::RemarkOpts::name("Steps").category("schedule"))
+        << ("is a kernel of steps, no tile program: " + why);
     loop.erase();
     ++numKernels;
+  }
+
+  /// Why the loop became no tile program before.
+  static std::string getReason(scf::ForallOp loop) {
+    if (auto why = loop->getAttrOfType<StringAttr>(stepsName))
+      return why.str();
+    return "its schedule asks for no warps";
   }
 
   /// The iteration that a block is, from its number.

@@ -74,6 +74,7 @@ struct TiledToTile : peermla::impl::TiledToTileBase<TiledToTile> {
   }
 
   static void explain(scf::ForallOp loop, const Twine &why) {
+    loop->setAttr(stepsName, StringAttr::get(loop.getContext(), why));
     remark::missed(loop.getLoc(),
                    remark::RemarkOpts::name("TileProgram").category("schedule"))
         << ("has no tile program: " + why).str();

@@ -97,7 +97,8 @@ Status allocateHostMemory(size_t bytes, const std::string &what,
 std::unique_ptr<Device> createCpuDevice();
 
 /// The simulator for the kernels of `target`; `threads` of the host run its
-/// blocks. Reads PEERMLA_SIM_ASYNC, PEERMLA_SIM_CHECKS and PEERMLA_SIM_SEED.
+/// blocks. Reads PEERMLA_SIM_ASYNC, PEERMLA_SIM_CHECKS, PEERMLA_SIM_SEED and
+/// PEERMLA_SIM_COUNTERS.
 /// Only libraries with simulated kernels contain it: their table of functions
 /// names peermla_rt_create_simulator, which calls this.
 Status createSimulatorDevice(const std::string &target, int32_t threads,

@@ -11,6 +11,8 @@
 //     PEERMLA_SIM_ASYNC    eager (default), lazy or random
 //     PEERMLA_SIM_CHECKS   all (default), none, or some of race,init,bounds
 //     PEERMLA_SIM_SEED     a number, for random
+//     PEERMLA_SIM_COUNTERS a file to which each launch appends what it did, as
+//                          Result::getJson says
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +22,7 @@
 #include "peermla/Simulator/Simulator.h"
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 using namespace peermla;
 using namespace peermla::runtime;
@@ -27,8 +30,9 @@ using namespace peermla::runtime;
 namespace {
 class SimulatorDevice final : public Device {
 public:
-  SimulatorDevice(const std::string &target, const sim::Options &options)
-      : Device("sim:" + target), options(options) {}
+  SimulatorDevice(const std::string &target, const sim::Options &options,
+                  const std::string &counters)
+      : Device("sim:" + target), options(options), counters(counters) {}
 
   size_t getTensorAlignment() const override { return gpuTensorAlignment; }
 
@@ -47,7 +51,12 @@ public:
   }
 
 private:
+  /// Appends what a launch did to the file of counters.
+  Status count(const sim::Result &result, const sim::Launch &launch) const;
+
   sim::Options options;
+  /// The file of counters, or nothing.
+  std::string counters;
   /// In the order of the program's kernels.
   std::vector<const sim::KernelDescriptor *> kernels;
 };
@@ -64,6 +73,16 @@ Status SimulatorDevice::load(const peermla_model &model,
         model.functions[kernel.simulated]));
   }
   return Status();
+}
+
+Status SimulatorDevice::count(const sim::Result &result,
+                              const sim::Launch &launch) const {
+  std::ofstream file(counters, std::ios::app);
+  file << result.getJson(launch);
+  if (file.flush())
+    return Status();
+  return Status(PEERMLA_INVALID_ARGUMENT,
+                "PEERMLA_SIM_COUNTERS: cannot write " + quote(counters));
 }
 
 Status SimulatorDevice::launch(void *, const Launch &given) {
@@ -83,6 +102,9 @@ Status SimulatorDevice::launch(void *, const Launch &given) {
                                 "operand " + std::to_string(i),
                                 kernel.operands[i] == 'r'});
   sim::Result result = sim::run(launch, options);
+  if (!counters.empty())
+    if (Status status = count(result, launch))
+      return status;
   if (result.reports.empty() && result.completed)
     return Status();
   std::string text = result.getText(launch);
@@ -167,7 +189,10 @@ Status runtime::createSimulatorDevice(const std::string &target,
   for (auto read : {readAsync, readChecks, readSeed})
     if (Status status = read(options))
       return status;
-  device = std::make_unique<SimulatorDevice>(target, options);
+  const char *counters = std::getenv("PEERMLA_SIM_COUNTERS");
+  options.countAccesses = counters && *counters;
+  device = std::make_unique<SimulatorDevice>(target, options,
+                                             counters ? counters : "");
   return Status();
 }
 

@@ -115,9 +115,10 @@ struct Images {
 /// Adds what is known of the kernels of a module.
 static void addFacts(Report &report, const Metadata &metadata,
                      const KernelModule &kernels, const Images &images) {
+  gpu::GPUModuleOp module = kernels.module;
   for (const KernelModule::Kernel &kernel : kernels.kernels) {
     TargetReport::Kernel facts;
-    facts.name = kernel.name;
+    facts.plan = describeKernel(module.lookupSymbol(kernel.name), report.sizes);
     const json::Object &description = metadata.getDescription(kernel);
     facts.threads = 1;
     for (const json::Value &extent : *description.getArray("threads"))

@@ -7,7 +7,6 @@
 #include "peermla/Target/Library/Report.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Remarks.h"
-#include "peermla/Support/CostModel.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
@@ -85,39 +84,52 @@ static int64_t getInteger(Operation *op, StringRef name) {
   return value ? value.getInt() : 0;
 }
 
+std::optional<EntryReport> peermla::describeEntry(Operation *function,
+                                                  const Sizes &sizes) {
+  auto workspace =
+      SizeFunction::fromAttr(function->getAttr("peermla.workspace"));
+  auto name = function->getAttrOfType<StringAttr>("peermla.entry");
+  if (!workspace || !name)
+    return std::nullopt;
+  return EntryReport{name.str(), getInteger(function, "peermla.launch_count"),
+                     getQuantity(*workspace, 0, sizes)};
+}
+
+KernelReport peermla::describeKernel(Operation *function, const Sizes &sizes) {
+  KernelReport kernel;
+  kernel.name = SymbolTable::getSymbolName(function).str();
+  if (auto id = function->getAttrOfType<StringAttr>("peermla.id"))
+    kernel.id = id.str();
+  auto launches = function->getAttrOfType<ArrayAttr>("peermla.launches");
+  if (!launches)
+    return kernel;
+  for (auto launch : launches.getAsRange<DictionaryAttr>()) {
+    LaunchReport report;
+    report.entry = getText(launch, "entry");
+    if (auto count = launch.getAs<IntegerAttr>("count"))
+      report.count = count.getInt();
+    if (auto plan = launch.getAs<DictionaryAttr>("plan")) {
+      if (kernel.schedule.empty()) {
+        kernel.schedule = getText(plan, "schedule");
+        kernel.why = getText(plan, "why");
+        kernel.whySteps = getText(plan, stepsName);
+      }
+      auto costs = SizeFunction::fromAttr(plan);
+      for (unsigned i = 0; costs && i < numCosts; ++i)
+        if (i < costs->map.getNumResults())
+          report.costs[i] = getQuantity(*costs, i, sizes);
+    }
+    kernel.launches.push_back(std::move(report));
+  }
+  return kernel;
+}
+
 void LevelReport::describe(ModuleOp module, const Sizes &sizes) {
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
-    if (auto workspace =
-            SizeFunction::fromAttr(function->getAttr("peermla.workspace")))
-      if (auto name = function->getAttrOfType<StringAttr>("peermla.entry"))
-        entries.push_back({name.str(),
-                           getInteger(function, "peermla.launch_count"),
-                           getQuantity(*workspace, 0, sizes)});
-    auto launches = function->getAttrOfType<ArrayAttr>("peermla.launches");
-    if (!launches)
-      continue;
-    KernelReport kernel;
-    kernel.name = function.getName().str();
-    if (auto id = function->getAttrOfType<StringAttr>("peermla.id"))
-      kernel.id = id.str();
-    for (auto launch : launches.getAsRange<DictionaryAttr>()) {
-      LaunchReport report;
-      report.entry = getText(launch, "entry");
-      if (auto count = launch.getAs<IntegerAttr>("count"))
-        report.count = count.getInt();
-      if (auto plan = launch.getAs<DictionaryAttr>("plan")) {
-        if (kernel.schedule.empty()) {
-          kernel.schedule = getText(plan, "schedule");
-          kernel.why = getText(plan, "why");
-        }
-        auto costs = SizeFunction::fromAttr(plan);
-        for (unsigned i = 0; costs && i < numCosts; ++i)
-          if (i < costs->map.getNumResults())
-            report.costs[i] = getQuantity(*costs, i, sizes);
-      }
-      kernel.launches.push_back(std::move(report));
-    }
-    kernels.push_back(std::move(kernel));
+    if (std::optional<EntryReport> entry = describeEntry(function, sizes))
+      entries.push_back(std::move(*entry));
+    if (function->hasAttr("peermla.launches"))
+      kernels.push_back(describeKernel(function, sizes));
   }
 }
 
@@ -129,7 +141,8 @@ static json::Value toJson(const Quantity &quantity) {
                                                : json::Value(nullptr)}};
 }
 
-static json::Object toJson(const LaunchReport &launch, const Machine &machine) {
+static json::Object toJson(const LaunchReport &launch, const Machine &floor,
+                           const Machine &machine) {
   auto at = [&](Cost cost) -> const Quantity & {
     return launch.costs[static_cast<unsigned>(cost)];
   };
@@ -152,13 +165,21 @@ static json::Object toJson(const LaunchReport &launch, const Machine &machine) {
   Work work{value(Cost::Flop), value(Cost::NarrowFlop), value(Cost::Special),
             value(Cost::Bytes)};
   auto rounded = [](double number) { return std::llround(number); };
-  object["floor_ns"] = rounded(machine.getFloor(work) * 1e9);
+  object["floor_ns"] = rounded(floor.getFloor(work) * 1e9);
   if (double items = value(Cost::Items); items > 0) {
     object["balance_percent"] = rounded(machine.getBalance(items) * 100);
     object["predicted_ns"] =
         rounded(machine.predict(items, (1 / items) * work) * 1e9);
   }
   return object;
+}
+
+json::Array peermla::getLaunches(ArrayRef<LaunchReport> launches,
+                                 const Machine &floor, const Machine &machine) {
+  json::Array values;
+  for (const LaunchReport &launch : launches)
+    values.push_back(::toJson(launch, floor, machine));
+  return values;
 }
 
 static void addFacts(json::Object &object, const FunctionReport &function) {
@@ -174,14 +195,12 @@ static json::Array getKernels(const LevelReport &report, int64_t threads) {
   Machine machine((level ? *level : CpuLevel::getDefault()).rates, threads);
   json::Array kernels;
   for (const KernelReport &kernel : report.kernels) {
-    json::Array launches;
-    for (const LaunchReport &launch : kernel.launches)
-      launches.push_back(toJson(launch, machine));
-    json::Object object{{"name", kernel.name},
-                        {"id", kernel.id},
-                        {"schedule", kernel.schedule},
-                        {"why", kernel.why},
-                        {"launches", std::move(launches)}};
+    json::Object object{
+        {"name", kernel.name},
+        {"id", kernel.id},
+        {"schedule", kernel.schedule},
+        {"why", kernel.why},
+        {"launches", getLaunches(kernel.launches, machine, machine)}};
     // A kernel is part of the function that the runtime calls.
     for (const std::string &name : {kernel.name, kernel.name + ".thunk"}) {
       auto found = report.functions.find(name);

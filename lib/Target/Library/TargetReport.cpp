@@ -20,25 +20,21 @@ TargetReport &Report::getTarget(StringRef name) {
 }
 
 void TargetReport::describe(ModuleOp module, const Sizes &sizes) {
-  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
-    auto workspace =
-        SizeFunction::fromAttr(function->getAttr("peermla.workspace"));
-    auto name = function->getAttrOfType<StringAttr>("peermla.entry");
-    if (!workspace || !name)
-      continue;
-    EntryReport entry;
-    entry.name = name.str();
-    entry.workspace = getQuantity(*workspace, 0, sizes);
-    function.walk([&](LLVM::CallOp call) {
-      entry.launches += call.getCallee() == StringRef("peermla_rt_launch");
-    });
-    entries.push_back(std::move(entry));
-  }
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (std::optional<EntryReport> entry = describeEntry(function, sizes))
+      entries.push_back(std::move(*entry));
 }
 
 json::Value TargetReport::toJson() const {
+  const GpuTarget &gpu = *GpuTarget::get(target);
   json::Array values;
   for (const Kernel &kernel : kernels) {
+    const KernelReport &plan = kernel.plan;
+    bool isSteps = !plan.whySteps.empty();
+    // Kernels that were input have neither.
+    StringRef tier = isSteps                 ? "steps"
+                     : plan.schedule.empty() ? ""
+                                             : "tile program";
     const std::optional<KernelResources> &resources = kernel.resources;
     auto get = [&](int64_t KernelResources::*member) {
       return resources ? json::Value((*resources).*member)
@@ -49,7 +45,14 @@ json::Value TargetReport::toJson() const {
       for (const std::string &note : resources->notes)
         notes.push_back(note);
     values.push_back(json::Object{
-        {"name", kernel.name},
+        {"name", plan.name},
+        {"id", plan.id},
+        {"tier", tier},
+        {"why_steps", plan.whySteps},
+        {"schedule", plan.schedule},
+        {"why", plan.why},
+        {"launches",
+         getLaunches(plan.launches, Machine(gpu), Machine(gpu, !isSteps))},
         {"threads", kernel.threads},
         {"dynamic_shared_bytes", kernel.dynamicSharedBytes},
         {"ptx_bytes", kernel.ptxBytes},

@@ -33,8 +33,8 @@ namespace {
 /// Adds up the costs of the ops of a kernel.
 class KernelCosts {
 public:
-  KernelCosts(const Kernel &kernel, const CpuLevel &level)
-      : kernel(kernel), level(level), names(kernel.root->getContext()) {
+  explicit KernelCosts(const Kernel &kernel)
+      : kernel(kernel), names(kernel.root->getContext()) {
     costs.fill(names.constant(0));
   }
 
@@ -59,8 +59,11 @@ private:
   AffineExpr countItems(tile::ScheduleAttr schedule);
   AffineExpr getLoopExtent(linalg::LinalgOp op, unsigned loop);
 
+  /// Products of `inputs`: narrow ones where the target has instructions for
+  /// them.
+  AffineExpr &productsOf(ValueRange inputs);
+
   const Kernel &kernel;
-  const CpuLevel &level;
   SizeNames names;
   std::array<AffineExpr, numCosts> costs;
   llvm::DenseSet<Value> partlyRead;
@@ -76,17 +79,24 @@ AffineExpr KernelCosts::getLoopExtent(linalg::LinalgOp op, unsigned loop) {
   return names.constant(1);
 }
 
+AffineExpr &KernelCosts::productsOf(ValueRange inputs) {
+  const GpuTarget *gpu = GpuTarget::of(kernel.root);
+  const CpuLevel *level = CpuLevel::of(kernel.root);
+  bool hasBf16 = gpu || (level && level->hasBf16Dot);
+  bool isNarrow = llvm::all_of(inputs, [&](Value input) {
+    Type element = getElementTypeOrSelf(input);
+    return (hasBf16 && element.isBF16()) || (gpu && element.isF16());
+  });
+  return at(isNarrow ? Cost::NarrowFlop : Cost::Flop);
+}
+
 void KernelCosts::add(linalg::LinalgOp op) {
   AffineExpr iterations = names.constant(1);
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
     iterations = iterations * getLoopExtent(op, loop);
   if (isContraction(op)) {
-    bool isNarrow =
-        level.hasBf16Dot && llvm::all_of(op.getDpsInputs(), [](Value input) {
-          return getElementTypeOrSelf(input).isBF16();
-        });
-    at(isNarrow ? Cost::NarrowFlop : Cost::Flop) =
-        at(isNarrow ? Cost::NarrowFlop : Cost::Flop) + iterations * 2;
+    AffineExpr &flop = productsOf(op.getDpsInputs());
+    flop = flop + iterations * 2;
     return;
   }
   int64_t flop = 0, special = 0;
@@ -157,8 +167,7 @@ void KernelCosts::add(mla::OnlineAttentionOp op) {
       keys = (keys + 1).ceilDiv(2);
   }
   AffineExpr pairs = T * H * keys;
-  bool isNarrow = level.hasBf16Dot && getElementTypeOrSelf(q).isBF16();
-  AffineExpr &flop = at(isNarrow ? Cost::NarrowFlop : Cost::Flop);
+  AffineExpr &flop = productsOf(q);
   flop = flop + pairs * (width + valueWidth) * 2;
   at(Cost::Special) = at(Cost::Special) + pairs;
 }
@@ -243,9 +252,7 @@ SizeFunction KernelCosts::run(tile::ScheduleAttr schedule) {
 
 DictionaryAttr peermla::planKernel(const Kernel &kernel,
                                    tile::ScheduleAttr schedule, StringRef why) {
-  const CpuLevel *level = CpuLevel::of(kernel.root);
-  KernelCosts costs(kernel, level ? *level : CpuLevel::getDefault());
-  NamedAttrList plan(costs.run(schedule).toAttr());
+  NamedAttrList plan(KernelCosts(kernel).run(schedule).toAttr());
   Builder b(kernel.root->getContext());
   if (schedule)
     plan.set("schedule", schedule);

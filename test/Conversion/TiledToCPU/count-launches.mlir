@@ -43,3 +43,21 @@ func.func @w.prepare(%n: index) attributes {peermla.prepare} {
   call @unplanned.launch(%n) : (index) -> ()
   return
 }
+
+// Kernels of a GPU are in modules of their own.
+
+// CHECK-LABEL: llvm.func @scale()
+//  CHECK-SAME:   attributes {nvvm.kernel, peermla.launches = [{count = 2 : i64, entry = "device", plan = {why = "fourth"}}]}
+gpu.module @kernels {
+  llvm.func @scale() attributes {nvvm.kernel} {
+    llvm.return
+  }
+}
+// CHECK-LABEL: func.func @device(
+//  CHECK-SAME:   attributes {peermla.entry, peermla.launch_count = 2 : i64}
+//   CHECK-NOT:   peermla.plan
+func.func @device(%n: index) attributes {peermla.entry} {
+  tile.launch @kernels::@scale blocks(%n) {peermla.plan = {why = "fourth"}}
+  tile.launch @kernels::@scale blocks(%n)
+  return
+}

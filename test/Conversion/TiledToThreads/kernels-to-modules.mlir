@@ -1,4 +1,5 @@
 // RUN: peermla-opt %s -peermla-kernels-to-modules -canonicalize | FileCheck %s
+// RUN: peermla-opt %s -peermla-kernels-to-modules --remarks-filter=schedule --remark-policy=all -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Blocks are numbered in row-major order; memory that is only read and scalars
 // come first, then memory that is written, through views of it, too. Constants
@@ -11,6 +12,7 @@
 //       CHECK:   %[[ITEMS:.+]] = arith.muli %[[ROWS]],
 //       CHECK:   tile.launch @a_b_0_scale_1::@a_b_0_scale_1 blocks(%[[ITEMS]])
 //  CHECK-SAME:     ins({{.*}}%[[X]]{{.*}}%[[F]]{{.*}}) outs(%[[Y]] : memref<?x70xf32>)
+//  CHECK-SAME:     {peermla.plan = {peermla.steps = "it sorts", why = "rows"}}
 //       CHECK:   tile.launch @a_b_1::@a_b_1 blocks(%{{.+}}) outs(%[[Y]] : memref<?x70xf32>)
 
 //       CHECK: gpu.module @a_b_0_scale_1 {
@@ -22,6 +24,11 @@
 //       CHECK:     memref.subview %{{.+}}[%{{.+}}, %{{.+}}]
 //       CHECK:     linalg.generic
 //       CHECK: gpu.module @a_b_1 {
+
+// Which tier a kernel is, and why.
+
+// REMARK: Category:schedule | Remark="is a kernel of steps, no tile program: it sorts"
+// REMARK: Category:schedule | Remark="is a kernel of steps, no tile program: its schedule asks for no warps"
 #id = affine_map<(i, j) -> (i, j)>
 func.func @a.b(%x: memref<?x70xf32>, %y: memref<?x70xf32>, %f: f32) {
   %c0 = arith.constant 0 : index
@@ -41,7 +48,7 @@ func.func @a.b(%x: memref<?x70xf32>, %y: memref<?x70xf32>, %f: f32) {
       %r = arith.mulf %a, %f : f32
       linalg.yield %r : f32
     }
-  } {peermla.id = "scale/1"}
+  } {peermla.id = "scale/1", peermla.plan = {why = "rows"}, peermla.steps = "it sorts"}
   scf.forall (%i) in (1) {
     memref.store %zero, %y[%c0, %c0] : memref<?x70xf32>
   }

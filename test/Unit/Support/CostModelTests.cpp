@@ -53,6 +53,28 @@ TEST(Machine, FloorIgnoresBytesThatNeedNotMove) {
   EXPECT_DOUBLE_EQ(Machine(rates, 2).getFloor(make(0, 0, 0, 0, 100)), 0);
 }
 
+/// A GPU of two such multiprocessors.
+GpuTarget makeGpu() {
+  GpuTarget gpu = *GpuTarget::get("sm_80");
+  gpu.rates = rates;
+  gpu.numUnits = 2;
+  gpu.plainFlop = 25;
+  return gpu;
+}
+
+TEST(Machine, AKernelOfOneBlockIsLaunchedToo) {
+  Work item = make(100, 0, 0, 0, 0);
+  EXPECT_DOUBLE_EQ(Machine(rates, 2).predict(1, item), 1.25);
+  EXPECT_DOUBLE_EQ(Machine(makeGpu()).predict(1, item), 1.75);
+  EXPECT_DOUBLE_EQ(Machine(makeGpu()).predict(3, item), 3);
+}
+
+TEST(Machine, StepsOfAGpuHaveNoMatrixInstructions) {
+  Work work = make(100, 400, 0, 0, 0);
+  EXPECT_DOUBLE_EQ(Machine(makeGpu()).getFloor(work), 1);
+  EXPECT_DOUBLE_EQ(Machine(makeGpu(), false).getFloor(work), 10);
+}
+
 TEST(Machine, ItemTimeAddsBytesOfBothKinds) {
   EXPECT_DOUBLE_EQ(Machine(rates, 2).getItemTime(make(100, 0, 0, 10, 20)),
                    3.25);
@@ -201,6 +223,13 @@ TEST(CpuLevel, RatesAreThoseOfTheBestInstruction) {
     EXPECT_GE(level.rates.narrowFlop, level.rates.flop) << level.name.str();
     EXPECT_GE(level.rates.allMemoryBytes, level.rates.memoryBytes);
     EXPECT_GT(level.rates.launchSeconds, level.rates.itemSeconds);
+  }
+}
+
+TEST(GpuTarget, RatesAreThoseOfTheBestInstruction) {
+  for (const GpuTarget &gpu : GpuTarget::all()) {
+    EXPECT_GT(gpu.rates.narrowFlop, gpu.rates.flop) << gpu.name.str();
+    EXPECT_GT(gpu.rates.flop, gpu.plainFlop) << gpu.name.str();
   }
 }
 

@@ -390,8 +390,8 @@ def CountLaunches : Pass<"peermla-count-launches", "mlir::ModuleOp"> {
     preparation that launches it, the number of launches in the code (on both sides
     of a choice) and the plan of the first (Support/KernelPlan.h): kernels that
     several entries share have other costs in each. `peermla.launch_count` of an
-    entry is the most launches that one call makes. The report reads both.
-    Numerics: unchanged.
+    entry is the most launches that one call makes. The report reads both. In
+    host code of a GPU, a `tile.launch` is such a call. Numerics: unchanged.
 
     ```mlir
     call @forward.kernel_2.launch(...) {peermla.plan = {...}}

@@ -26,7 +26,10 @@
 //      "targets": [{"target": "sm_80",
 //                   "entries": [{"name": "forward", "launches": 12,
 //                                "workspace_bytes": QUANTITY}],
-//                   "kernels": [{"name": "...", "threads": 128,
+//                   "kernels": [{"name": "...", "id": "layers.0.mlp.up_proj",
+//                                "tier": "tile program", "why_steps": "",
+//                                "schedule": "#tile.schedule<..>", "why": "..",
+//                                "launches": [LAUNCH], "threads": 128,
 //                                "dynamic_shared_bytes": 0, "ptx_bytes": 4567,
 //                                "cubin_bytes": 3456, "registers": 40,
 //                                "static_shared_bytes": 1024,
@@ -50,8 +53,12 @@
 // one. A kernel without `items` is cut by its lowering. Workspaces are bounds
 // where a call asks for less on one side of a choice. A decision that several
 // levels take alike appears once. `spills_in_loops` counts spills and reloads
-// inside loops. Of GPU targets, `launches` is how often an entry's code
-// launches kernels; what ptxas says is null without it.
+// inside loops.
+//
+// Kernels of GPU targets are tile programs or steps of threads, and then
+// `why_steps` says what kept them from being the first. Their times are those
+// of the target's usual device (TargetInfo), where steps have no matrix
+// instructions but floors do. What ptxas says is null without it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,6 +66,7 @@
 #define PEERMLA_TARGET_LIBRARY_REPORT_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "peermla/Support/CostModel.h"
 #include "peermla/Support/KernelPlan.h"
 #include "peermla/Target/Binary/Ptx.h"
 #include "llvm/ADT/MapVector.h"
@@ -96,6 +104,8 @@ struct LaunchReport {
 
 struct KernelReport {
   std::string name, id, schedule, why;
+  /// On a GPU: why it is no tile program, or empty.
+  std::string whySteps;
   std::vector<LaunchReport> launches;
 };
 
@@ -111,7 +121,14 @@ using Sizes = std::map<std::string, int64_t>;
 /// The value of a function at `sizes`, and its text.
 Quantity getQuantity(const SizeFunction &function, unsigned i,
                      const Sizes &sizes);
-/// The entries of a report as JSON.
+/// The entry that `function` is, or nothing.
+std::optional<EntryReport> describeEntry(mlir::Operation *function,
+                                         const Sizes &sizes);
+/// What the kernel `function` was planned to do, from CountLaunches' attribute.
+KernelReport describeKernel(mlir::Operation *function, const Sizes &sizes);
+/// Launches, on a machine, and entries of a report as JSON.
+llvm::json::Array getLaunches(llvm::ArrayRef<LaunchReport> launches,
+                              const Machine &floor, const Machine &machine);
 llvm::json::Array getEntries(llvm::ArrayRef<EntryReport> entries);
 
 /// Facts about one level.
@@ -132,7 +149,7 @@ struct LevelReport {
 /// Facts about one GPU target.
 struct TargetReport {
   struct Kernel {
-    std::string name;
+    KernelReport plan;
     int64_t threads = 0, dynamicSharedBytes = 0;
     int64_t ptxBytes = 0, cubinBytes = 0;
     /// Of ptxas, if it was there.
