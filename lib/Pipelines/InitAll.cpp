@@ -8,6 +8,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "peermla/Conversion/Frag/Passes.h"
 #include "peermla/Conversion/KernelToSimulator/Passes.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/ModelToReference.h"
@@ -16,6 +17,7 @@
 #include "peermla/Conversion/TiledToCPU/Passes.h"
 #include "peermla/Conversion/TiledToSteps/Passes.h"
 #include "peermla/Conversion/TiledToThreads/Passes.h"
+#include "peermla/Dialect/Frag/IR/Frag.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Mla/IR/MlaBufferization.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -29,7 +31,8 @@
 void peermla::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<mla::MlaDialect, peer::PeerDialect, tile::TileDialect>();
+  registry.insert<frag::FragDialect, mla::MlaDialect, peer::PeerDialect,
+                  tile::TileDialect>();
   mla::registerBufferizableOpInterfaceExternalModels(registry);
   peer::registerBufferizableOpInterfaceExternalModels(registry);
   tile::registerBufferizableOpInterfaceExternalModels(registry);
@@ -42,6 +45,7 @@ void peermla::registerAllPasses() {
   registerPeermlaTiledToCPUPasses();
   registerPeermlaTiledToStepsPasses();
   registerPeermlaTileConversionPasses();
+  registerPeermlaFragConversionPasses();
   registerPeermlaTileTransformsPasses();
   registerPeermlaTiledToThreadsPasses();
   registerPeermlaLaunchToRuntimePasses();

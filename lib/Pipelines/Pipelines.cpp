@@ -14,6 +14,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "peermla/Conversion/Frag/Passes.h"
 #include "peermla/Conversion/LaunchToRuntime/Passes.h"
 #include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Conversion/TiledToCPU/Passes.h"
@@ -210,6 +211,7 @@ void peermla::buildNvvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   onTargets(pm, "gpu", [](OpPassManager &target) {
     OpPassManager &kernels = target.nest<gpu::GPUModuleOp>();
+    kernels.addPass(createWarpgroupsToNVVM());
     kernels.addPass(createExpandMath());
     kernels.addPass(memref::createExpandStridedMetadataPass());
     kernels.addPass(createLowerAffinePass());

@@ -63,7 +63,7 @@ std::optional<Contract> getContract(StringRef stage) {
                     {"ub.poison"}};
   if (stage == "frag")
     return Contract{{"builtin", "func", "memref", "arith", "math", "affine",
-                     "scf", "gpu", "vector", "nvvm", "llvm", "index"},
+                     "scf", "gpu", "vector", "nvvm", "llvm", "index", "frag"},
                     {"memref.alloc", "memref.copy", "scf.forall"},
                     {"ub.poison"}};
   if (stage == "nvvm")

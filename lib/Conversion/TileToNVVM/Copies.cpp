@@ -39,18 +39,22 @@ struct LowerRing final : OpConversionPattern<tile::RingOp> {
 };
 
 struct LowerConsume final : OpConversionPattern<tile::ConsumeOp> {
-  using OpConversionPattern::OpConversionPattern;
+  LowerConsume(const TypeConverter &converter, MLIRContext *context,
+               const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
 
   LogicalResult
   matchAndRewrite(tile::ConsumeOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
     NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
-    NVVM::BarrierOp::create(b);
+    b.meet(kernel.hasWarpgroups);
     rewriter.replaceOp(op, b.slot(op.getRing().getType(), adaptor.getRing(),
                                   adaptor.getFill()));
     return success();
   }
+
+  const KernelInfo &kernel;
 };
 
 /// A row of a box in global memory.
@@ -316,6 +320,7 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
 void peermla::populateCopyPatterns(const FragmentTypeConverter &converter,
                                    const KernelInfo &kernel,
                                    RewritePatternSet &patterns) {
-  patterns.add<LowerConsume, LowerRing>(converter, patterns.getContext());
-  patterns.add<LowerFill>(converter, patterns.getContext(), kernel);
+  patterns.add<LowerRing>(converter, patterns.getContext());
+  patterns.add<LowerConsume, LowerFill>(converter, patterns.getContext(),
+                                        kernel);
 }

@@ -136,6 +136,15 @@ Value FragmentBuilder::select(Value condition, Value x, Value y) {
   return createOrFold<arith::SelectOp>(condition, x, y);
 }
 
+void FragmentBuilder::meet(bool hasWarpgroups) {
+  if (hasWarpgroups)
+    NVVM::FenceProxyOp::create(
+        *this, NVVM::ProxyKind::async_shared,
+        NVVM::SharedSpaceAttr::get(getContext(),
+                                   NVVM::SharedSpace::shared_cta));
+  NVVM::BarrierOp::create(*this);
+}
+
 Value FragmentBuilder::thread() {
   return NVVM::ThreadIdXOp::create(*this, getI32Type());
 }

@@ -37,6 +37,9 @@ struct FragmentTypeConverter final : mlir::TypeConverter {
 struct KernelInfo {
   /// Threads of a block.
   int64_t threads;
+  /// Whether warpgroups multiply: what threads write into shared memory is read
+  /// by the asynchronous proxy.
+  bool hasWarpgroups = false;
   /// The extents and the strides of each memref, as index values, strides in
   /// elements.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sizes, strides;
@@ -71,6 +74,10 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
   mlir::Value both(mlir::Value x, mlir::Value y);
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
   mlir::Value constant(mlir::Value like, int64_t value);
+
+  /// All threads of the block meet; what they wrote into shared memory before
+  /// is seen by wgmma as well, if the kernel has that.
+  void meet(bool hasWarpgroups);
 
   mlir::Value thread();
   mlir::Value lane();
@@ -116,6 +123,9 @@ int64_t getKnownDivisor(mlir::Value index);
 /// The layout of a tile or of the tile it is a slice of, if that is #tile.mma.
 tile::MmaLayoutAttr getMmaLayout(mlir::RankedTensorType type);
 
+/// Whether warpgroups can compute the product of tiles that have layouts.
+bool isWarpgroupProduct(tile::MmaOp op);
+
 // Patterns, by file.
 void populateElementwisePatterns(const FragmentTypeConverter &converter,
                                  mlir::RewritePatternSet &patterns);
@@ -124,6 +134,8 @@ void populateReductionPatterns(const FragmentTypeConverter &converter,
                                mlir::RewritePatternSet &patterns);
 void populateProductPatterns(const FragmentTypeConverter &converter,
                              mlir::RewritePatternSet &patterns);
+void populateWarpgroupProductPatterns(const FragmentTypeConverter &converter,
+                                      mlir::RewritePatternSet &patterns);
 void populateCopyPatterns(const FragmentTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);

@@ -44,7 +44,7 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
       clear(b, place, cast<FloatType>(tile.getElementType()),
             piece / getBytesOfElement(tile));
     }
-    NVVM::BarrierOp::create(b);
+    b.meet(kernel.hasWarpgroups);
     rewriter.replaceOp(op, adaptor.getSource());
     return success();
   }
@@ -103,7 +103,7 @@ struct LowerConvert final : OpConversionPattern<tile::ConvertOp> {
                                           b.add(places.bases[1], offsets[1])),
                             2 * getBytesOfElement(result));
     }
-    NVVM::BarrierOp::create(b);
+    b.meet(kernel.hasWarpgroups);
     rewriter.replaceOp(op, slot);
     return success();
   }

@@ -19,6 +19,7 @@
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "peermla/Conversion/Tile/Passes.h"
+#include "peermla/Dialect/Frag/IR/Frag.h"
 #include <numeric>
 
 namespace peermla {
@@ -289,6 +290,16 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                                   << "' to be a #tile.schedule with warps";
     KernelInfo info;
     info.threads = 32 * schedule.getWarps()[0] * schedule.getWarps()[1];
+    bool useWarpgroups =
+        schedule.getInstructions() == tile::Instructions::Wgmma;
+    function.walk([&](tile::MmaOp mma) {
+      if (useWarpgroups && isWarpgroupProduct(mma))
+        info.hasWarpgroups = true;
+      else if (useWarpgroups)
+        mma.emitRemark() << "computed by mma.sync: wgmma does not take "
+                         << mma.getA().getType() << " and "
+                         << mma.getB().getType();
+    });
     addSharedMemory(function);
     FailureOr<LLVM::LLVMFuncOp> kernel = makeKernel(function, types, info);
     if (failed(kernel))
@@ -305,6 +316,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateElementwisePatterns(converter, patterns);
     populateReductionPatterns(converter, info, patterns);
     populateProductPatterns(converter, patterns);
+    if (info.hasWarpgroups)
+      populateWarpgroupProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);
     populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);
@@ -317,7 +330,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                                                          target);
     target.addIllegalDialect<tile::TileDialect, gpu::GPUDialect,
                              memref::MemRefDialect>();
-    target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+    target.addLegalDialect<frag::FragDialect, LLVM::LLVMDialect,
+                           NVVM::NVVMDialect>();
     target.addLegalOp<UnrealizedConversionCastOp>();
     target.markUnknownOpDynamicallyLegal(
         [&](Operation *op) { return converter.isLegal(op); });

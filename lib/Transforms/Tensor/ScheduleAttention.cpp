@@ -216,7 +216,7 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
 
 /// The same decision, for matrix instructions where the tile is as they want
 /// it.
-static Schedule useMma(Schedule schedule, const MmaTile &tile) {
+static Schedule useMma(Schedule schedule, const MmaTile &tile, bool isWgmma) {
   tile::ScheduleAttr attribute = schedule.attribute;
   if (attribute.getBlock() != ArrayRef{tile.tokens, tile.heads} ||
       attribute.getInner() != ArrayRef{tile.keys})
@@ -224,7 +224,8 @@ static Schedule useMma(Schedule schedule, const MmaTile &tile) {
   schedule.attribute = tile::ScheduleAttr::get(
       attribute.getContext(), attribute.getBlock(), attribute.getInner(),
       attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
-      tile.warps, mmaStages);
+      tile.warps, mmaStages,
+      isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync);
   return schedule;
 }
 
@@ -250,7 +251,9 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
         "by matrix instructions");
     if (failed(schedule))
       return failure();
-    return useMma(*schedule, *tile);
+    bool isWgmma = gpu.hasWgmma && tile->warps[0] % 4 == 0 &&
+                   typeOf(op.getQ()).getElementTypeBitWidth() == 16;
+    return useMma(*schedule, *tile, isWgmma);
   }
   return complete(
       op, [&] { return chooseThreadRows(op, gpu); },

@@ -8,7 +8,8 @@
 // ops hand on to each other must fit in shared memory:
 //
 //   products     tiles of 64 rows and up to 128 columns, one matrix of a batch,
-//                in steps of 64 through three slots, by four warps
+//                in steps of 64 through three slots, by four warps, which are
+//                a warpgroup where the target has them and types are narrow
 //   selection    128 or 64 tokens of one head, or, without matrix instructions,
 //                as many as have scores of a sixth of that memory
 //   experts      one token, or a part of its retrievals while tokens are few;
@@ -32,7 +33,7 @@ static constexpr int64_t productRows = 64, productColumns = 64,
                          wideColumns = 128;
 /// Steps along the sum, the slots they go through, and the warps of a block.
 static constexpr int64_t productStep = 64, productStages = 3;
-static constexpr int64_t productWarps[] = {2, 2};
+static constexpr int64_t productWarps[] = {2, 2}, warpgroup[] = {4, 1};
 static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
 /// Sub-keys that are scored together, and experts that a thread can keep.
@@ -54,7 +55,7 @@ static bool hasMmaTypes(linalg::LinalgOp op) {
 
 /// A tile of the result: 64 rows of the outermost dimension, 64 or 128 columns
 /// of the innermost.
-static Schedule scheduleProduct(const Kernel &kernel) {
+static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
   RankedTensorType type = kernel.getType();
   SmallVector<int64_t> tile(type.getRank(), 1);
   tile.front() = productRows;
@@ -63,11 +64,16 @@ static Schedule scheduleProduct(const Kernel &kernel) {
     return {cutResult(kernel, tile), "a tile of a matrix product"};
   if (type.getShape().back() >= wideColumns)
     tile.back() = wideColumns;
-  return {tile::ScheduleAttr::get(
-              type.getContext(), cutResult(kernel, tile).getBlock(),
-              {productStep}, {}, /*split=*/0, /*parts=*/0,
-              ArrayRef<int64_t>(productWarps), productStages),
-          "a tile of a matrix product for matrix instructions"};
+  bool isWgmma = gpu.hasWgmma &&
+                 getElementTypeOrSelf(kernel.getContraction()->getOperand(0))
+                         .getIntOrFloatBitWidth() == 16;
+  return {
+      tile::ScheduleAttr::get(
+          type.getContext(), cutResult(kernel, tile).getBlock(), {productStep},
+          {}, /*split=*/0, /*parts=*/0,
+          ArrayRef<int64_t>(isWgmma ? warpgroup : productWarps), productStages,
+          isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync),
+      "a tile of a matrix product for matrix instructions"};
 }
 
 /// Tokens of a block whose scores are products of matrix instructions and are
@@ -226,7 +232,7 @@ Schedule peermla::scheduleForGpu(const Kernel &kernel, const GpuTarget &gpu) {
   if (isa<peer::ExpertMlpOp>(kernel.root))
     return scheduleTokenOfExperts(kernel);
   if (kernel.getContraction())
-    return scheduleProduct(kernel);
+    return scheduleProduct(kernel, gpu);
   if (kernel.getType().isDynamicDim(0))
     return scheduleRowsOfTokens(kernel);
   return scheduleElements(kernel);

@@ -92,7 +92,8 @@ void KeySplitter::split(bool isDeterministic) {
                    tile::ScheduleAttr::get(
                        b.getContext(), schedule.getBlock(), schedule.getInner(),
                        schedule.getRegisters(), /*split=*/0, /*parts=*/1,
-                       schedule.getWarps(), schedule.getStages()));
+                       schedule.getWarps(), schedule.getStages(),
+                       schedule.getInstructions()));
     scf::YieldOp::create(b, whole->getResults());
   }
   op.replaceAllUsesWith(choice.getResults());
@@ -126,12 +127,12 @@ SmallVector<Value> KeySplitter::attendInParts(OpFoldResult T, bool isFused) {
                                      b.getContext(), block, schedule.getInner(),
                                      schedule.getRegisters()));
   } else {
-    partial->setAttr(
-        scheduleName,
-        tile::ScheduleAttr::get(b.getContext(), {1, block[0], block[1]},
-                                schedule.getInner(), schedule.getRegisters(),
-                                /*split=*/0, /*parts=*/0, schedule.getWarps(),
-                                schedule.getStages()));
+    partial->setAttr(scheduleName,
+                     tile::ScheduleAttr::get(
+                         b.getContext(), {1, block[0], block[1]},
+                         schedule.getInner(), schedule.getRegisters(),
+                         /*split=*/0, /*parts=*/0, schedule.getWarps(),
+                         schedule.getStages(), schedule.getInstructions()));
     merge->setAttr(scheduleName, getMergeSchedule(merge));
   }
   if (op->hasAttr(planName)) {

@@ -238,7 +238,8 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
       return tile::ScheduleAttr::get(&getContext(), block, schedule.getInner(),
                                      schedule.getRegisters(), /*split=*/0,
                                      /*parts=*/0, schedule.getWarps(),
-                                     schedule.getStages());
+                                     schedule.getStages(),
+                                     schedule.getInstructions());
     };
 
     rewriter.setInsertionPointToStart(choice.elseBlock());

@@ -229,7 +229,8 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
                   tile::ScheduleAttr::get(
                       schedule.getContext(), {}, schedule.getInner(),
                       schedule.getRegisters(), /*split=*/0, /*parts=*/0,
-                      schedule.getWarps(), schedule.getStages()));
+                      schedule.getWarps(), schedule.getStages(),
+                      schedule.getInstructions()));
   }
 
   /// Tells a tile of attention where it is and what it can be: tokens and heads
@@ -244,7 +245,8 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
                 tile::ScheduleAttr::get(
                     op.getContext(), schedule.getBlock().take_back(2),
                     schedule.getInner(), schedule.getRegisters(), /*split=*/0,
-                    /*parts=*/0, schedule.getWarps(), schedule.getStages()));
+                    /*parts=*/0, schedule.getWarps(), schedule.getStages(),
+                    schedule.getInstructions()));
   }
 };
 

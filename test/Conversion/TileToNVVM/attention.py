@@ -28,6 +28,7 @@ class Case:
     parts: int = 0
     block: tuple = (64, 1)  # tokens and heads
     warps: tuple = (4, 1)
+    instructions: str = "mma_sync"
     poison: tuple = ()  # (operand, new token, value): one column of its row, of the last head
 
     def rows(self):
@@ -43,7 +44,7 @@ class Case:
     def source(self):
         query, results = self.rows()
         block = [1, *self.block] if self.parts else self.block
-        schedule = (f"#tile.schedule<block = {list(block)}, inner = [{self.keys}], warps = {list(self.warps)}, stages = 2>")
+        schedule = (f"#tile.schedule<block = {list(block)}, inner = [{self.keys}], warps = {list(self.warps)}, stages = 2, instructions = {self.instructions}>")
         inputs = {"q": query, "k": query if not self.shared else f"tensor<?x{self.depth}x{self.dtype}>"}
         paged = values = ""
         if self.page:
@@ -97,6 +98,11 @@ CASES = [
     cached("head_groups", (1, 2), (70, 1), "bf16", 7, heads=40, depth=80, width=72, block=(1, 20), warps=(2, 4)),
     cached("poisoned_cache", (4, 2), (62, 5), "bf16", 16, heads=6, block=(4, 6), warps=(2, 4),
            poison=(("k", 1, np.nan), ("k", 5, np.inf))),
+    Case("wgmma_causal_ragged", (70, 1, 130), "bf16", instructions="wgmma"),
+    Case("wgmma_full_ragged", (65, 0, 64), "f16", causal=False, heads=1, instructions="wgmma"),
+    Case("wgmma_small_odd", (5, 33), "bf16", depth=20, width=12, heads=3, instructions="wgmma"),
+    Case("wgmma_poisoned", (70, 68, 3), "bf16", depth=64, width=72, instructions="wgmma",
+         poison=(("v", 5, np.nan), ("v", 69, np.inf), ("v", 71, -np.inf), ("v", 137, np.nan))),
 ]
 
 

@@ -20,3 +20,11 @@ func.func private @inner_alone() attributes {s = #tile.schedule<inner = [7]>}
 // CHECK-LABEL: func.func private @parts()
 //  CHECK-SAME:   s = #tile.schedule<block = [4, 16], inner = [128], parts = 8>
 func.func private @parts() attributes {s = #tile.schedule<block = [4, 16], inner = [128], parts = 8>}
+
+// CHECK-LABEL: func.func private @instructions()
+//  CHECK-SAME:   s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma>
+func.func private @instructions() attributes {s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma>}
+
+// CHECK-LABEL: func.func private @default_instructions()
+//  CHECK-SAME:   s = #tile.schedule<warps = [2, 2]>
+func.func private @default_instructions() attributes {s = #tile.schedule<warps = [2, 2], instructions = mma_sync>}

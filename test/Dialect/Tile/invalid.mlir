@@ -109,3 +109,13 @@ func.func @launch_c5_results(%n: index, %y: tensor<3xf32>) {
   tile.launch @k::@k blocks(%n) outs(%y : tensor<3xf32>)
   return
 }
+
+// -----
+
+// expected-error @below {{expects rows of 'warps' to be a multiple of 4 for 'wgmma', got [6, 1]}}
+func.func private @instructions_rows() attributes {s = #tile.schedule<warps = [6, 1], instructions = wgmma>}
+
+// -----
+
+// expected-error @below {{expects rows of 'warps' to be a multiple of 4 for 'wgmma', got []}}
+func.func private @instructions_without_warps() attributes {s = #tile.schedule<instructions = wgmma>}

@@ -15,6 +15,9 @@ for name, text in zip(modules[::2], modules[1::2]):
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"{name}: {result.stderr}")
+    # C75xx: products of warpgroups that were made to run one after the other.
+    if "(C75" in result.stderr:
+        sys.exit(f"{name}: {result.stderr}")
     registers = re.search(r"Used (\d+) registers", result.stderr)[1]
     spilled = sum(map(int, re.findall(r"(\d+) bytes (?:stack|spill)", result.stderr)))
     print(f"{name}: {registers} registers, {spilled} bytes of stack and spills")

@@ -75,7 +75,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.consume` | `cp.async.wait_group`, a barrier                    |
     | `tile.convert` | stores to swizzled places, a barrier                 |
     | `tile.reduce`  | shuffles; across warps through shared memory        |
-    | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32    |
+    | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32; `frag.wgmma` where the schedule says so |
     | `tile.clear_nonfinite` | a loop over the slot between two barriers   |
     | `math.exp2`    | `ex2.approx.ftz`, within 2^-22                      |
     | `tile.gather`  | loads of 16 bytes, or of as much as is aligned      |
@@ -92,11 +92,17 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     ```mlir
     %0 = nvvm.mma.sync A[%a0, %a1, %a2, %a3] B[%b0, %b1] C[%c0, %c1, %c2, %c3] {...}
     ```
+    With `instructions = wgmma`, products of 16-bit elements whose columns start
+    where a panel of shared memory does are computed by warpgroups, and threads
+    make what they wrote into a slot visible to them before they meet; a remark
+    names other products.
+
     What is left of `arith`, `math`, `vector` and `scf` in a kernel is for the
     upstream conversions. Numerics: those of the tile ops.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::gpu::GPUDialect",
+                           "peermla::frag::FragDialect",
                            "mlir::LLVM::LLVMDialect",
                            "mlir::NVVM::NVVMDialect",
                            "mlir::scf::SCFDialect",

@@ -56,7 +56,8 @@ LogicalResult
 ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
                      ArrayRef<int64_t> registers, int64_t split, int64_t parts,
-                     ArrayRef<int64_t> warps, int64_t stages) {
+                     ArrayRef<int64_t> warps, int64_t stages,
+                     Instructions instructions) {
   for (auto [name, extents] :
        {std::pair("block", block), std::pair("inner", inner),
         std::pair("registers", registers), std::pair("split", ArrayRef(split)),
@@ -74,6 +75,11 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
     if (extent < 1)
       return emitError() << "expects extents of 'warps' to be at least 1, got "
                          << extent;
+  if (instructions == Instructions::Wgmma &&
+      (warps.empty() || warps.front() % 4 != 0))
+    return emitError() << "expects rows of 'warps' to be a multiple of 4 for "
+                          "'wgmma', got ["
+                       << warps << "]";
   return success();
 }
 

@@ -30,6 +30,13 @@ include "peermla/Dialect/Tile/IR/TileProgramOps.td"
 include "peermla/Dialect/Tile/IR/TileRowsOps.td"
 include "peermla/Dialect/Tile/IR/TileSelectionOps.td"
 
+def Tile_Instructions
+    : I32EnumAttr<"Instructions", "what computes the products of a kernel", [
+        I32EnumAttrCase<"MmaSync", 0, "mma_sync">,
+        I32EnumAttrCase<"Wgmma", 1, "wgmma">]> {
+  let cppNamespace = "::peermla::tile";
+}
+
 def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
   let mnemonic = "schedule";
   let summary = "how one kernel is cut";
@@ -44,12 +51,16 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     many parts the keys of attention may be split; 0 and 1 leave them whole.
     `warps`: rows and columns of the warps that share a block's matrix product;
     without it, no matrix instructions. `stages`: slots of shared memory that
-    the steps of `inner` go through. No number is negative.
+    the steps of `inner` go through. `instructions`: `mma_sync`, the default, of
+    single warps, or `wgmma`, where four warps that own 64 rows multiply together;
+    then the rows of `warps` are a multiple of 4, and products of f32 are made by
+    `mma_sync` nevertheless. No number is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
     #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], registers = [8, 4], split = 8>
     #tile.schedule<block = [128, 128, 0], inner = [64], warps = [4, 2], stages = 3>
+    #tile.schedule<block = [128, 128, 0], inner = [64], warps = [8, 1], stages = 4, instructions = wgmma>
     ```
   }];
   let parameters = (ins
@@ -59,14 +70,17 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "0">:$split,
     DefaultValuedParameter<"int64_t", "0">:$parts,
     OptionalArrayRefParameter<"int64_t">:$warps,
-    DefaultValuedParameter<"int64_t", "0">:$stages);
+    DefaultValuedParameter<"int64_t", "0">:$stages,
+    DefaultValuedParameter<"::peermla::tile::Instructions",
+                           "Instructions::MmaSync">:$instructions);
   let builders = [
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
                      "::llvm::ArrayRef<int64_t>":$registers), [{
       return $_get($_ctxt, block, inner, registers, /*split=*/int64_t(0),
                    /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
-                   /*stages=*/int64_t(0));
+                   /*stages=*/int64_t(0),
+                   ::peermla::tile::Instructions::MmaSync);
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
@@ -74,20 +88,31 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
                      "int64_t":$split), [{
       return $_get($_ctxt, block, inner, registers, split,
                    /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
-                   /*stages=*/int64_t(0));
+                   /*stages=*/int64_t(0),
+                   ::peermla::tile::Instructions::MmaSync);
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
                      "::llvm::ArrayRef<int64_t>":$registers,
                      "int64_t":$split, "int64_t":$parts), [{
       return $_get($_ctxt, block, inner, registers, split, parts,
-                   ::llvm::ArrayRef<int64_t>(), /*stages=*/int64_t(0));
+                   ::llvm::ArrayRef<int64_t>(), /*stages=*/int64_t(0),
+                   ::peermla::tile::Instructions::MmaSync);
+    }]>,
+    AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
+                     "::llvm::ArrayRef<int64_t>":$inner,
+                     "::llvm::ArrayRef<int64_t>":$registers,
+                     "int64_t":$split, "int64_t":$parts,
+                     "::llvm::ArrayRef<int64_t>":$warps,
+                     "int64_t":$stages), [{
+      return $_get($_ctxt, block, inner, registers, split, parts, warps, stages,
+                   ::peermla::tile::Instructions::MmaSync);
     }]>
   ];
   let assemblyFormat = [{
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
                custom<Extents>($registers), $split, $parts,
-               custom<Extents>($warps), $stages) `>`
+               custom<Extents>($warps), $stages, $instructions) `>`
   }];
   let genVerifyDecl = 1;
 }

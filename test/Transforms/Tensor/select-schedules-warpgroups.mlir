@@ -1,0 +1,36 @@
+// RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-select-schedules))' | FileCheck %s
+
+// Where the target has warpgroups, they multiply f16 and bf16; products of f32 are
+// those of other targets.
+
+#a = affine_map<(t, n, k) -> (t, k)>
+#b = affine_map<(t, n, k) -> (n, k)>
+#c = affine_map<(t, n, k) -> (t, n)>
+
+module attributes {peermla.gpu = "sm_90a"} {
+
+// CHECK-LABEL: func.func @narrow(
+//       CHECK:   peermla.schedule = #tile.schedule<block = [64, 128, 0], inner = [64], warps = [4, 1], stages = 3, instructions = wgmma>
+func.func @narrow(%x: tensor<?x30xbf16>, %w: tensor<192x30xbf16>, %e: tensor<?x192xf32>) -> tensor<?x192xf32> {
+  %y = linalg.matmul indexing_maps = [#a, #b, #c]
+      ins(%x, %w : tensor<?x30xbf16>, tensor<192x30xbf16>) outs(%e : tensor<?x192xf32>) -> tensor<?x192xf32>
+  return %y : tensor<?x192xf32>
+}
+
+// CHECK-LABEL: func.func @f32(
+//       CHECK:   peermla.schedule = #tile.schedule<block = [64, 128, 0], inner = [64], warps = [2, 2], stages = 3>
+func.func @f32(%x: tensor<?x30xf32>, %w: tensor<192x30xf32>, %e: tensor<?x192xf32>) -> tensor<?x192xf32> {
+  %y = linalg.matmul indexing_maps = [#a, #b, #c]
+      ins(%x, %w : tensor<?x30xf32>, tensor<192x30xf32>) outs(%e : tensor<?x192xf32>) -> tensor<?x192xf32>
+  return %y : tensor<?x192xf32>
+}
+
+// CHECK-LABEL: func.func @attention(
+//       CHECK:   warps = [4, 1], stages = 2, instructions = wgmma>
+func.func @attention(%q: tensor<?x2x64xf16>, %k: tensor<?x2x64xf16>, %v: tensor<?x2x32xf16>, %cu: tensor<?xi32>, %o: tensor<?x2x32xf16>) -> tensor<?x2x32xf16> {
+  %0 = mla.online_attention causal scale(1.250000e-01) ins(%q, %k : tensor<?x2x64xf16>, tensor<?x2x64xf16>) values(%v : tensor<?x2x32xf16>)
+      ragged(%cu : tensor<?xi32>) outs(%o : tensor<?x2x32xf16>) -> tensor<?x2x32xf16>
+  return %0 : tensor<?x2x32xf16>
+}
+
+}
