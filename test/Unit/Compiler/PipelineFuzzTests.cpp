@@ -233,9 +233,12 @@ void mutateOp(ModuleOp module, std::mt19937 &random) {
 // Rounds
 //===----------------------------------------------------------------------===//
 
-/// Whether all iterator types are known: MLIR 22 crashes while it says that one
-/// is not (the message of `linalg.generic`'s parser outlives its text).
-bool hasKnownIteratorTypes(llvm::StringRef text) {
+/// Whether MLIR 22 itself reads the text without a crash: not `array<index:
+/// 1>`, and no unknown iterator type (the message of `linalg.generic`'s parser
+/// outlives its text).
+bool isReadByMlir(llvm::StringRef text) {
+  if (text.contains("array<index"))
+    return false;
   while (true) {
     text = text.split("iterator_types").second;
     if (text.empty())
@@ -266,7 +269,7 @@ protected:
     bool changesOp = random() % 3 == 0;
     if (!changesOp)
       text = Mutator(random).mutate(text);
-    if (!hasKnownIteratorTypes(text))
+    if (!isReadByMlir(text))
       return;
 
     DialectRegistry registry;
