@@ -3,18 +3,15 @@ every check in every mode of asynchrony, and compares with float64. Rows that no
 token chose hold NaN, and some retrievals name experts that do not exist. Where a
 row is whole pieces, each sector of memory is asked for once."""
 
-import argparse
 import dataclasses
 import math
-import pathlib
 import re
 import subprocess
-import sys
 
 import numpy as np
 
 import tensors
-from products import kernel_module, rounded, run
+from products import kernel_module, rounded, run, run_cases
 
 PIPELINE = (
     "builtin.module(func.func(peermla-tile-and-fuse,canonicalize,cse),peermla-tiled-to-tile,canonicalize,cse,"
@@ -134,7 +131,7 @@ def check(case, arguments):
     tensors.write(path.with_suffix(".in"), given)
     shared = re.search(r"tile\.shared_bytes = (\d+)", lowered).group(1)
     worst = 0.0
-    for mode in MODES:
+    for mode in MODES[: arguments.modes]:
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), f"--kernel={launch.group(1)}",
              f"--grid={case.T}", f"--block={32 * case.warps}", f"--shared={shared}", f"--parameters={','.join(names)}",
@@ -159,19 +156,5 @@ def check(case, arguments):
     return worst
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tools", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--only", default="")
-    arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    for case in CASES:
-        if arguments.only not in case.name:
-            continue
-        print(f"{case.name}: error {check(case, arguments):.3f} of the bound")
-    print("all experts are right")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cases(CASES, check, "experts are", __doc__)

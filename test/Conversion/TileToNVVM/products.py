@@ -256,9 +256,9 @@ def assemble(case, arguments):
     return registers
 
 
-def run_cases(cases, check, what, description):
+def run_cases(cases, check, what, description, found="error {:.3f} of the bound"):
     """The command line of a generator of kernels: checks each case, and with
-    ptxas counts its registers."""
+    ptxas counts its registers. `found` says what `check` returned."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
@@ -272,7 +272,7 @@ def run_cases(cases, check, what, description):
             continue
         worst = check(case, arguments)
         registers = f", {assemble(case, arguments)} registers" if arguments.ptxas else ""
-        print(f"{case.name}: error {worst:.3f} of the bound{registers}")
+        print(f"{case.name}: {found.format(worst)}{registers}")
     print(f"all {what} right")
 
 

@@ -4,17 +4,14 @@ are exact and often equal: indices are those of a sort of all sums by score, the
 index. The gates are compared with float64. A token with a NaN has NaN gates, an
 infinite one indices in range, and no other token sees either."""
 
-import argparse
 import dataclasses
-import pathlib
 import re
 import subprocess
-import sys
 
 import numpy as np
 
 import tensors
-from products import kernel_module, rounded, run
+from products import kernel_module, rounded, run, run_cases
 
 PIPELINE = (
     "builtin.module(func.func(peermla-decompose-retrieve,peermla-tile-and-fuse,canonicalize,cse),peermla-tiled-to-tile,"
@@ -171,7 +168,7 @@ def check(case, arguments):
     tensors.write(path.with_suffix(".in"), given)
     shared = re.search(r"tile\.shared_bytes = (\d+)", lowered).group(1)
     worst = 0.0
-    for mode in MODES:
+    for mode in MODES[: arguments.modes]:
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), f"--kernel={launch.group(1)}",
              f"--grid={-(-case.T // case.tokens)}x{case.h}", f"--block={case.tokens}", f"--shared={shared}",
@@ -186,19 +183,6 @@ def check(case, arguments):
     return worst
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tools", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--only", default="")
-    arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    for case in CASES:
-        if arguments.only not in case.name:
-            continue
-        print(f"{case.name}: exact indices, gates at {check(case, arguments):.3f} of the bound")
-    print("all selections are right")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_cases(CASES, check, "selections are", __doc__,
+              found="exact indices, gates at {:.3f} of the bound")
