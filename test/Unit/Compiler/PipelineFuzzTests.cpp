@@ -227,6 +227,11 @@ void mutateOp(ModuleOp module, std::mt19937 &random) {
     return;
   }
   op->setAttr(named.getName(), value);
+  // MLIR drops a property that is set to another kind of attribute, such as an
+  // integer that is no case of its enum, and prints what is then missing. Text
+  // cannot say that: its parser refuses the value.
+  if (!op->getAttr(named.getName()))
+    op->setAttr(named.getName(), named.getValue());
 }
 
 //===----------------------------------------------------------------------===//
