@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -101,6 +102,21 @@ bool isStray(Operation *op, StringRef stage) {
   return !isa<mla::WorkItemsOp>(op);
 }
 
+/// Whether an op asks for the extent of a dimension that its tensor has. MLIR
+/// leaves the others without a meaning, and some of its analyses crash on them.
+bool isDimInRange(Operation *op) {
+  auto dim = dyn_cast<tensor::DimOp>(op);
+  auto type = dim ? dyn_cast<RankedTensorType>(dim.getSource().getType())
+                  : RankedTensorType();
+  std::optional<int64_t> index =
+      type ? dim.getConstantIndex() : std::optional<int64_t>();
+  if (!index || (*index >= 0 && *index < type.getRank()))
+    return true;
+  op->emitOpError() << "expects a dimension of " << type << " in [0, "
+                    << type.getRank() << "), got " << *index;
+  return false;
+}
+
 struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
   using Base::Base;
 
@@ -142,6 +158,8 @@ struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
         holds = false;
         return WalkResult::skip();
       }
+      if (!isDimInRange(op))
+        holds = false;
       if ((isStageOfGpus(stage) && !isInKernel ? host : *contract).admits(op))
         return WalkResult::advance();
       op->emitError() << "'" << op->getName()

@@ -112,6 +112,15 @@ class SessionOptions(Structure):
     ]
 
 
+class ContextOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint64),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+        ("stream", c_void_p),
+    ]
+
+
 class SessionInfo(Structure):
     _fields_ = [
         ("device", c_char_p),
@@ -147,7 +156,10 @@ class Api(Structure):
             "workspace_size",
             CFUNCTYPE(_Status, _Handle, c_int32, POINTER(c_int64), c_int32, POINTER(c_size_t)),
         ),
-        ("context_create", CFUNCTYPE(_Status, _Handle, c_void_p, POINTER(_Handle))),
+        (
+            "context_create",
+            CFUNCTYPE(_Status, _Handle, POINTER(ContextOptions), POINTER(_Handle)),
+        ),
         (
             "context_reserve",
             CFUNCTYPE(_Status, _Handle, c_int32, POINTER(c_int64), c_int32),

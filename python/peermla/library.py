@@ -219,9 +219,10 @@ class Library:
         copied. `threads` is the number of threads of a call (default: what
         OpenMP would use); `level` one of `levels` (default: the variable
         PEERMLA_CPU_LEVEL, else the best that this machine has). `device` is
-        `cpu` (default) or, for libraries compiled with `simulate`, `sim` or
+        `cpu` (default); for libraries compiled with `simulate`, `sim` or
         `sim:TARGET`: kernels of a GPU run on the CPU with checks, and what these
-        find is raised. Arrays are then aligned to 16 bytes.
+        find is raised; for libraries with code for it, `cuda` or `cuda:NUMBER`.
+        For both, arrays are aligned to 16 bytes.
         """
         from .session import Session
 

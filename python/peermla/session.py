@@ -8,7 +8,8 @@
 Arguments are passed in the order of the entry or by name: NumPy arrays, PyTorch
 tensors, or anything with `__dlpack__`, on the CPU. Results are PyTorch tensors if
 the first array among the arguments is one, else NumPy arrays; a caller may also
-pass arrays for results, by name.
+pass arrays for results, by name. Where the device is a GPU, arrays are there,
+results too, and a call returns when its work is in PyTorch's current stream.
 
 * Integers of another width are converted to i32; a value that does not fit is
   an error. Sequences of Python integers are taken, too.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import tempfile
 import weakref
@@ -32,15 +34,18 @@ from typing import Any
 from . import _abi, safetensors
 from .errors import ArgumentError, warn
 from .library import Argument, Entry, Library
-from .tensors import View, empty, is_torch, view
+from .tensors import View, current_stream, empty, view
 
 
 __all__ = ["Function", "Session"]
 
 
-def _destroy(api: Any, session: ctypes.c_void_p, contexts: list[ctypes.c_void_p]) -> None:
-    while contexts:
-        api.context_destroy(contexts.pop())
+_Contexts = dict[int | None, list[ctypes.c_void_p]]
+
+
+def _destroy(api: Any, session: ctypes.c_void_p, contexts: _Contexts) -> None:
+    for context in itertools.chain.from_iterable(contexts.values()):
+        api.context_destroy(context)
     api.session_destroy(session)
 
 
@@ -70,8 +75,9 @@ class Session:
             raise ArgumentError(f"expected 1 thread or more, got {threads}")
         self.library = library
         self._results = {name: _result_type(entry) for name, entry in library.entries.items()}
-        # One context per call that is under way; lists are safe between threads.
-        self._contexts: list[ctypes.c_void_p] = []
+        # One context per call that is under way, by stream of the GPU; lists and
+        # dictionaries are safe between threads.
+        self._contexts: _Contexts = {}
         with contextlib.ExitStack() as stack:
             if isinstance(weights, Mapping):
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="peermla-"))
@@ -80,9 +86,11 @@ class Session:
                     safetensors.write(file, weights)
                 weights = path
             self._handle = self._create(weights, threads, level, device)
-        self._finalizer = weakref.finalize(
-            self, _destroy, library._api, self._handle, self._contexts
-        )
+            self._finalizer = weakref.finalize(
+                self, _destroy, library._api, self._handle, self._contexts
+            )
+            kind, _, number = self.device.partition(":")
+            self._gpu = int(number) if kind == "cuda" else None
 
     def _create(
         self,
@@ -139,6 +147,11 @@ class Session:
         info = _abi.SessionInfo()
         self.library.check(self.library._api.session_info(self._handle, ctypes.byref(info)))
         return info
+
+    @property
+    def device(self) -> str:
+        """Where calls run: "cpu", "sim:sm_80", "cuda:0"."""
+        return self._info.device.decode()
 
     @property
     def level(self) -> str:
@@ -200,16 +213,21 @@ class Session:
     @contextlib.contextmanager
     def _context(self) -> Iterator[ctypes.c_void_p]:
         """A context that nobody else uses meanwhile."""
+        stream = None if self._gpu is None else current_stream(self._gpu)
+        contexts = self._contexts.setdefault(stream, [])
         try:
-            context = self._contexts.pop()
+            context = contexts.pop()
         except IndexError:
-            context = ctypes.c_void_p()
-            api = self.library._api
-            self.library.check(api.context_create(self._handle, None, ctypes.byref(context)))
+            context, api = ctypes.c_void_p(), self.library._api
+            options = _abi.ContextOptions(struct_size=ctypes.sizeof(_abi.ContextOptions))
+            options.stream = stream
+            self.library.check(
+                api.context_create(self._handle, ctypes.byref(options), ctypes.byref(context))
+            )
         try:
             yield context
         finally:
-            self._contexts.append(context)
+            contexts.append(context)
 
 
 def _read(argument: Argument, value: Any) -> View:
@@ -317,7 +335,7 @@ class Function:
         if not missing:
             return
         arrays = (values[a.name] for a in entry.inputs if hasattr(values[a.name], "__dlpack__"))
-        for_torch = is_torch(next(arrays, None))
+        like = next(arrays, None)
         # A size that is unknown or negative comes from an input of a wrong shape,
         # which the library refuses before it looks at results.
         symbols = dict.fromkeys(entry.symbols, 0)
@@ -326,7 +344,7 @@ class Function:
         for output in missing:
             shape = tuple(max(extent, 0) for extent in make_shape(output, symbols))
             subject = f"argument '{output.name}'"
-            values[output.name] = empty(shape, output.dtype, subject, for_torch)
+            values[output.name] = empty(shape, output.dtype, subject, like)
             views[output.name] = view(values[output.name], subject)
 
     def _run(self, views: list[View]) -> None:

@@ -21,11 +21,11 @@ import numpy as np
 from . import _abi
 from .errors import ArgumentError
 
-__all__ = ["View", "dtype_name", "empty", "view"]
+__all__ = ["View", "current_stream", "dtype_name", "empty", "view"]
 
 # Type codes of DLPack.
 _INT, _UINT, _FLOAT, _BFLOAT, _COMPLEX, _BOOL = 0, 1, 2, 4, 5, 6
-_CPU = 1
+_CPU, _CUDA = 1, 2
 _LETTERS = {_INT: "i", _UINT: "u", _FLOAT: "f", _BFLOAT: "bf", _COMPLEX: "c", _BOOL: "b"}
 _CODES = {"i": _INT, "u": _UINT, "f": _FLOAT, "c": _COMPLEX, "b": _BOOL}
 
@@ -54,6 +54,10 @@ class View:
     @property
     def dtype(self) -> str:
         return dtype_name(self.code, self.bits)
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        return self.device[0] == _CUDA
 
     @property
     def is_integer(self) -> bool:
@@ -95,6 +99,8 @@ class View:
         """This view, or one of a copy if this is not contiguous."""
         if self.is_contiguous:
             return self
+        if self._is_on_gpu and is_torch(self.owner):
+            return view(self.owner.contiguous(), "")
         return self._with(np.ascontiguousarray(self.bits_array()))
 
     def _with(self, copy: np.ndarray) -> View:
@@ -103,9 +109,10 @@ class View:
 
     def as_i32(self, subject: str) -> View:
         """A copy with elements of type i32; refuses values that do not fit."""
-        values = self.bits_array()
+        on_gpu = self._is_on_gpu and is_torch(self.owner)
+        values = self.owner if on_gpu else self.bits_array()
         limits = np.iinfo(np.int32)
-        if values.size:
+        if prod(self.shape):
             low, high = int(values.min()), int(values.max())
             if low < limits.min or high > limits.max:
                 worst = low if low < limits.min else high
@@ -113,6 +120,8 @@ class View:
                     f"{subject} expects integers in "
                     f"[{limits.min}, {limits.max}], got {worst} in {self.dtype}"
                 )
+        if on_gpu:
+            return view(values.int().contiguous(), subject)
         copy = np.ascontiguousarray(values, np.int32)
         return View(copy, copy.ctypes.data, copy.shape, None, _INT, 32)
 
@@ -265,8 +274,19 @@ def torch_dtype(dtype: str) -> Any:
     return getattr(torch, names[dtype[0]])
 
 
-def empty(shape: tuple[int, ...], dtype: str, subject: str, for_torch: bool) -> Any:
-    """A new array, of PyTorch or of NumPy, whose elements nobody has set."""
-    if for_torch:
-        return sys.modules["torch"].empty(shape, dtype=torch_dtype(dtype))
+def empty(shape: tuple[int, ...], dtype: str, subject: str, like: Any) -> Any:
+    """A new array whose elements nobody has set: a tensor of PyTorch on the device
+    of `like` if that is one, else an array of NumPy."""
+    torch = _torch_of(like)
+    if torch:
+        return torch.empty(shape, dtype=torch_dtype(dtype), device=like.device)
     return np.empty(shape, _numpy_dtype(dtype, subject))
+
+
+def current_stream(device: int) -> int | None:
+    """The stream in which PyTorch works now on a GPU; None, the default one, if no
+    tensor of PyTorch can be there."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return torch.cuda.current_stream(device).cuda_stream or None

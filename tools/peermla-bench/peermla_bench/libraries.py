@@ -112,10 +112,8 @@ class Call:
             *(ctypes.pointer(tensor) for tensor in self.tensors)
         )
         # One context serves all calls of a session here: they come one by one.
-        if not session._contexts:
-            with session._context():
-                pass
-        self.session, self.context = session, session._contexts[-1]
+        with session._context() as context:
+            self.session, self.context = session, context
         self.function = self.library._api.call
 
     def __call__(self):
