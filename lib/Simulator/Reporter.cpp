@@ -58,6 +58,9 @@ std::string AgentNames::getName(Agent agent) const {
       text = "a bulk copy with the mbarrier at offset " + index;
       break;
     case Wgmma:
+      text = "wgmma of warpgroup " + index;
+      break;
+    case WgmmaWarp:
       text = "wgmma of warp " + index;
       break;
     case Bulk:

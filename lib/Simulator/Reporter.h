@@ -38,10 +38,10 @@ std::vector<Report> mergeReports(std::vector<Report> reports, uint32_t limit);
 /// as they appear.
 class AgentNames {
 public:
-  enum Kind : uint8_t { Copies, MBarrier, Wgmma, Bulk };
+  enum Kind : uint8_t { Copies, MBarrier, Wgmma, WgmmaWarp, Bulk };
 
   void reset(uint32_t numBlocks, uint32_t numThreads);
-  /// `index` is a thread, an offset in shared memory or a warpgroup.
+  /// `index` is a thread, an offset in shared memory, a warpgroup or a warp.
   Agent add(Kind kind, uint32_t rank, uint32_t index);
   /// `thread 5`, `TMA load with the mbarrier at offset 64`, ...; with the block
   /// if the cluster has several.

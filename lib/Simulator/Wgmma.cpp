@@ -88,6 +88,11 @@ uint32_t peermla::sim::getAccumulatorCount(uint32_t n, ElementType typeD) {
   return typeD == ElementType::F16 ? n / 4 : n / 2;
 }
 
+bool WgmmaRequest::isUntied(const Thread &thread) const {
+  return !(flags & MatrixFlags::Awaited) &&
+         thread.cluster->state.launch.kernel->hasUntiedWaits;
+}
+
 uint32_t WgmmaRequest::getCount() const {
   uint32_t bytes = getBytes(typeA);
   bool floats = typeA == ElementType::F16 || typeA == ElementType::BF16 ||
@@ -152,8 +157,11 @@ static void checkOperand(Thread &leader, uint64_t bits, bool mnMajor,
     parties[i] = &getThread(group, i).knowledge;
   for (uint32_t w = 0; w < (strict ? kWarps : 1); ++w) {
     if (group.agents[w] == kNoAgent)
-      group.agents[w] = cluster.agents.add(AgentNames::Wgmma, block.rank,
-                                           group.index * kWarps + w);
+      group.agents[w] =
+          strict ? cluster.agents.add(AgentNames::WgmmaWarp, block.rank,
+                                      group.index * kWarps + w)
+                 : cluster.agents.add(AgentNames::Wgmma, block.rank,
+                                      group.index);
     Actor actor;
     actor.agent = group.agents[w];
     actor.epoch = operation.group;
@@ -245,7 +253,7 @@ void peermla::sim::issueWgmma(Thread &thread, const WgmmaRequest &request,
                "B", false);
   Async async = cluster.options.async;
   bool earlierDone = group.operations.empty() || group.operations.back()->done;
-  if (async == Async::Eager || cluster.state.launch.kernel->hasUntiedWaits ||
+  if (async == Async::Eager || request.isUntied(thread) ||
       (async == Async::Random && earlierDone && cluster.random.coin()))
     execute(cluster, *thread.block, *operation);
   ++group.uncommitted;

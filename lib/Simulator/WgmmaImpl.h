@@ -19,6 +19,9 @@ struct WgmmaRequest {
   ElementType typeA, typeB, typeD;
   uint32_t flags, site;
 
+  /// Whether the results must be numbers at once, for waits that do not carry
+  /// them.
+  bool isUntied(const Thread &thread) const;
   /// Registers of D, 0 if there is no such instruction.
   uint32_t getCount() const;
 };

@@ -143,7 +143,7 @@ Void peermla::sim::abi::peermla_sim_wgmma_registers(
   for (uint32_t i = 0; i < count; ++i)
     registers[i] = makeToken(slot, *accumulator, i);
   issueWgmma(thread, request, accumulator, accumulator);
-  if (!thread.cluster->state.launch.kernel->hasUntiedWaits)
+  if (!request.isUntied(thread))
     return;
   // Numbers at once, for code whose waits do not carry the registers.
   memcpy(registers, accumulator->values, 4 * count);
@@ -184,5 +184,35 @@ Void peermla::sim::abi::peermla_sim_wgmma_wait_registers(Ptr pointer, I32 count,
     state.slots[slot] = nullptr;
     state.free.push_back(accumulator);
     i += size;
+  }
+}
+
+/// The product in flight that writes the accumulator, kNoSite if none does.
+static uint32_t getProduct(const Thread &thread,
+                           const Accumulator &accumulator) {
+  if (thread.warpgroup)
+    for (const auto &operation : thread.warpgroup->operations)
+      if (operation->destinations[thread.index % kWarpgroupSize] ==
+          &accumulator)
+        return operation->site;
+  return kNoSite;
+}
+
+Void peermla::sim::abi::peermla_sim_wgmma_read(Ptr pointer, I32 count,
+                                               I32 site) {
+  Thread &thread = *currentThread;
+  const auto *registers = static_cast<const uint32_t *>(pointer);
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t slot;
+    const Accumulator *accumulator =
+        isToken(registers[i]) ? getAccumulator(thread.wgmma, registers[i], slot)
+                              : nullptr;
+    if (!accumulator)
+      continue;
+    thread.cluster->report(
+        ReportKind::Accumulator, &thread, site,
+        "the result of a product is read, and no wait has carried it",
+        getProduct(thread, *accumulator));
+    return;
   }
 }

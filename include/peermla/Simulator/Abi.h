@@ -164,6 +164,9 @@ enum : uint32_t {
   NegateB = 16,
   /// Integers saturate.
   Saturate = 32,
+  /// Only waits that carry the results make them readable, whatever other waits
+  /// the kernel has.
+  Awaited = 64,
 };
 } // namespace MatrixFlags
 

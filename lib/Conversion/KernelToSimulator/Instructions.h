@@ -80,6 +80,8 @@ struct WgmmaShape {
   bool isMnMajorA = false, isMnMajorB = false;
   bool negatesA = false, negatesB = false;
   bool saturates = false;
+  /// Only waits that carry the results make them readable.
+  bool isAwaited = false;
 };
 /// An error unless the shape is one of the instruction's.
 mlir::LogicalResult verifyWgmma(Rewriter &rewriter, const WgmmaShape &shape,
@@ -87,8 +89,8 @@ mlir::LogicalResult verifyWgmma(Rewriter &rewriter, const WgmmaShape &shape,
 /// MatrixFlags; `scaleD` is zero or not, null for one.
 mlir::Value emitMatrixFlags(Rewriter &rewriter, const WgmmaShape &shape,
                             mlir::Value scaleD);
-/// On registers: replaces `registers` by the results. `a` is a descriptor or
-/// four registers.
+/// On registers, alone or as vectors: replaces `registers` by the results. `a`
+/// is a descriptor or four registers.
 void emitWgmmaRegisters(Rewriter &rewriter, const WgmmaShape &shape,
                         llvm::SmallVectorImpl<mlir::Value> &registers,
                         mlir::ValueRange a, mlir::Value b, mlir::Value scaleD);

@@ -115,7 +115,7 @@ static LogicalResult verifyCall(LLVM::CallOp call, SymbolTable &table) {
   return success();
 }
 
-/// Everything is in the LLVM and NVVM dialects, and calls what is there.
+/// Everything is in the dialects that kernels have, and calls what is there.
 static LogicalResult verifyInput(ModuleOp module) {
   SymbolTable table(module);
   WalkResult result = module.walk([&](Operation *op) {
@@ -126,8 +126,9 @@ static LogicalResult verifyInput(ModuleOp module) {
       return WalkResult::interrupt();
     }
     StringRef dialect = op->getName().getDialectNamespace();
-    if (dialect != "llvm" && dialect != "nvvm") {
-      op->emitError("expects kernels in the LLVM and NVVM dialects, got '")
+    if (dialect != "llvm" && dialect != "nvvm" && dialect != "frag") {
+      op->emitError(
+          "expects kernels in the LLVM, NVVM and frag dialects, got '")
           << op->getName() << "'";
       return WalkResult::interrupt();
     }
@@ -145,9 +146,10 @@ static LogicalResult verifyInput(ModuleOp module) {
 
 static LogicalResult rewriteOperation(Rewriter &rewriter, Operation *op) {
   rewriter.visit(op);
-  for (auto part : {rewriteSpecialRegister, rewriteCollective, rewriteMatrix,
-                    rewriteAsyncCopy, rewriteMBarrier, rewriteWgmma,
-                    rewriteConversion, rewriteIntrinsic, rewriteInlinePtx})
+  for (auto part :
+       {rewriteSpecialRegister, rewriteCollective, rewriteMatrix,
+        rewriteAsyncCopy, rewriteMBarrier, rewriteWgmma, rewriteWarpgroup,
+        rewriteConversion, rewriteIntrinsic, rewriteInlinePtx})
     if (Outcome outcome = part(rewriter, op))
       return *outcome;
   return rewriter.reject("");
@@ -182,12 +184,13 @@ static void lowerInlinePtx(ModuleOp module) {
 static LogicalResult rewriteOperations(Rewriter &rewriter) {
   SmallVector<Operation *> ops;
   rewriter.module.walk([&](Operation *op) {
-    bool isNvvm = op->getName().getDialectNamespace() == "nvvm";
+    StringRef dialect = op->getName().getDialectNamespace();
+    bool isInstruction = dialect == "nvvm" || dialect == "frag";
     auto call = dyn_cast<LLVM::CallOp>(op);
     bool isRuntime =
         call && call.getCallee() &&
         (*call.getCallee() == "vprintf" || *call.getCallee() == "__assertfail");
-    if (isNvvm || isRuntime ||
+    if (isInstruction || isRuntime ||
         isa<LLVM::InlineAsmOp, LLVM::CallIntrinsicOp>(op))
       ops.push_back(op);
   });
@@ -292,6 +295,7 @@ struct KernelToSimulator final
     lowerInlinePtx(module);
     if (count)
       countInstructions(rewriter);
+    guardProducts(rewriter);
     if (failed(instrumentAccesses(rewriter)) ||
         failed(rewriteOperations(rewriter)) ||
         failed(rewriteAccumulators(rewriter, accumulators)))

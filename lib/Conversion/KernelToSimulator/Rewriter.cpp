@@ -202,35 +202,42 @@ Value Rewriter::slot(Slot purpose, int64_t words) {
   return array;
 }
 
-/// Registers narrower than a word take a whole one.
-static int64_t getBytes(Type type) { return getBits(type) > 32 ? 8 : 4; }
+/// Registers take whole words; a vector is its registers.
+static int64_t getWords(Type type) {
+  return std::max<int64_t>(1, llvm::divideCeil(getBits(type), 32));
+}
+
+int64_t Rewriter::countWords(TypeRange types) {
+  int64_t words = 0;
+  for (Type type : types)
+    words += getWords(type);
+  return words;
+}
 
 Value Rewriter::pack(Slot purpose, ValueRange values) {
-  int64_t bytes = 0;
-  for (Value value : values)
-    bytes += getBytes(value.getType());
-  Value array = slot(purpose, llvm::divideCeil(bytes, 4));
-  bytes = 0;
+  Value array = slot(purpose, countWords(values.getTypes()));
+  int64_t words = 0;
   for (Value value : values) {
     if (getBits(value.getType()) < 32)
       value = cast(value, i32Type);
-    LLVM::StoreOp::create(builder, getLoc(), value, offset(array, bytes),
+    LLVM::StoreOp::create(builder, getLoc(), value, offset(array, 4 * words),
                           /*alignment=*/4);
-    bytes += getBytes(value.getType());
+    words += getWords(value.getType());
   }
   return array;
 }
 
 SmallVector<Value> Rewriter::unpack(Slot purpose, TypeRange types) {
   SmallVector<Value> values;
-  int64_t bytes = 0;
+  int64_t words = 0;
   for (Type type : types) {
     Type loaded = getBits(type) < 32 ? i32Type : type;
-    Value address = offset(slot(purpose, bytes / 4 + 2), bytes);
-    Value value = LLVM::LoadOp::create(builder, getLoc(), loaded, address,
+    Value array = slot(purpose, words + getWords(type));
+    Value value = LLVM::LoadOp::create(builder, getLoc(), loaded,
+                                       offset(array, 4 * words),
                                        /*alignment=*/4);
     values.push_back(cast(value, type));
-    bytes += getBytes(type);
+    words += getWords(type);
   }
   return values;
 }

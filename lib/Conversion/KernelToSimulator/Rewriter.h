@@ -90,6 +90,8 @@ public:
 
   /// The array for `purpose`, of at least so many 32-bit words.
   mlir::Value slot(Slot purpose, int64_t words);
+  /// The 32-bit words that values of these types take in an array.
+  static int64_t countWords(mlir::TypeRange types);
   /// Stores values one after the other and returns their address.
   mlir::Value pack(Slot purpose, mlir::ValueRange values);
   /// Loads values of these types, which lie one after the other.
@@ -133,12 +135,16 @@ Outcome rewriteMatrix(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteAsyncCopy(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteMBarrier(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteWgmma(Rewriter &rewriter, mlir::Operation *op);
+Outcome rewriteWarpgroup(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteConversion(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteIntrinsic(Rewriter &rewriter, mlir::Operation *op);
 Outcome rewriteInlinePtx(Rewriter &rewriter, mlir::Operation *op);
 
 /// Gives every load, store and atomic operation a checked address.
 mlir::LogicalResult instrumentAccesses(Rewriter &rewriter);
+/// Asks, before a result of `frag.wgmma` is read by what is no product and no
+/// wait, whether it is in flight.
+void guardProducts(Rewriter &rewriter);
 /// Counts what the runtime does not see.
 void countInstructions(Rewriter &rewriter);
 

@@ -55,7 +55,8 @@ Value tosim::emitMatrixFlags(Rewriter &rewriter, const WgmmaShape &shape,
   unsigned flags =
       (shape.isMnMajorA ? F::MnMajorA : 0) |
       (shape.isMnMajorB ? F::MnMajorB : 0) | (shape.negatesA ? F::NegateA : 0) |
-      (shape.negatesB ? F::NegateB : 0) | (shape.saturates ? F::Saturate : 0);
+      (shape.negatesB ? F::NegateB : 0) | (shape.saturates ? F::Saturate : 0) |
+      (shape.isAwaited ? F::Awaited : 0);
   if (!scaleD)
     return rewriter.i32(flags);
   return rewriter.select(rewriter.isNonzero(scaleD), rewriter.i32(flags),
@@ -65,7 +66,7 @@ Value tosim::emitMatrixFlags(Rewriter &rewriter, const WgmmaShape &shape,
 void tosim::emitWgmmaRegisters(Rewriter &rewriter, const WgmmaShape &shape,
                                SmallVectorImpl<Value> &registers, ValueRange a,
                                Value b, Value scaleD) {
-  bool isInRegisters = a.size() > 1;
+  bool isInRegisters = a.front().getType() != rewriter.i64Type;
   Value descriptorA = isInRegisters ? rewriter.i64(0) : a.front();
   Value fragmentA = isInRegisters ? rewriter.pack(Slot::A, a) : rewriter.null();
   SmallVector<Type> types = llvm::to_vector(ValueRange(registers).getTypes());
@@ -86,8 +87,8 @@ void tosim::emitWgmmaWait(Rewriter &rewriter, int64_t groups,
   SmallVector<Type> types = llvm::to_vector(ValueRange(registers).getTypes());
   rewriter.call(Runtime::wgmma_wait_registers,
                 {rewriter.pack(Slot::Result, registers),
-                 rewriter.i32(registers.size()), rewriter.i32(groups),
-                 rewriter.site()});
+                 rewriter.i32(Rewriter::countWords(types)),
+                 rewriter.i32(groups), rewriter.site()});
   registers = rewriter.unpack(Slot::Result, types);
 }
 

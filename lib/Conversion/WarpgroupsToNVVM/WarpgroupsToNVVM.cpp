@@ -26,8 +26,7 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// The unit of addresses and distances in a descriptor, in bytes.
-static constexpr int64_t descriptorUnit = 16;
+static constexpr int64_t descriptorUnit = frag::DescriptorOp::unitBytes;
 
 namespace {
 
@@ -169,19 +168,18 @@ struct LowerDescriptor final : OpRewritePattern<frag::DescriptorOp> {
   LogicalResult matchAndRewrite(frag::DescriptorOp op,
                                 PatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    constexpr uint64_t rowsBytes = 1024, swizzle = 1;
-    uint64_t constant = uint64_t(op.getLeading() / descriptorUnit) << 16 |
-                        (rowsBytes / descriptorUnit) << 32 | swizzle << 62;
     Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), op.getBase());
     Value units = arith::ShRUIOp::create(
         b, address,
         arith::ConstantIntOp::create(b, llvm::Log2_64(descriptorUnit), 32));
     units = arith::AndIOp::create(
-        b, units, arith::ConstantIntOp::create(b, (1 << 14) - 1, 32));
+        b, units,
+        arith::ConstantIntOp::create(b, frag::DescriptorOp::baseMask, 32));
     Value base = arith::ExtUIOp::create(b, b.getI64Type(), units);
     rewriter.replaceOpWithNewOp<arith::OrIOp>(
         op, base,
-        arith::ConstantIntOp::create(b, static_cast<int64_t>(constant), 64));
+        arith::ConstantIntOp::create(
+            b, static_cast<int64_t>(op.getLayoutBits()), 64));
     return success();
   }
 };

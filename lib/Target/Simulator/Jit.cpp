@@ -14,6 +14,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "peermla/Conversion/KernelToSimulator/Passes.h"
+#include "peermla/Dialect/Frag/IR/Frag.h"
 #include "peermla/Simulator/Simulator.h"
 #include "peermla/Support/Optimize.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -27,8 +28,8 @@ using namespace peermla;
 namespace orc = llvm::orc;
 
 void peermla::registerSimulatorTarget(DialectRegistry &registry) {
-  registry.insert<DLTIDialect, gpu::GPUDialect, LLVM::LLVMDialect,
-                  NVVM::NVVMDialect>();
+  registry.insert<DLTIDialect, frag::FragDialect, gpu::GPUDialect,
+                  LLVM::LLVMDialect, NVVM::NVVMDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }

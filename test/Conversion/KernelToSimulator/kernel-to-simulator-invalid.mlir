@@ -10,7 +10,7 @@ module {
 // -----
 
 llvm.func @foreign_dialect() attributes {nvvm.kernel} {
-  // expected-error@below {{expects kernels in the LLVM and NVVM dialects, got 'gpu.barrier'}}
+  // expected-error@below {{expects kernels in the LLVM, NVVM and frag dialects, got 'gpu.barrier'}}
   gpu.barrier
   llvm.return
 }

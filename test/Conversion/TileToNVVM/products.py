@@ -4,6 +4,7 @@ asynchrony, and compares with float64."""
 
 import argparse
 import dataclasses
+import itertools
 import pathlib
 import re
 import subprocess
@@ -137,6 +138,8 @@ CASES = [
     Case("f32_prologue", 20, 64, 67, "f32", prologue=True, epilogue="residual", block=(64, 64), warps=(4, 1), stages=2),
 ]
 
+# The pass that writes instructions of warpgroups as PTX.
+WARPGROUPS = "peermla-warpgroups-to-nvvm,"
 MODES = (["--async=eager"], ["--async=lazy"], ["--async=random", "--seed=3"])
 
 
@@ -174,6 +177,14 @@ def check(case, arguments):
     path.with_suffix(".mlir").write_text(text)
     lowered = run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={PIPELINE}")
     path.with_suffix(".kernel.mlir").write_text(kernel_module(lowered))
+    # The simulator takes frag ops as they are, too, with the same bytes.
+    forms = [".kernel.mlir"]
+    if case.instructions == "wgmma":
+        text = run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"),
+                   f"-pass-pipeline={PIPELINE.replace(WARPGROUPS, '')}")
+        assert "frag.wgmma" in text, f"{case.name}: no frag ops"
+        forms.append(".frag.mlir")
+        path.with_suffix(forms[-1]).write_text(kernel_module(text))
 
     x, x64 = rounded(random.standard_normal((case.m, case.k)), case.dtype)
     shape = (case.n, case.k) if case.transpose else (case.k, case.n)
@@ -213,21 +224,25 @@ def check(case, arguments):
     grid = [-(-case.m // case.block[0]), -(-case.n // case.block[1])]
     dtype = {"bf16": "bf16", "f16": "f16", "f32": "f32"}[out]
     worst = 0.0
-    for mode in MODES[: arguments.modes]:
+    bits = []
+    for mode, form in itertools.product(MODES[: arguments.modes], forms):
         done = subprocess.run(
-            [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), "--kernel=product",
+            [str(arguments.tools / "peermla-sim"), str(path.with_suffix(form)), "--kernel=product",
              f"--grid={grid[0]}x{grid[1]}", f"--block={32 * case.warps[0] * case.warps[1]}", f"--shared={shared}",
              f"--parameters={','.join(names)}", f"--args={path.with_suffix('.in')}",
              f"--output=y:{dtype}:{case.m}x{case.n}", f"--outputs={path.with_suffix('.out')}", *mode, *options],
             capture_output=True, text=True, check=False)
         if done.returncode or done.stderr.strip():
-            raise SystemExit(f"{case.name} {mode}: {done.stderr[-4000:]}")
+            raise SystemExit(f"{case.name}{form} {mode}: {done.stderr[-4000:]}")
+        bits.append(path.with_suffix(".out").read_bytes())
         y = tensors.read(path.with_suffix(".out"))["y"]
         y = tensors.from_bf16(y) if y.dtype == np.uint16 else y
         # Sums of K products in f32; the last rounding is that of the result.
         step = {"f32": 0.0, "f16": 2.0**-11, "bf16": 2.0**-8}[out]
         bound = 1e-6 * (size + 1) + step * (np.abs(wanted) + 1e-3)
         worst = max(worst, float(np.max(np.abs(y - wanted) / bound)))
+    if len(set(bits)) > 1:
+        raise SystemExit(f"{case.name}: bits depend on the mode or the form")
     if not worst <= 1:
         raise SystemExit(f"{case.name}: error {worst:.3g} of the bound")
     return worst

@@ -11,8 +11,9 @@ def KernelToSimulator : Pass<"peermla-kernel-to-simulator", "mlir::ModuleOp"> {
   let description = [{
     Every thread of a block is to run the kernel as a function of the host.
     What only a GPU has becomes a call of the runtime (`Simulator/Abi.def`): the
-    instructions of the NVVM dialect, intrinsics of NVPTX and inline PTX, in
-    whatever mixture. Accesses of memory ask the runtime for their address,
+    instructions of the NVVM and frag dialects, intrinsics of NVPTX and inline
+    PTX, in whatever mixture. Results of `frag.wgmma` that anything but another
+    product or `frag.wgmma_wait` reads are asked whether they are in flight. Accesses of memory ask the runtime for their address,
     which may report them. Kernels may be inside `gpu.module` ops, whose
     contents move to the top, or there already; host code beside `gpu.module`s
     is dropped. Variables in shared memory become offsets, accumulators of wgmma

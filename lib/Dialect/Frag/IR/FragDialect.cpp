@@ -31,6 +31,12 @@ LogicalResult DescriptorOp::verify() {
   return success();
 }
 
+uint64_t DescriptorOp::getLayoutBits() {
+  constexpr uint64_t rowsBytes = 1024, swizzle = 1;
+  return uint64_t(getLeading() / unitBytes) << 16 |
+         (rowsBytes / unitBytes) << 32 | swizzle << 62;
+}
+
 /// The type of the result, which is that of the accumulator if there is one.
 static ParseResult
 parseAccumulator(OpAsmParser &parser, Type &acc,

@@ -55,6 +55,14 @@ def Frag_DescriptorOp : Frag_Op<"descriptor", [Pure]> {
   let results = (outs I64:$result);
   let assemblyFormat = "$base `leading` $leading attr-dict";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Addresses and distances count in units of so many bytes.
+    static constexpr int64_t unitBytes = 16;
+    /// The bits that the base, in units, may have.
+    static constexpr int64_t baseMask = (1 << 14) - 1;
+    /// All bits but those of the base.
+    uint64_t getLayoutBits();
+  }];
 }
 
 def Frag_WgmmaOp : Frag_Op<"wgmma"> {
