@@ -41,6 +41,8 @@ sys.path.insert(0, str(HERE.parent / "Integration"))
 import inputs as make_inputs  # noqa: E402
 import run  # noqa: E402
 from cases import decode, forward, mla, model, peer, step  # noqa: E402
+from oracle import storage  # noqa: E402
+from programs import Program, ToolError, run_tool  # noqa: E402
 
 TARGETS = ("sm_80", "sm_90a")
 DTYPE = "bf16"
@@ -187,21 +189,21 @@ def measure(program, target, options):
     """The rows of all calls of a program that is compiled for `target`."""
     tools, folder, name = options.tools, program.folder, program.case.name
     if not (folder / "m.mlir").exists():
-        run.run_tool([tools / "peermla-import", folder, "-o", folder / "m.mlir"])
+        run_tool([tools / "peermla-import", folder, "-o", folder / "m.mlir"])
     rows = []
     for number, call in enumerate(program.case.calls):
         rng = np.random.default_rng(number)
         given = make_inputs.make(program.case.config, call, DTYPE, rng)
         sizes = ",".join(f"{key}={value}" for key, value in sizes_of(call, given.tensors).items())
         report = folder / f"{target}.{number}.json"
-        run.run_tool([
+        run_tool([
             tools / "peermla-compile", folder / "m.mlir", f"--target={target}", "--simulate",
             "-o", folder / f"{target}.so", f"--report={report}", f"--report-sizes={sizes}",
         ])  # fmt: skip
         facts = next(t for t in json.loads(report.read_text())["targets"] if t["target"] == target)
         source, counters = folder / "in.st", folder / f"{target}.{number}.counters"
-        run.storage.save(source, given.tensors)
-        run.run_tool(
+        storage.save(source, given.tensors)
+        run_tool(
             [tools / "peermla-run", folder / f"{target}.so", f"--entry={call.entry}",
              f"--inputs={source}", f"--weights={folder}", f"--outputs={folder / 'out.st'}",
              f"--device=sim:{target}"],
@@ -289,11 +291,11 @@ def main():
         if not all(text in case.name for text in options.filter):
             continue
         with tempfile.TemporaryDirectory(prefix="peermla-") as folder:
-            program = run.Program(case, DTYPE, [], pathlib.Path(folder), usual)
+            program = Program(case, DTYPE, [], pathlib.Path(folder), usual)
             for target in options.target:
                 try:
                     new = measure(program, target, options)
-                except run.ToolError as error:
+                except ToolError as error:
                     failed.append(f"{case.name} {target}: {error}")
                     continue
                 for total in [row for row in new if row.kernel == "total"]:

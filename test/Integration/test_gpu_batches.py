@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import inputs
-import run
+from programs import Program
 from cases import CASES
 from oracle import storage
 
@@ -34,7 +34,7 @@ class Batches:
             tools=pathlib.Path(compiler).parent, folder=folder, seed=3, prebuilt=None, make=None,
             keep=True, random=0, compile_option=options,
         )  # fmt: skip
-        self.program = run.Program(case, "f32", [], folder, settings)
+        self.program = Program(case, "f32", [], folder, settings)
         self.program.build(TARGET)
         self.rng = np.random.default_rng(5)
         self.x = [self.draw(new, self.config["hidden_size"]) for new in NEW]

@@ -55,55 +55,70 @@ module @Prefill {{
 TORCH_NAMES = {"f32": "float32", "bf16": "bfloat16"}
 
 
-def rows(bench):
-    """All rows of the groups "MLA decode" and "MLA prefill"."""
+def parts(bench):
+    """All rows of the groups "MLA decode" and "MLA prefill", a generator per model."""
     for dtype in bench.dtypes:
-        H, dc, dr = (4, 32, 8) if bench.small else (128, 512, 64)
-        lengths = (96,) if bench.small else (4096, 32768)
-        shapes = {f"H {H} L {L}": L for L in lengths}
-        if any(bench.wants("MLA decode", shape, dtype) for shape in shapes):
-            D = dc + dr
-            fields = {"H": H, "D": D, "dc": dc, "t": dtype, "scale": 192**-0.5}
-            session, _ = bench.workshop.open(f"decode_{dtype}", DECODE.format(**fields))
-            for shape, L in shapes.items():
-                if bench.wants("MLA decode", shape, dtype):
-                    yield _decode_row(bench, session, dtype, shape, H, dc, D, L)
+        yield _decode_rows(bench, dtype)
     for dtype in bench.dtypes:
-        H, D, dv, S = (2, 24, 16, 80) if bench.small else (16, 192, 128, 1024)
-        shape = f"H {H} S {S}"
-        if bench.wants("MLA prefill", shape, dtype):
-            fields = {"H": H, "D": D, "dv": dv, "t": dtype, "scale": D**-0.5}
-            session, _ = bench.workshop.open(f"prefill_{dtype}", PREFILL.format(**fields))
-            yield _prefill_row(bench, session, dtype, shape, H, D, dv, S)
+        yield _prefill_rows(bench, dtype)
+
+
+def _decode_rows(bench, dtype):
+    H, dc, dr = bench.pick((4, 32, 8), (128, 512, 64))
+    D = dc + dr
+    shapes = {
+        f"H {H} L {L}" if B == 1 else f"B {B} H {H} L {L}": (B, L)
+        for B, L in bench.pick(
+            ((1, 96), (3, 40)),
+            ((1, 4096), (1, 32768)),
+            ((1, 4096), (1, 32768), (64, 1024), (64, 4096)),
+        )
+    }
+    shapes = {s: sizes for s, sizes in shapes.items() if bench.wants("MLA decode", s, dtype)}
+    if shapes:
+        fields = {"H": H, "D": D, "dc": dc, "t": dtype, "scale": 192**-0.5}
+        session, _ = bench.workshop.open(f"decode_{dtype}", DECODE.format(**fields))
+        for shape, (B, L) in shapes.items():
+            yield _decode_row(bench, session, dtype, shape, H, dc, D, B, L)
+
+
+def _prefill_rows(bench, dtype):
+    H, D, dv, S = bench.pick((2, 24, 16, 80), (16, 192, 128, 1024), (16, 192, 128, 4096))
+    shape = f"H {H} S {S}"
+    if bench.wants("MLA prefill", shape, dtype):
+        fields = {"H": H, "D": D, "dv": dv, "t": dtype, "scale": D**-0.5}
+        session, _ = bench.workshop.open(f"prefill_{dtype}", PREFILL.format(**fields))
+        yield _prefill_row(bench, session, dtype, shape, H, D, dv, S)
 
 
 def paged(torch, rows, page):
-    """Rows as a paged cache with shuffled blocks: (cache, block table)."""
-    count = math.ceil(rows.shape[0] / page)
-    table = torch.randperm(count).to(torch.int32)
-    cache = torch.full((count, page, rows.shape[1]), math.nan, dtype=rows.dtype)
-    for i in range(count):
-        part = rows[i * page : (i + 1) * page]
-        cache[table[i], : part.shape[0]] = part
-    return cache, table.view(1, -1)
+    """Rows [B, L, D] as a paged cache with shuffled blocks: (cache, block table)."""
+    B, L, D = rows.shape
+    count = math.ceil(L / page)
+    table = torch.randperm(B * count)
+    padded = torch.full((B * count, page, D), math.nan, dtype=rows.dtype)
+    padded.view(B, count * page, D)[:, :L] = rows
+    cache = torch.empty_like(padded)
+    cache[table] = padded
+    return cache, table.to(torch.int32).view(B, count)
 
 
-def _decode_row(bench, session, dtype, shape, H, dc, D, L):
+def _decode_row(bench, session, dtype, shape, H, dc, D, B, L):
     torch = bench.torch
     sdpa = torch.nn.functional.scaled_dot_product_attention
     kind = getattr(torch, TORCH_NAMES[dtype])
     scale = 192**-0.5
-    sets = max(2, min(16, bench.rotation_bytes // 4 // (L * D * kind.itemsize)))
-    qs = [torch.randn(1, H, D).to(kind) for _ in range(sets)]
-    keys = [torch.randn(L, D).to(kind) for _ in range(sets)]
-    z = torch.empty(1, H, dc, dtype=kind)
+    sets = max(2, min(16, bench.rotation_bytes // 4 // (B * L * D * kind.itemsize)))
+    qs = [torch.randn(B, H, D).to(kind) for _ in range(sets)]
+    keys = [torch.randn(B, L, D).to(kind) for _ in range(sets)]
+    z = torch.empty(B, H, dc, dtype=kind)
     calls = []
     for q, k in zip(qs, keys):
         cache, table = paged(torch, k, 64)
         calls.append(libraries.Call(
             session, "attend", q=q, cache=cache, block_table=table, z=z,
-            cu_seqlens=torch.tensor([0, 1], dtype=torch.int32),
-            past_lens=torch.tensor([L - 1], dtype=torch.int32),
+            cu_seqlens=torch.arange(B + 1, dtype=torch.int32),
+            past_lens=torch.full((B,), L - 1, dtype=torch.int32),
         ))  # fmt: skip
 
     def check():
@@ -111,39 +126,39 @@ def _decode_row(bench, session, dtype, shape, H, dc, D, L):
         calls[0]()
         heads = torch.linspace(0, H - 1, min(H, 8)).long()
         k = keys[0].double()
-        s = qs[0][0, heads].double() @ k.t() * scale
-        return relative_error(torch, z[0, heads], s.softmax(-1) @ k[:, :dc])
+        s = qs[0][:, heads].double() @ k.transpose(1, 2) * scale
+        return relative_error(torch, z[:, heads], s.softmax(-1) @ k[..., :dc])
 
     def products(i):
-        scores = torch.matmul(qs[i][0], keys[i].t()) * scale
-        return torch.matmul(scores.softmax(-1), keys[i][:, :dc])
+        scores = torch.matmul(qs[i], keys[i].transpose(1, 2)) * scale
+        return torch.matmul(scores.softmax(-1), keys[i][..., :dc])
 
-    values = [k[:, :dc].contiguous() for k in keys]
+    values = [k[..., :dc].contiguous() for k in keys]
 
     def products_apart(i):
         """Values as a matrix of their own, which no cache has."""
-        scores = torch.matmul(qs[i][0], keys[i].t()) * scale
+        scores = torch.matmul(qs[i], keys[i].transpose(1, 2)) * scale
         return torch.matmul(scores.softmax(-1), values[i])
 
     def sdpa_rows(i):
         """Heads as rows of one head; all columns as values: the fast kernel wants
         equal widths."""
-        q, k = qs[i].view(1, 1, H, D), keys[i].view(1, 1, L, D)
+        q, k = qs[i].unsqueeze(1), keys[i].unsqueeze(1)
         return sdpa(q, k, k, scale=scale)[..., :dc]
 
     def sdpa_values(i):
-        q, k = qs[i].view(1, 1, H, D), keys[i].view(1, 1, L, D)
+        q, k = qs[i].unsqueeze(1), keys[i].unsqueeze(1)
         return sdpa(q, k, k[..., :dc], scale=scale)
 
     def sdpa_heads(i):
-        q = qs[i].view(1, H, 1, D)
-        k = keys[i].view(1, 1, L, D).expand(1, H, L, D)
+        q = qs[i].unsqueeze(2)
+        k = keys[i].unsqueeze(1).expand(B, H, L, D)
         return sdpa(q, k, k, scale=scale)[..., :dc]
 
     return Row(
         group="MLA decode", shape=shape, dtype=dtype, sets=sets, goal=1.0,
         ours=lambda i: calls[i](), check=check,
-        flops=2 * H * L * (D + dc), bytes=L * D * kind.itemsize,
+        flops=2 * B * H * L * (D + dc), bytes=B * L * D * kind.itemsize,
         peers={
             "matmul, softmax, matmul": products,
             "the same, contiguous V": products_apart,

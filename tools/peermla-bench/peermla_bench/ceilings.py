@@ -11,7 +11,7 @@ what was seen to be possible here, not what a data sheet promises.
 
 import dataclasses
 
-from .timing import Rotation, alone
+from .timing import alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,22 +33,20 @@ class Ceilings:
         )
 
 
-def _fastest(functions, budget):
-    return min(alone(Rotation(function, count), budget)[0] for function, count in functions)
+def measure(torch, budget, small, rotation):
+    """On PyTorch's default device; `rotation` is a class of timing.py."""
 
+    def fastest(*functions):
+        return min(alone(rotation(function, count), budget)[0] for function, count in functions)
 
-def measure(torch, budget, small):
     size = 1 << (22 if small else 27)  # f32 elements
     buffer = torch.randn(size)
     matrix = buffer.view(-1, 4096)
     vector = torch.randn(4096)
-    seconds = _fastest(
-        (
-            (lambda i: buffer.sum(), 1),
-            (lambda i: torch.amax(buffer), 1),
-            (lambda i: torch.mv(matrix, vector), 1),
-        ),
-        budget,
+    seconds = fastest(
+        (lambda i: buffer.sum(), 1),
+        (lambda i: torch.amax(buffer), 1),
+        (lambda i: torch.mv(matrix, vector), 1),
     )
     read = 4 * size / seconds
 
@@ -57,27 +55,22 @@ def measure(torch, budget, small):
     sets = [torch.randint(0, table.shape[0], (rows,)) for _ in range(4)]
     out = torch.empty(rows, 512)
     bags = torch.arange(0, rows, 128)
-    seconds = _fastest(
-        (
-            (lambda i: torch.index_select(table, 0, sets[i], out=out), 4),
-            (lambda i: torch.nn.functional.embedding_bag(sets[i], table, bags, mode="sum"), 4),
-        ),
-        budget,
+    seconds = fastest(
+        (lambda i: torch.index_select(table, 0, sets[i], out=out), 4),
+        (lambda i: torch.nn.functional.embedding_bag(sets[i], table, bags, mode="sum"), 4),
     )
     gather = 2048 * rows / seconds
     del buffer, matrix, table
 
+    widths = (1024, 2048) if torch.get_default_device().type == "cpu" else (4096, 8192)
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         best = 0.0
-        for n in (256,) if small else (1024, 2048):
+        for n in (256,) if small else widths:
             a, w = (torch.randn(n, n).to(dtype) for _ in range(2))
-            seconds = _fastest(
-                (
-                    (lambda i: torch.nn.functional.linear(a, w), 1),
-                    (lambda i: torch.matmul(a, w), 1),
-                ),
-                budget,
+            seconds = fastest(
+                (lambda i: torch.nn.functional.linear(a, w), 1),
+                (lambda i: torch.matmul(a, w), 1),
             )
             best = max(best, 2 * n**3 / seconds)
         rates[dtype] = best

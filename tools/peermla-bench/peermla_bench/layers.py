@@ -44,14 +44,15 @@ ROUNDING = {
 }
 
 
-def rows(bench):
-    """All rows of the groups "projection", "MLA layer" and "language model"."""
+def parts(bench):
+    """All rows of the groups "projection", "MLA layer" and "language model", a
+    generator per model."""
     for dtype in bench.dtypes:
-        yield from _projection_rows(bench, dtype)
+        yield _projection_rows(bench, dtype)
     for dtype in bench.dtypes:
-        yield from _layer_rows(bench, dtype)
+        yield _layer_rows(bench, dtype)
     for dtype in bench.dtypes:
-        yield from _model_rows(bench, dtype)
+        yield _model_rows(bench, dtype)
 
 
 def _random_weights(bench):
@@ -76,8 +77,8 @@ def _random_weights(bench):
 
 def _projection_rows(bench, dtype):
     torch = bench.torch
-    n = 48 if bench.small else 2048
-    shapes = {f"T {T} {n}x{n}": T for T in ((1, 5) if bench.small else (1, 32, 512))}
+    n = bench.pick(48, 2048)
+    shapes = {f"T {T} {n}x{n}": T for T in bench.pick((1, 5), (1, 32, 512), (1, 64, 4096))}
     if not any(bench.wants("projection", shape, dtype) for shape in shapes):
         return
     ir = PROJECTION.format(n=n, k=n, t=dtype, rounding=ROUNDING[dtype].format(n=n))
@@ -181,20 +182,19 @@ class Attention:
 
 def _layer_rows(bench, dtype):
     torch = bench.torch
-    small = bench.small
     config = {
         "architectures": ["MlaLayer"],
-        "hidden_size": 48 if small else 2048,
-        "num_attention_heads": 2 if small else 16,
+        "hidden_size": bench.pick(48, 2048),
+        "num_attention_heads": bench.pick(2, 16),
         "q_lora_rank": None,
-        "kv_lora_rank": 32 if small else 512,
-        "qk_nope_head_dim": 16 if small else 128,
-        "qk_rope_head_dim": 8 if small else 64,
-        "v_head_dim": 12 if small else 128,
+        "kv_lora_rank": bench.pick(32, 512),
+        "qk_nope_head_dim": bench.pick(16, 128),
+        "qk_rope_head_dim": bench.pick(8, 64),
+        "v_head_dim": bench.pick(12, 128),
         "rope_theta": 10000.0,
         "torch_dtype": TORCH_NAMES[dtype],
     }
-    S, L = (40, 70) if small else (1024, 4096)
+    S, L = bench.pick((40, 70), (1024, 4096))
     prefill, decode = f"V2-Lite forward T {S}", f"V2-Lite decode L {L}"
     if not any(bench.wants("MLA layer", shape, dtype) for shape in (prefill, decode)):
         return
@@ -241,7 +241,7 @@ def _decode_row(bench, session, layer, exact, shape, dtype, d, L, weights):
     y = torch.empty(1, d, dtype=kind)
     calls = []
     for x, rows in zip(xs, caches):
-        cache, table = paged(torch, rows, 64)
+        cache, table = paged(torch, rows.unsqueeze(0), 64)
         calls.append(libraries.Call(
             session, "decode", x=x, cache=cache, block_table=table, y=y,
             seq_lens=torch.tensor([L - 1], dtype=torch.int32),
@@ -267,29 +267,29 @@ def _decode_row(bench, session, layer, exact, shape, dtype, d, L, weights):
 def _model_rows(bench, dtype):
     """One step of decoding; judged by `forward`, which other tests compare with
     models of Hugging Face."""
-    torch, small = bench.torch, bench.small
-    layers = 2 if small else 4
+    torch = bench.torch
+    layers = bench.pick(2, 4)
     config = {
         "architectures": ["PeerMlaForCausalLM"],
-        "hidden_size": 32 if small else 512,
+        "hidden_size": bench.pick(32, 512),
         "num_hidden_layers": layers,
-        "vocab_size": 50 if small else 8192,
-        "num_attention_heads": 2 if small else 8,
+        "vocab_size": bench.pick(50, 8192),
+        "num_attention_heads": bench.pick(2, 8),
         "q_lora_rank": None,
-        "kv_lora_rank": 16 if small else 256,
-        "qk_nope_head_dim": 8 if small else 64,
-        "qk_rope_head_dim": 4 if small else 32,
-        "v_head_dim": 8 if small else 64,
+        "kv_lora_rank": bench.pick(16, 256),
+        "qk_nope_head_dim": bench.pick(8, 64),
+        "qk_rope_head_dim": bench.pick(4, 32),
+        "v_head_dim": bench.pick(8, 64),
         "max_position_embeddings": 4096,
         "peer": {
-            "product_key_dim": [16, 16] if small else [256, 256],
-            "query_dim": 16 if small else 128,
-            "num_heads": 2 if small else 8,
-            "num_experts_per_tok": 4 if small else 16,
+            "product_key_dim": bench.pick([16, 16], [256, 256]),
+            "query_dim": bench.pick(16, 128),
+            "num_heads": bench.pick(2, 8),
+            "num_experts_per_tok": bench.pick(4, 16),
         },
         "torch_dtype": TORCH_NAMES[dtype],
     }
-    L = 20 if small else 512
+    L = bench.pick(20, 512)
     shape = f"{layers} layers, decode L {L}"
     if not bench.wants("language model", shape, dtype):
         return

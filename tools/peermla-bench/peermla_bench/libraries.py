@@ -40,15 +40,28 @@ def _run(command, one_core=False):
     return seconds, usage.ru_utime + usage.ru_stime - used.ru_utime - used.ru_stime
 
 
-class Workshop:
-    """Makes libraries in a folder; remembers what compiling them took."""
+class OnlyCompiled(Exception):
+    """Raised in place of a session where nothing is to run."""
 
-    def __init__(self, tools, folder, threads):
-        self.tools, self.folder, self.threads = pathlib.Path(tools), pathlib.Path(folder), threads
+
+class Workshop:
+    """Makes libraries in a folder, or finds them there; remembers what compiling took.
+
+    `targets` are those of `peermla-compile`. With `only_compile` models are compiled,
+    but not opened; without `tools` (a path) they must have been."""
+
+    def __init__(self, folder, *, tools=None, targets="cpu", device="cpu", threads=None,
+                 only_compile=False):  # fmt: skip
+        self.tools, self.folder, self.threads = tools, pathlib.Path(folder), threads
+        self.targets, self.device, self.only_compile = targets, device, only_compile
         self.compiled = {}  # name -> facts
+        if not tools:
+            self.compiled = json.loads((self.folder / "compiled.json").read_text())
 
     def import_config(self, name, config):
-        """The model IR of a configuration."""
+        """The model IR of a configuration; nobody reads it where libraries are found."""
+        if not self.tools:
+            return ""
         source, target = self.folder / f"{name}.json", self.folder / f"{name}.mlir"
         source.write_text(json.dumps(config))
         _run([self.tools / "peermla-import", source, "-o", target])
@@ -60,14 +73,15 @@ class Workshop:
         report = self.folder / f"{name}.report.json"
         source.write_text(ir)
         compiler = self.tools / "peermla-compile"
-        command = [compiler, source, "-o", target, f"--report={report}"]
+        command = [compiler, source, "-o", target, f"--report={report}", f"--target={self.targets}"]
         seconds, cpu_seconds = _run(command, one_core=True)
         library = peermla.Library(target)
         facts = json.loads(report.read_text())
+        targets = [target["target"] for target in facts.get("targets", ())]
         self.compiled[name] = {
             "seconds": seconds,
             "cpu_seconds": cpu_seconds,
-            "levels": list(library.levels),
+            "targets": [*library.levels, *targets],
             "kernels": _count_kernels(facts),
             "bytes": target.stat().st_size,
         }
@@ -75,21 +89,31 @@ class Workshop:
 
     def open(self, name, ir, weights=None):
         """A session of a model; `weights` makes tensors by name and shape."""
-        library = self.compile(name, ir)
+        if self.tools:
+            library = self.compile(name, ir)
+        else:
+            library = peermla.Library(self.folder / f"{name}.so")
+        if self.only_compile:
+            raise OnlyCompiled
         tensors = {w.name: weights(w.name, w.shape, w.dtype) for w in library.weights}
-        session = library.load(tensors or None, threads=self.threads)
+        given = {name: tensor.cpu() for name, tensor in tensors.items()}
+        session = library.load(given or None, threads=self.threads, device=self.device)
         return session, tensors
+
+    def save(self):
+        """Leaves beside the libraries what a workshop without tools reads."""
+        (self.folder / "compiled.json").write_text(json.dumps(self.compiled, indent=1) + "\n")
 
 
 def _count_kernels(report):
-    """Kernels of all levels; equal ones are there once."""
+    """Kernels of all CPU levels, equal ones once, and of all GPUs."""
     names = {
         function["name"].removesuffix(".thunk")
         for level in report.get("levels", ())
         for function in level.get("functions", ())
         if ".kernel_" in function["name"] and ".launch" not in function["name"]
     }
-    return len(names)
+    return len(names) + sum(len(target["kernels"]) for target in report.get("targets", ()))
 
 
 class Call:
@@ -111,12 +135,18 @@ class Call:
         self.pointers = (ctypes.POINTER(_abi.DLTensor) * self.count)(
             *(ctypes.pointer(tensor) for tensor in self.tensors)
         )
-        # One context serves all calls of a session here: they come one by one.
+        # One context serves all calls of a session here: they come one by one. On a
+        # GPU there is one per stream.
         with session._context() as context:
             self.session, self.context = session, context
+        self.is_on_gpu = session.device.startswith("cuda")
         self.function = self.library._api.call
 
     def __call__(self):
-        status = self.function(self.context, self.index, self.pointers, self.count)
+        context = self.context
+        if self.is_on_gpu:
+            with self.session._context() as context:
+                pass
+        status = self.function(context, self.index, self.pointers, self.count)
         if status:
             self.library.check(status)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import re
+import subprocess
 
 
 def _read(path):
@@ -52,7 +53,28 @@ def thread_placement():
     return places
 
 
-def describe(torch, threads):
+def _gpu(torch, device):
+    """Name, driver and the like of a GPU; None for the CPU."""
+    if device == "cpu":
+        return None
+    properties = torch.cuda.get_device_properties(device)
+    try:
+        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30)
+        driver = answer.stdout.split("\n")[0].strip()
+    except (OSError, subprocess.SubprocessError):
+        driver = "unknown"
+    return {
+        "name": properties.name,
+        "capability": f"{properties.major}.{properties.minor}",
+        "memory_bytes": properties.total_memory,
+        "multiprocessors": properties.multi_processor_count,
+        "driver": driver,
+        "cuda_of_torch": torch.version.cuda,
+    }
+
+
+def describe(torch, threads, device):
     settings = {
         name: value
         for name, value in sorted(os.environ.items())
@@ -60,6 +82,7 @@ def describe(torch, threads):
     }
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "gpu": _gpu(torch, device),
         "cpu": _cpu_name(),
         "features": _cpu_flags(),
         "caches": _caches(),
@@ -79,7 +102,10 @@ def text(machine):
     load = machine["load"]
     busy = " (busy: ratios mean more than times)" if load > 0.5 else ""
     settings = " ".join(f"{k}={v}" for k, v in machine["settings"].items()) or "none"
+    gpu = machine["gpu"]
+    of_gpu = [f"{gpu['name']}, driver {gpu['driver']}, CUDA {gpu['cuda_of_torch']}"] if gpu else []
     return "\n".join((
+        *of_gpu,
         f"{machine['date']}  {machine['cpu']}, {' '.join(machine['features'])}, "
         f"{', '.join(machine['caches'])}",
         f"{machine['threads']} threads on CPUs {machine['cpus']}, load {load}{busy}; "

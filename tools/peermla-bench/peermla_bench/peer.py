@@ -92,6 +92,11 @@ class Layer:
         up = self.up.index_select(0, flat).view(T, -1, self.d)
         return torch.bmm(neurons.unsqueeze(1), up).squeeze(1)
 
+    def forward(self, x, experts):
+        """The layer, with one of the two ways to compute experts."""
+        gates, rows = self.retrieve(x)
+        return experts(x, rows, gates)
+
     def reference(self, x, rows, gates=None):
         """float64, with given choices; gates from exact scores unless given."""
         torch = self.torch
@@ -110,22 +115,20 @@ class Layer:
         return torch.einsum("thk,thkd->td", neurons, self.up[rows].double())
 
 
-def rows(bench):
-    """All rows of the groups "PEER layer" and "PEER experts"."""
-    small = bench.small
+def parts(bench):
+    """All rows of the groups "PEER layer" and "PEER experts", a generator per model."""
     config = {
         "architectures": ["PeerLayer"],
-        "hidden_size": 64 if small else 1024,
-        "product_key_dim": [32, 32] if small else [512, 512],
-        "query_dim": 32 if small else 256,
-        "num_heads": 2 if small else 8,
-        "num_experts_per_tok": 4 if small else 16,
+        "hidden_size": bench.pick(64, 1024),
+        "product_key_dim": bench.pick([32, 32], [512, 512]),
+        "query_dim": bench.pick(32, 256),
+        "num_heads": bench.pick(2, 8),
+        "num_experts_per_tok": bench.pick(4, 16),
     }
     for dtype in bench.dtypes:
-        shapes = [f"T {T}" for T in ((1, 3) if small else (1, 32, 256))]
-        if not any(bench.wants(g, s, dtype) for g in ("PEER layer", "PEER experts") for s in shapes):
-            continue
-        yield from _layer_rows(bench, config, dtype, shapes)
+        shapes = [f"T {T}" for T in bench.pick((1, 3), (1, 32, 256), (1, 64, 4096))]
+        if any(bench.wants(g, s, dtype) for g in ("PEER layer", "PEER experts") for s in shapes):
+            yield _layer_rows(bench, config, dtype, shapes)
 
 
 def _layer_rows(bench, config, dtype, shapes):
@@ -180,12 +183,8 @@ def _token_rows(bench, session, layer, T, shape, sets):
         reference = layer.reference(xs[0][sample], wide[0][sample], all_gates[0][sample])
         return relative_error(torch, y[sample], reference)
 
-    def eager(experts_of):
-        def run(i):
-            gates, rows = layer.retrieve(xs[i])
-            return experts_of(xs[i], rows, gates)
-
-        return run
+    def eager(experts):
+        return lambda i: layer.forward(xs[i], experts)
 
     unique = sum(indices.unique().numel() for indices in chosen) / sets
     row_bytes = layer.d * layer.type.itemsize
@@ -204,6 +203,7 @@ def _token_rows(bench, session, layer, T, shape, sets):
             peers={
                 "eager, einsum": eager(layer.experts),
                 "eager, bmm": eager(layer.experts_in_batches),
+                **bench.compiled(lambda x: layer.forward(x, layer.experts), xs),
             },
             **common,
         )

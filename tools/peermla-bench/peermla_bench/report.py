@@ -83,12 +83,12 @@ def summary_text(summary):
 
 
 def compile_text(compiled):
-    lines = ["compile time, cold, one core, all levels in one library"]
+    lines = ["compile time, cold, one core, all targets in one library"]
     for name, facts in compiled.items():
         per_kernel = facts["cpu_seconds"] / max(1, facts["kernels"])
         lines.append(
-            f"  {name:28} {facts['seconds']:6.2f} s, of CPU {facts['cpu_seconds']:5.2f} s: {len(facts['levels'])} levels, "
-            f"{facts['kernels']} kernels over them, {per_kernel:.2f} s each, "
+            f"  {name:28} {facts['seconds']:6.2f} s, of CPU {facts['cpu_seconds']:5.2f} s: "
+            f"{len(facts['targets'])} targets, {facts['kernels']} kernels over them, {per_kernel:.2f} s each, "
             f"{facts['bytes'] / 1e6:.1f} MB"
         )
     return "\n".join(lines)
@@ -121,7 +121,8 @@ def write_png(path, document):
     axes.set_xscale("log")
     axes.invert_yaxis()
     axes.set_xlabel(f"times PyTorch {document['machine']['torch']}, higher is better")
-    axes.set_title(document["machine"]["cpu"])
+    device = document["machine"]["gpu"] or {"name": document["machine"]["cpu"]}
+    axes.set_title(device["name"])
     figure.savefig(path, dpi=120)
 
 

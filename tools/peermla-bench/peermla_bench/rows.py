@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from .timing import Rotation, alone, best_of, in_turns
+from .timing import alone, best_of, in_turns
 
 # Relative errors, in the sense of the whole result's norm, against float64.
 TOLERANCE = {"f32": 1e-5, "bf16": 1e-2, "f16": 2e-3}
@@ -47,8 +47,8 @@ def poison(*tensors):
         tensor.fill_(math.nan if tensor.is_floating_point() else -1)
 
 
-def measure(row, ceilings, budget):
-    """The facts of a row, as they go to JSON."""
+def measure(row, ceilings, budget, rotation):
+    """The facts of a row, as they go to JSON; `rotation` is a class of timing.py."""
     facts = {
         "group": row.group,
         "shape": row.shape,
@@ -63,12 +63,12 @@ def measure(row, ceilings, budget):
     facts["error"] = error if math.isfinite(error) else "not finite"
     if not error <= TOLERANCE[row.dtype]:
         return facts | {"status": "WRONG"}
-    ours = Rotation(row.ours, row.sets)
+    ours = rotation(row.ours, row.sets)
     if not row.peers:
         seconds, p10, p90 = alone(ours, budget)
         facts |= {"seconds": seconds, "seconds_p10": p10, "seconds_p90": p90}
         return facts | {"status": "ok", "floor_share": facts["floor_seconds"] / seconds}
-    others = {name: Rotation(peer, row.sets) for name, peer in row.peers.items()}
+    others = {name: rotation(peer, row.sets) for name, peer in row.peers.items()}
     best, seconds = best_of(others, budget)
     pairs = in_turns(ours, others[best], budget)
     return facts | {
