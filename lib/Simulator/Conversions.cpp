@@ -95,6 +95,45 @@ I64 peermla::sim::abi::peermla_sim_convert_to_integer(F32 value, I32 type,
   }
 }
 
+/// The integer, rounded to so many binary digits. Exact: at most 53 are left.
+static double roundToDigits(uint64_t value, bool isSigned, int digits,
+                            uint32_t mode) {
+  bool isNegative = isSigned && int64_t(value) < 0;
+  uint64_t magnitude = isNegative ? 0 - value : value;
+  int excess = 0;
+  while (excess < 64 - digits && magnitude >> excess >> digits)
+    ++excess;
+  uint64_t kept = magnitude >> excess;
+  if (excess > 0) {
+    uint64_t rest = magnitude - (kept << excess);
+    kept +=
+        roundsUp(mode, isNegative, kept % 2, rest, uint64_t(1) << (excess - 1));
+  }
+  double rounded = std::ldexp(double(kept), excess);
+  return isNegative ? -rounded : rounded;
+}
+
+I64 peermla::sim::abi::peermla_sim_convert_from_integer(I64 value, I32 isSigned,
+                                                        I32 type, I32 flags) {
+  uint32_t mode = flags & RoundingFlags::Mode;
+  switch (ElementType(type)) {
+  case ElementType::F64: {
+    double rounded = roundToDigits(value, isSigned, 53, mode);
+    uint64_t bits;
+    memcpy(&bits, &rounded, sizeof(bits));
+    return bits;
+  }
+  case ElementType::F32:
+    return toBits(float(roundToDigits(value, isSigned, 24, mode)));
+  case ElementType::F16:
+    return encodeFloat(roundToDigits(value, isSigned, 11, mode),
+                       ElementType::F16, flags);
+  default:
+    return encodeFloat(roundToDigits(value, isSigned, 8, mode),
+                       ElementType::BF16, flags);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Approximations
 //===----------------------------------------------------------------------===//

@@ -41,10 +41,8 @@ static uint32_t place(uint32_t bits, ElementType type) {
   return type == ElementType::TF32 ? bits << 13 : bits;
 }
 
-/// Whether a magnitude whose last kept bit is `odd` grows by one unit; `rest`
-/// is what is cut off, in units of which `half` is one half.
-static bool roundsUp(uint32_t mode, bool negative, bool odd, uint64_t rest,
-                     uint64_t half) {
+bool peermla::sim::roundsUp(uint32_t mode, bool negative, bool odd,
+                            uint64_t rest, uint64_t half) {
   switch (mode) {
   case RoundingFlags::Nearest:
     return rest > half || (rest == half && odd);

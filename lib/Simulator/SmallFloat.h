@@ -23,6 +23,11 @@ inline float fromBits(uint32_t bits) {
   return value;
 }
 
+/// Whether a magnitude whose last kept bit is `odd` grows by one unit; `rest`
+/// is what is cut off, in units of which `half` is one half.
+bool roundsUp(uint32_t mode, bool negative, bool odd, uint64_t rest,
+              uint64_t half);
+
 /// The bits of `value` in F16, BF16, TF32 (in the upper 19 bits of 32), E4M3 or
 /// E5M2, rounded as RoundingFlags say. NaN is the canonical one of PTX.
 uint32_t encodeFloat(double value, ElementType type, uint32_t flags);

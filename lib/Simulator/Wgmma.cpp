@@ -158,10 +158,10 @@ static void checkOperand(Thread &leader, uint64_t bits, bool mnMajor,
   for (uint32_t w = 0; w < (strict ? kWarps : 1); ++w) {
     if (group.agents[w] == kNoAgent)
       group.agents[w] =
-          strict ? cluster.agents.add(AgentNames::WgmmaWarp, block.rank,
-                                      group.index * kWarps + w)
-                 : cluster.agents.add(AgentNames::Wgmma, block.rank,
-                                      group.index);
+          strict
+              ? cluster.agents.add(AgentNames::WgmmaWarp, block.rank,
+                                   group.index * kWarps + w)
+              : cluster.agents.add(AgentNames::Wgmma, block.rank, group.index);
     Actor actor;
     actor.agent = group.agents[w];
     actor.epoch = operation.group;

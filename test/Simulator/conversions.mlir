@@ -71,3 +71,23 @@ llvm.func @ptx(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
   llvm.store %v5, %p5 : i32, !llvm.ptr<1>
   llvm.return
 }
+
+// Integers as floats, in each rounding, and what PTX writes as a float: decimal
+// numbers and bits of either width, which an instruction takes as its type.
+
+// RUN: peermla-sim %s --kernel=from_integers --block=1 --output=out:f32:12 --outputs=%t.st
+// RUN: %python %S/show.py %t.st | FileCheck %s --check-prefix=INTEGERS
+// INTEGERS: out: 16777216 16777216 16777218 16777216 -16777218 -2147483648 4294967040 1.844674407e+19 -1 -3.75 1500 -0.5{{$}}
+llvm.func @from_integers(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
+  %i = llvm.mlir.constant(16777217 : i32) : i32
+  %n = llvm.mlir.constant(-16777217 : i32) : i32
+  %min = llvm.mlir.constant(-2147483648 : i32) : i32
+  %ones = llvm.mlir.constant(-1 : i32) : i32
+  %long = llvm.mlir.constant(-1 : i64) : i64
+  llvm.inline_asm has_side_effects "{ .reg .f32 f; cvt.rn.f32.s32 f, $1; st.global.f32 [$0], f; cvt.rm.f32.s32 f, $1; st.global.f32 [$0+4], f; cvt.rp.f32.s32 f, $1; st.global.f32 [$0+8], f; cvt.rz.f32.u32 f, $1; st.global.f32 [$0+12], f; }", "l,r" %out, %i : (!llvm.ptr<1>, i32) -> ()
+  llvm.inline_asm has_side_effects "{ .reg .f32 f; cvt.rm.f32.s32 f, $1; st.global.f32 [$0+16], f; cvt.rp.f32.s32 f, $2; st.global.f32 [$0+20], f; cvt.rz.f32.u32 f, $3; st.global.f32 [$0+24], f; }", "l,r,r,r" %out, %n, %min, %ones : (!llvm.ptr<1>, i32, i32, i32) -> ()
+  llvm.inline_asm has_side_effects "{ .reg .f32 f; cvt.rp.f32.u64 f, $1; st.global.f32 [$0+28], f; cvt.rm.f32.s64 f, $1; st.global.f32 [$0+32], f; }", "l,l" %out, %long : (!llvm.ptr<1>, i64) -> ()
+  // -3.75, 1500 and, with the sign of a literal, -0.5.
+  llvm.inline_asm has_side_effects "{ .reg .f32 f; mov.f32 f, 0dC00E000000000000; st.global.f32 [$0+36], f; st.global.f32 [$0+40], 1.5e3; mov.f32 f, -.5; st.global.f32 [$0+44], f; }", "l" %out : (!llvm.ptr<1>) -> ()
+  llvm.return
+}

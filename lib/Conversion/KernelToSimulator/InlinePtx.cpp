@@ -69,6 +69,36 @@ PtxMachine::Variable *PtxMachine::find(const PtxOperand &operand) {
   return found == registers.end() ? nullptr : &found->second;
 }
 
+Value PtxMachine::readLiteral(const PtxOperand &operand, Type type) {
+  OpBuilder &builder = rewriter.builder;
+  auto makeFloat = [&](Type floatType, double value) -> Value {
+    return LLVM::ConstantOp::create(builder, op.getLoc(), floatType,
+                                    builder.getFloatAttr(floatType, value));
+  };
+  bool isFloat = type && isa<FloatType>(type);
+  if (operand.kind == PtxOperand::Integer) {
+    if (isFloat)
+      fail("contains PTX with an integer where a float is expected: " +
+           Twine(operand.value));
+    return rewriter.i64(operand.value);
+  }
+  bool isSingle = operand.kind == PtxOperand::Single;
+  unsigned width = isSingle ? 32 : 64;
+  // Bits, which numbers might not keep if they are NaN.
+  if (!isFloat || type.getIntOrFloatBitWidth() == width) {
+    if (type && !isFloat && !type.isInteger(width))
+      fail("contains PTX with a float of " + Twine(width) +
+           " bits for what is none");
+    return rewriter.constant(operand.value, builder.getIntegerType(width));
+  }
+  if (type.getIntOrFloatBitWidth() < 32)
+    fail("contains PTX with a float of " + Twine(width) + " bits for one of " +
+         Twine(type.getIntOrFloatBitWidth()));
+  return makeFloat(type, isSingle
+                             ? llvm::bit_cast<float>(uint32_t(operand.value))
+                             : llvm::bit_cast<double>(operand.value));
+}
+
 Value PtxMachine::read(const PtxOperand &operand, Type type) {
   OpBuilder &builder = rewriter.builder;
   Value value;
@@ -80,8 +110,9 @@ Value PtxMachine::read(const PtxOperand &operand, Type type) {
     if (index < op.getNumOperands())
       value = op.getOperand(index);
   } else if (operand.kind == PtxOperand::Integer ||
-             operand.kind == PtxOperand::Float) {
-    value = rewriter.i64(operand.value);
+             operand.kind == PtxOperand::Single ||
+             operand.kind == PtxOperand::Double) {
+    value = readLiteral(operand, type);
   } else if (operand.kind == PtxOperand::Name) {
     StringRef name = operand.name;
     name.consume_front("%");

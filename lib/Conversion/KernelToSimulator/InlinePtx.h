@@ -59,6 +59,8 @@ private:
     mlir::Type type;
   };
 
+  /// A literal as a value of `type`, or of its own; null after a failure.
+  mlir::Value readLiteral(const PtxOperand &operand, mlir::Type type);
   mlir::LogicalResult parseConstraints();
   mlir::LogicalResult declare(const std::vector<PtxStatement> &statements);
   mlir::LogicalResult execute(const PtxStatement &statement);

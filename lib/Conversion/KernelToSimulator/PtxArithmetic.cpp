@@ -249,6 +249,33 @@ static std::optional<sim::ElementType> parsePairElement(StringRef name,
   return parseElementType(name);
 }
 
+/// cvt.rz.f32.s32 y, x: from an integer to a float.
+static LogicalResult executeFromInteger(PtxMachine &machine,
+                                        const PtxStatement &statement,
+                                        sim::ElementType to) {
+  Rewriter &rewriter = machine.rewriter;
+  size_t size = statement.opcode.size();
+  bool hasRounding =
+      llvm::any_of(ArrayRef<StringRef>{"rn", "rz", "rm", "rp"},
+                   [&](StringRef mode) { return has(statement, mode); });
+  StringRef fromName = statement.opcode[size - 1];
+  bool isSigned = fromName.starts_with("s");
+  if (!hasRounding || statement.operands.size() != 2 ||
+      !(isSigned || fromName.starts_with("u")) || has(statement, "sat"))
+    return machine.reject(statement);
+  Value value =
+      machine.read(statement.operands[1], parsePtxType(rewriter, fromName));
+  if (isSigned && !value.getType().isInteger(64))
+    value = LLVM::SExtOp::create(rewriter.builder, rewriter.getLoc(),
+                                 rewriter.i64Type, value);
+  Value bits = rewriter.call(Runtime::convert_from_integer,
+                             {value, rewriter.i32(isSigned), rewriter.i32(to),
+                              rewriter.i32(getRounding(statement))});
+  Type type = parsePtxType(rewriter, statement.opcode[size - 2]);
+  machine.write(statement.operands[0], rewriter.cast(bits, type));
+  return success();
+}
+
 static LogicalResult executeConvert(PtxMachine &machine,
                                     const PtxStatement &statement) {
   Rewriter &rewriter = machine.rewriter;
@@ -261,6 +288,11 @@ static LogicalResult executeConvert(PtxMachine &machine,
   bool isPairTo, isPairFrom;
   auto to = parsePairElement(toName, isPairTo);
   auto from = parsePairElement(fromName, isPairFrom);
+  Type toType = parsePtxType(rewriter, toName);
+  Type fromType = parsePtxType(rewriter, fromName);
+  if (to && toType && fromType && isa<IntegerType>(fromType) &&
+      isa<FloatType>(toType))
+    return executeFromInteger(machine, statement, *to);
   if (!to || !from)
     return machine.reject(statement);
   Value flags = rewriter.i32(getRounding(statement));
@@ -295,8 +327,6 @@ static LogicalResult executeConvert(PtxMachine &machine,
     return done(rewriter.call(Runtime::convert_to_f32,
                               {rewriter.cast(in(1, fromName), rewriter.i32Type),
                                rewriter.i32(*from)}));
-  Type toType = parsePtxType(rewriter, toName);
-  Type fromType = parsePtxType(rewriter, fromName);
   if (!toType || !fromType)
     return machine.reject(statement);
   OpBuilder &builder = rewriter.builder;
@@ -306,11 +336,6 @@ static LogicalResult executeConvert(PtxMachine &machine,
   if (*from == E::F32 && isa<IntegerType>(toType))
     return done(rewriter.call(Runtime::convert_to_integer,
                               {value, rewriter.i32(*to), flags}));
-  if (isa<IntegerType>(fromType) && isa<FloatType>(toType) &&
-      has(statement, "rn"))
-    return done(
-        isSigned ? Value(LLVM::SIToFPOp::create(builder, loc, toType, value))
-                 : Value(LLVM::UIToFPOp::create(builder, loc, toType, value)));
   if (isa<IntegerType>(fromType) && isa<IntegerType>(toType) &&
       !has(statement, "sat")) {
     if (isSigned &&

@@ -6,6 +6,7 @@
 
 #include "PtxParser.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/bit.h"
 
 using namespace llvm;
 using namespace peermla::tosim;
@@ -32,6 +33,8 @@ private:
   Error parsePrimary(PtxOperand &operand);
   Error parsePlaceholder(PtxOperand &operand);
   Error parseNumber(PtxOperand &operand);
+  Error parseFloatBits(PtxOperand &operand, PtxOperand::Kind kind,
+                       unsigned numDigits);
   Error parseList(char close, PtxOperand &operand);
 
   StringRef rest;
@@ -102,16 +105,64 @@ Error Parser::parsePlaceholder(PtxOperand &operand) {
   return expect('}');
 }
 
+/// The number at the start of `text`, if it has a point or an exponent.
+static StringRef takeDecimal(StringRef text) {
+  auto skipDigits = [&](size_t from) {
+    return std::min(text.find_first_not_of("0123456789", from), text.size());
+  };
+  size_t end = skipDigits(0);
+  bool isDecimal = false;
+  if (end < text.size() && text[end] == '.') {
+    isDecimal = true;
+    end = skipDigits(end + 1);
+  }
+  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    size_t digits = end + 1;
+    if (digits < text.size() && (text[digits] == '+' || text[digits] == '-'))
+      ++digits;
+    if (size_t last = skipDigits(digits); last > digits) {
+      isDecimal = true;
+      end = last;
+    }
+  }
+  return isDecimal ? text.take_front(end) : StringRef();
+}
+
+Error Parser::parseFloatBits(PtxOperand &operand, PtxOperand::Kind kind,
+                             unsigned numDigits) {
+  StringRef digits = rest.drop_front(2).take_while(llvm::isHexDigit);
+  uint64_t bits;
+  if (digits.size() != numDigits || digits.getAsInteger(16, bits))
+    return unexpected((Twine(numDigits) + " hexadecimal digits").str());
+  rest = rest.drop_front(2 + numDigits);
+  operand.kind = kind;
+  operand.value = static_cast<int64_t>(bits);
+  return Error::success();
+}
+
 Error Parser::parseNumber(PtxOperand &operand) {
   bool isNegative = rest.consume_front("-");
   skipSpace();
-  bool isFloat =
-      rest.size() > 2 && rest[0] == '0' && StringRef("fFdD").contains(rest[1]);
-  operand.kind = isFloat ? PtxOperand::Float : PtxOperand::Integer;
-  if (isFloat)
-    rest = rest.drop_front(2);
+  if (rest.starts_with_insensitive("0f") && !isNegative)
+    return parseFloatBits(operand, PtxOperand::Single, 8);
+  uint64_t sign = uint64_t(isNegative) << 63;
+  if (rest.starts_with_insensitive("0d")) {
+    Error error = parseFloatBits(operand, PtxOperand::Double, 16);
+    operand.value ^= sign;
+    return error;
+  }
+  if (StringRef decimal = takeDecimal(rest); !decimal.empty()) {
+    double value;
+    if (decimal.getAsDouble(value))
+      return unexpected("a number");
+    rest = rest.drop_front(decimal.size());
+    operand.kind = PtxOperand::Double;
+    operand.value = llvm::bit_cast<uint64_t>(value) ^ sign;
+    return Error::success();
+  }
+  operand.kind = PtxOperand::Integer;
   uint64_t value;
-  if (isFloat ? rest.consumeInteger(16, value) : rest.consumeInteger(0, value))
+  if (rest.consumeInteger(0, value))
     return unexpected("a number");
   rest.consume_front("U");
   operand.value = static_cast<int64_t>(isNegative ? -value : value);
@@ -135,6 +186,8 @@ Error Parser::parseList(char close, PtxOperand &operand) {
       PtxOperand offset;
       if (Error error = parseNumber(offset))
         return error;
+      if (offset.kind != PtxOperand::Integer)
+        return createStringError("an address has an offset that is no integer");
       operand.value = offset.value;
     }
   } while (consume(','));
@@ -160,7 +213,8 @@ Error Parser::parsePrimary(PtxOperand &operand) {
     operand.kind = PtxOperand::Vector;
     return parseList('}', operand);
   }
-  if (!rest.empty() && (isDigit(rest.front()) || rest.front() == '-'))
+  if (!rest.empty() &&
+      (isDigit(rest.front()) || rest.front() == '-' || rest.front() == '.'))
     return parseNumber(operand);
   operand.name = parseIdentifier();
   return operand.name.empty() ? unexpected("an operand") : Error::success();

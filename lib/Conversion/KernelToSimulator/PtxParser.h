@@ -34,8 +34,10 @@ struct PtxOperand {
     Name,
     /// A number: `42`, `-1`, `0x7f`.
     Integer,
-    /// The bits of a float: `0f3F800000`, `0d3FF0000000000000`.
-    Float,
+    /// The bits of a float of 32 bits: `0f3F800000`.
+    Single,
+    /// The bits of one of 64 bits: `0d3FF0000000000000`, `1.5`, `-2e3`.
+    Double,
     /// `[x]`, `[x + 8]`, `[x, {c0, c1}]`: `elements` holds x and the rest.
     Address,
     /// `{x, y}`.

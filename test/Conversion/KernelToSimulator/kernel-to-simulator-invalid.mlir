@@ -103,3 +103,43 @@ llvm.mlir.global internal @b(1 : i32) {addr_space = 3 : i32} : i32
 llvm.func @initialised_shared_memory() attributes {nvvm.kernel} {
   llvm.return
 }
+
+// -----
+
+llvm.func @integer_as_float(%out: !llvm.ptr<1>) attributes {nvvm.kernel} {
+  // expected-error@below {{contains PTX with an integer where a float is expected: 1}}
+  %x = llvm.inline_asm "mov.f32 $0, 1;", "=f" : () -> f32
+  llvm.return
+}
+
+// -----
+
+llvm.func @decimal_as_bits() attributes {nvvm.kernel} {
+  // expected-error@below {{contains PTX with a float of 64 bits for what is none}}
+  %x = llvm.inline_asm "mov.b32 $0, 1.5;", "=r" : () -> i32
+  llvm.return
+}
+
+// -----
+
+llvm.func @decimal_as_half() attributes {nvvm.kernel} {
+  // expected-error@below {{contains PTX with a float of 64 bits for one of 16}}
+  %x = llvm.inline_asm "mov.f16 $0, 1.5;", "=h" : () -> f16
+  llvm.return
+}
+
+// -----
+
+llvm.func @few_digits() attributes {nvvm.kernel} {
+  // expected-error@below {{expected 8 hexadecimal digits at '0f3F80;'}}
+  %x = llvm.inline_asm "mov.f32 $0, 0f3F80;", "=f" : () -> f32
+  llvm.return
+}
+
+// -----
+
+llvm.func @saturated_integer(%i: i32) attributes {nvvm.kernel} {
+  // expected-error@below {{contains PTX that is not modelled by the simulator: 'cvt.rn.sat.f32.s32 $0, $1;'}}
+  %x = llvm.inline_asm "cvt.rn.sat.f32.s32 $0, $1;", "=f,r" %i : (i32) -> f32
+  llvm.return
+}

@@ -160,6 +160,81 @@ TEST(ConversionTest, integersRoundAndSaturate) {
   EXPECT_EQ(convert(NAN, ElementType::S32, Zero), 0u);
 }
 
+/// The integer that a float is, exactly; |value| is at most 2^64.
+__int128 toInteger(double value) { return static_cast<__int128>(value); }
+
+/// Every mode against its definition by the two neighbours of an integer.
+void checkFromInteger(uint64_t value, bool isSigned) {
+  using namespace RoundingFlags;
+  __int128 exact = isSigned ? __int128(int64_t(value)) : __int128(value);
+  auto convert = [&](uint32_t mode) {
+    return fromBits(peermla_sim_convert_from_integer(
+        value, isSigned, uint32_t(ElementType::F32), mode));
+  };
+  float lower = convert(Down), upper = convert(Up);
+  ASSERT_LE(toInteger(lower), exact);
+  ASSERT_GE(toInteger(upper), exact);
+  bool isExact = toInteger(lower) == exact;
+  ASSERT_EQ(upper, isExact ? lower : std::nextafter(lower, INFINITY))
+      << int64_t(value);
+  ASSERT_EQ(convert(Zero), exact < 0 ? upper : lower) << int64_t(value);
+  __int128 below = exact - toInteger(lower), above = toInteger(upper) - exact;
+  uint32_t bits;
+  memcpy(&bits, &lower, 4);
+  float nearest =
+      below < above || (below == above && bits % 2 == 0) ? lower : upper;
+  ASSERT_EQ(convert(Nearest), nearest) << int64_t(value);
+}
+
+TEST(ConversionTest, integersBecomeTheirNeighbours) {
+  // Around every power of two, and ties between 2^24 and 2^64.
+  for (int power = 0; power <= 64; ++power)
+    for (int64_t offset = -3; offset <= 3; ++offset)
+      for (uint64_t half : {0ull, 1ull << 7, 1ull << 8, 1ull << 39, 1ull << 40})
+        for (uint64_t sign : {uint64_t(1), ~uint64_t(0)}) {
+          uint64_t start = power == 64 ? 0 : uint64_t(1) << power;
+          uint64_t value = sign * (start + half + uint64_t(offset));
+          checkFromInteger(value, /*isSigned=*/true);
+          checkFromInteger(value, /*isSigned=*/false);
+        }
+}
+
+TEST(ConversionTest, integersRoundAtTheEdges) {
+  using namespace RoundingFlags;
+  auto convert = [](uint64_t value, bool isSigned, ElementType type,
+                    uint32_t mode) {
+    return peermla_sim_convert_from_integer(value, isSigned, uint32_t(type),
+                                            mode);
+  };
+  constexpr ElementType F32 = ElementType::F32;
+  // 2^24 + 1 lies between 0x4b800000 and its successor.
+  EXPECT_EQ(convert((1 << 24) + 1, true, F32, Nearest), 0x4b800000u);
+  EXPECT_EQ(convert((1 << 24) + 1, true, F32, Up), 0x4b800001u);
+  EXPECT_EQ(convert((1 << 24) - 1, true, F32, Up), 0x4b7fffffu);
+  EXPECT_EQ(convert(uint64_t(int64_t(INT32_MIN)), true, F32, Zero),
+            0xcf000000u);
+  // 2^32 - 1, 2^63 - 1 and 2^64 - 1, and the floats below 2^32, 2^63 and 2^64.
+  EXPECT_EQ(convert(UINT32_MAX, false, F32, Zero), 0x4f7fffffu);
+  EXPECT_EQ(convert(UINT32_MAX, false, F32, Nearest), 0x4f800000u);
+  EXPECT_EQ(convert(INT64_MAX, true, F32, Down), 0x5effffffu);
+  EXPECT_EQ(convert(INT64_MAX, true, F32, Up), 0x5f000000u);
+  EXPECT_EQ(convert(uint64_t(INT64_MIN), true, F32, Down), 0xdf000000u);
+  EXPECT_EQ(convert(uint64_t(INT64_MIN), false, F32, Down), 0x5f000000u);
+  EXPECT_EQ(convert(UINT64_MAX, false, F32, Zero), 0x5f7fffffu);
+  EXPECT_EQ(convert(UINT64_MAX, false, F32, Nearest), 0x5f800000u);
+  EXPECT_EQ(convert(UINT64_MAX, true, F32, Nearest), 0xbf800000u);
+  EXPECT_EQ(convert(0, true, F32, Down), 0u);
+  // Others: 2^53 + 1, and what f16 does not reach.
+  EXPECT_EQ(convert((1ull << 53) + 1, true, ElementType::F64, Up),
+            0x4340000000000001u);
+  EXPECT_EQ(convert(65519, true, ElementType::F16, Nearest), 0x7bffu);
+  EXPECT_EQ(convert(65520, true, ElementType::F16, Nearest), 0x7c00u);
+  EXPECT_EQ(convert(65520, true, ElementType::F16, Zero), 0x7bffu);
+  // A tie of bf16 but for the last of 33 bits, which a float would lose.
+  EXPECT_EQ(convert((0x101ull << 24) + 1, true, ElementType::BF16, Nearest),
+            0x4f81u);
+}
+
 TEST(ConversionTest, approximationsAreClose) {
   auto approx = [](ApproxFunction f, float x, float y = 1) {
     return double(peermla_sim_approx(uint32_t(f), x, y, 1));
