@@ -192,6 +192,7 @@ void peermla::buildTilePipeline(OpPassManager &pm,
     target.addNestedPass<func::FuncOp>(createStepsToKernels());
     target.addPass(createKernelsToModules());
     addCleanup(target);
+    target.addPass(createUseTensorCopies());
   });
   pm.addPass(createContract("tile"));
 }
@@ -221,6 +222,8 @@ void peermla::buildNvvmPipeline(OpPassManager &pm,
     kernels.addPass(createConvertVectorToLLVMPass());
     kernels.addPass(createThreadsToNVVM());
     kernels.addPass(createReconcileUnrealizedCastsPass());
+    // What LLVM has no intrinsic for becomes assembly.
+    kernels.addPass(createConvertNVVMToLLVMPass());
     addCleanup(kernels);
   });
   pm.addPass(createContract("nvvm"));

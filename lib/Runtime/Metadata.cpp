@@ -7,6 +7,7 @@
 #include "Metadata.h"
 #include "Json.h"
 #include "Text.h"
+#include "peermla/Runtime/ModelABI.h"
 #include <cstring>
 
 using namespace peermla;
@@ -380,6 +381,15 @@ Kernel MetadataReader::readKernel(const Json &json) {
   if (json.contains("shared_bytes"))
     kernel.sharedBytes =
         number(json["shared_bytes"], INT32_MAX, "bytes of shared memory");
+  if (json.contains("tensor_maps"))
+    kernel.numTensorMaps = number(
+        json["tensor_maps"], static_cast<int64_t>(kernel.parameters.size()) + 1,
+        "a number of tensor maps");
+  for (uint32_t i = 0; i < kernel.numTensorMaps && failure.empty(); ++i)
+    if (kernel.parameters.rbegin()[i] != sizeof(peermla_rt_tensor_map))
+      fail("expected the bytes of a tensor map, " +
+           std::to_string(sizeof(peermla_rt_tensor_map)) + ", got " +
+           std::to_string(kernel.parameters.rbegin()[i]));
   kernel.simulated = function(json, "simulated");
   for (const Json &image : array(json, "images")) {
     std::string kind = string(image, "kind");

@@ -20,7 +20,8 @@
 //                       "prepared": [position, ...]}, ...]},
 //        {"target": "sm_80", "level": "x86-64-v3", "prepared", "entries",
 //          "kernels": [{"name", "threads": [128, 1, 1], "shared_bytes": 0,
-//              "operands": "rsw", "parameters": [8, 4, 8], "simulated": index,
+//              "operands": "rsw", "parameters": [8, 4, 8], "tensor_maps": 0,
+//              "simulated": index,
 //              "images": [{"kind": "ptx" | "cubin", "data": index,
 //                          "bytes": size}, ...]}, ...]}, ...],
 //      "simulator": index}
@@ -34,7 +35,8 @@
 // A program with "target" is that of a GPU; its host code is for "level". Each
 // kernel says of its operands, its first parameters, whether they are memory
 // that it reads (r), or reads and writes (w), or scalars (s), and how many
-// bytes each of its parameters has. "simulated", the descriptor of its form for
+// bytes each of its parameters has, of which the last are as many tensor maps.
+// "simulated", the descriptor of its form for
 // the simulator, is in the table of functions as are its images; "simulator" is
 // peermla_rt_create_simulator. Both are missing in libraries that are not to
 // run in the simulator.
@@ -113,6 +115,8 @@ struct Kernel {
   std::string operands;
   /// Bytes of each parameter.
   std::vector<uint32_t> parameters;
+  /// How many of the last parameters are tensor maps.
+  uint32_t numTensorMaps = 0;
   /// The descriptor for the simulator, or -1.
   int32_t simulated = -1;
   std::vector<KernelImage> images;

@@ -62,11 +62,27 @@ void peermla_rt_parallel_for(int64_t n,
                                           int64_t worker, void *ctx),
                              void *ctx);
 
+/// Memory as tensor copies of a kernel see it: the value of a parameter that is
+/// a tensor map, until the device makes one of it. Dimensions are those of the
+/// memory, the innermost first, whose elements are contiguous. Boxes go to rows
+/// of 128 bytes of shared memory, swizzled over these.
+struct peermla_rt_tensor_map {
+  void *address;
+  /// Elements; 1 beyond `rank`. Memory without elements gets no map.
+  int64_t sizes[5];
+  /// Bytes from an element to the next of dimension i + 1.
+  int64_t strides[4];
+  /// Elements that one copy brings; 1 beyond `rank`.
+  int64_t box[5];
+  int32_t rank, elementBytes;
+};
+
 /// Launches kernel number `kernel` of the program whose function runs, on a
 /// grid of x * y * z blocks; nothing if one of them is 0. `parameters[i]`
 /// points to the value of the kernel's parameter i. The first parameters are
 /// its operands (`operands` in the metadata); where operand i is a pointer,
-/// `bytes[i]` says how many bytes from there on the kernel may use.
+/// `bytes[i]` says how many bytes from there on the kernel may use. The last
+/// parameters (`tensor_maps` in the metadata) are peermla_rt_tensor_maps.
 void peermla_rt_launch(int64_t kernel, int64_t x, int64_t y, int64_t z,
                        void **parameters, const int64_t *bytes);
 

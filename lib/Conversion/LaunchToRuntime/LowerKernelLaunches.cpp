@@ -39,7 +39,7 @@ namespace {
 /// the bytes from its first element to the end of its last.
 struct Buffer {
   Value address, bytes;
-  SmallVector<Value> dynamicSizes, dynamicStrides;
+  SmallVector<Value> sizes, strides, dynamicSizes, dynamicStrides;
 };
 
 /// Lowers the host code of one target.
@@ -64,6 +64,10 @@ private:
   llvm::DenseMap<Operation *, int64_t> numbers;
 };
 } // namespace
+
+static Value toI64(ImplicitLocOpBuilder &b, Value index) {
+  return arith::IndexCastOp::create(b, b.getI64Type(), index);
+}
 
 static bool isMemory(Value value) { return isa<MemRefType>(value.getType()); }
 
@@ -114,6 +118,8 @@ Buffer HostLowering::getBuffer(ImplicitLocOpBuilder &b, Value memref) {
                                       : constant(type.getDimSize(d));
     Value stride = ShapedType::isDynamic(strides[d]) ? metadata.getStrides()[d]
                                                      : constant(strides[d]);
+    buffer.sizes.push_back(size);
+    buffer.strides.push_back(stride);
     if (type.isDynamicDim(d))
       buffer.dynamicSizes.push_back(size);
     if (ShapedType::isDynamic(strides[d]))
@@ -132,8 +138,34 @@ Buffer HostLowering::getBuffer(ImplicitLocOpBuilder &b, Value memref) {
   return buffer;
 }
 
-static Value toI64(ImplicitLocOpBuilder &b, Value index) {
-  return arith::IndexCastOp::create(b, b.getI64Type(), index);
+/// The words of a peermla_rt_tensor_map, which the runtime makes a tensor map
+/// of.
+static Value describe(ImplicitLocOpBuilder &b, const Buffer &buffer,
+                      MemRefType type, ArrayRef<int64_t> box) {
+  constexpr int64_t maxRank = 5, numWords = 16;
+  Type i64 = b.getI64Type();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(b, value, 64);
+  };
+  int64_t rank = type.getRank(), elementBytes = getElementBytes(type);
+  SmallVector<Value> words{toI64(b, buffer.address)};
+  for (int64_t i = 0; i < maxRank; ++i)
+    words.push_back(i < rank ? toI64(b, buffer.sizes[rank - 1 - i])
+                             : constant(1));
+  for (int64_t i = 0; i + 1 < maxRank; ++i)
+    words.push_back(i + 1 < rank
+                        ? Value(arith::MulIOp::create(
+                              b, toI64(b, buffer.strides[rank - 2 - i]),
+                              constant(elementBytes)))
+                        : constant(0));
+  for (int64_t i = 0; i < maxRank; ++i)
+    words.push_back(constant(i < rank ? box[rank - 1 - i] : 1));
+  // Two numbers of 32 bits.
+  words.push_back(constant(rank | elementBytes << 32));
+  Value all = LLVM::UndefOp::create(b, LLVM::LLVMArrayType::get(i64, numWords));
+  for (auto [i, word] : llvm::enumerate(words))
+    all = LLVM::InsertValueOp::create(b, all, word, static_cast<int64_t>(i));
+  return all;
 }
 
 LogicalResult HostLowering::setOperands(tile::LaunchOp launch,
@@ -168,16 +200,18 @@ LogicalResult HostLowering::lower(tile::LaunchOp launch) {
 
   ImplicitLocOpBuilder b(launch.getLoc(), launch);
   SmallVector<Value> values, sizes, bytes;
-  for (Value operand :
-       llvm::concat<Value>(llvm::to_vector(launch.getInputs()),
-                           llvm::to_vector(launch.getOutputs()))) {
+  std::vector<Buffer> buffers;
+  SmallVector<Value> operands(launch.getInputs());
+  llvm::append_range(operands, launch.getOutputs());
+  for (Value operand : operands) {
     if (!isMemory(operand)) {
       bool isIndex = operand.getType().isIndex();
       values.push_back(isIndex ? toI64(b, operand) : operand);
+      buffers.emplace_back();
       bytes.push_back(arith::ConstantIndexOp::create(b, 0));
       continue;
     }
-    Buffer buffer = getBuffer(b, operand);
+    Buffer &buffer = buffers.emplace_back(getBuffer(b, operand));
     values.push_back(toI64(b, buffer.address));
     bytes.push_back(buffer.bytes);
     llvm::append_range(sizes, buffer.dynamicSizes);
@@ -185,6 +219,17 @@ LogicalResult HostLowering::lower(tile::LaunchOp launch) {
   }
   for (Value size : sizes)
     values.push_back(toI64(b, size));
+  for (const tile::TensorMap &map : tile::getTensorMaps(kernel)) {
+    auto type = map.operand >= 0 && map.operand < int64_t(operands.size())
+                    ? dyn_cast<MemRefType>(operands[map.operand].getType())
+                    : MemRefType();
+    if (!type || type.getRank() != static_cast<int64_t>(map.box.size()))
+      return launch.emitOpError()
+             << "expects 'tile.tensor_maps' of its kernel to have boxes of "
+                "memory, got one of rank "
+             << map.box.size() << " for operand " << map.operand;
+    values.push_back(describe(b, buffers[map.operand], type, map.box));
+  }
 
   // The frame, once per function call however often the launch runs.
   MLIRContext *context = launch.getContext();

@@ -48,7 +48,7 @@ struct LowerConsume final : OpConversionPattern<tile::ConsumeOp> {
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
     NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
-    b.meet(kernel.hasWarpgroups);
+    b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
     rewriter.replaceOp(op, b.slot(op.getRing().getType(), adaptor.getRing(),
                                   adaptor.getFill()));
     return success();

@@ -136,12 +136,14 @@ Value FragmentBuilder::select(Value condition, Value x, Value y) {
   return createOrFold<arith::SelectOp>(condition, x, y);
 }
 
-void FragmentBuilder::meet(bool hasWarpgroups) {
-  if (hasWarpgroups)
-    NVVM::FenceProxyOp::create(
-        *this, NVVM::ProxyKind::async_shared,
-        NVVM::SharedSpaceAttr::get(getContext(),
-                                   NVVM::SharedSpace::shared_cta));
+void FragmentBuilder::publish() {
+  NVVM::FenceProxyOp::create(
+      *this, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
+}
+void FragmentBuilder::meet(const KernelInfo &, bool publishes) {
+  if (publishes)
+    publish();
   NVVM::BarrierOp::create(*this);
 }
 

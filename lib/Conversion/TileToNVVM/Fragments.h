@@ -37,14 +37,18 @@ struct FragmentTypeConverter final : mlir::TypeConverter {
 struct KernelInfo {
   /// Threads of a block.
   int64_t threads;
-  /// Whether warpgroups multiply: what threads write into shared memory is read
-  /// by the asynchronous proxy.
+  /// Whether warpgroups multiply.
   bool hasWarpgroups = false;
+  /// Whether warpgroups or tensor copies touch slots, which see what threads
+  /// wrote there only once it is published.
+  bool usesAsyncProxy = false;
   /// The extents and the strides of each memref, as index values, strides in
   /// elements.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sizes, strides;
   /// Bytes that the address of each memref is a multiple of, 16 at most.
   llvm::DenseMap<mlir::Value, int64_t> alignments;
+  /// The tensor map that a tile.fill_box copies by, a parameter of the kernel.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> tensorMaps;
   /// A number that divides the place of the first element of the box that a
   /// load, store or fill moves, in elements; 0 if that is the first of the
   /// memref. For a gather, the places of all rows.
@@ -75,9 +79,11 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
   mlir::Value constant(mlir::Value like, int64_t value);
 
-  /// All threads of the block meet; what they wrote into shared memory before
-  /// is seen by wgmma as well, if the kernel has that.
-  void meet(bool hasWarpgroups);
+  /// What the thread wrote into shared memory is seen by wgmma and by tensor
+  /// copies that start after a meeting.
+  void publish();
+  /// All threads of the block meet, having published or not.
+  void meet(const KernelInfo &kernel, bool publishes = false);
 
   mlir::Value thread();
   mlir::Value lane();
@@ -113,6 +119,9 @@ private:
   int64_t numElements;
 };
 
+/// Makes the barriers of the kernel's rings ready, before anybody uses them.
+void initializeBarriers(mlir::LLVM::LLVMFuncOp kernel);
+
 /// Bytes of one element of a tile or memref.
 int64_t getBytesOfElement(mlir::Type type);
 
@@ -139,6 +148,9 @@ void populateWarpgroupProductPatterns(const FragmentTypeConverter &converter,
 void populateCopyPatterns(const FragmentTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);
+void populateTensorCopyPatterns(const FragmentTypeConverter &converter,
+                                const KernelInfo &kernel,
+                                mlir::RewritePatternSet &patterns);
 void populateSlotPatterns(const FragmentTypeConverter &converter,
                           const KernelInfo &kernel,
                           mlir::RewritePatternSet &patterns);

@@ -96,7 +96,7 @@ struct DistributeReduce final : OpConversionPattern<tile::ReduceOp> {
                    int64_t(sizeof(float)));
     };
     if (kernel.unmet.contains(op))
-      NVVM::BarrierOp::create(b);
+      b.meet(kernel);
     Value ofWarp = b.rem(b.div(b.warp(), warpsM), warpsN);
     auto isFirst = scf::IfOp::create(b, b.isEqual(b.rem(b.lane(), 4), b.i32(0)),
                                      /*withElseRegion=*/false);
@@ -109,7 +109,7 @@ struct DistributeReduce final : OpConversionPattern<tile::ReduceOp> {
             b.pointer(3, base,
                       b.add(placeOf(number), b.mul(ofWarp, bytesOfWarps))));
     }
-    NVVM::BarrierOp::create(b);
+    b.meet(kernel);
     for (auto [number, row] : llvm::enumerate(rows)) {
       Value place = b.pointer(3, base, placeOf(number)), all;
       for (int64_t warp = 0; warp < warpsN; ++warp) {

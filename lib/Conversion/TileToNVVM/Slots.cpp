@@ -31,7 +31,7 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
     auto tile = cast<RankedTensorType>(op.getSource().getType());
     constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
     int64_t bytes = tile::SharedLayoutAttr::getSlotBytes(tile);
-    NVVM::BarrierOp::create(b);
+    b.meet(kernel);
     auto loop = scf::ForOp::create(
         b, b.toIndex(b.mul(b.thread(), piece)),
         arith::ConstantIndexOp::create(b, bytes),
@@ -44,7 +44,7 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
       clear(b, place, cast<FloatType>(tile.getElementType()),
             piece / getBytesOfElement(tile));
     }
-    b.meet(kernel.hasWarpgroups);
+    b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
     rewriter.replaceOp(op, adaptor.getSource());
     return success();
   }
@@ -90,7 +90,7 @@ struct LowerConvert final : OpConversionPattern<tile::ConvertOp> {
     Value slot =
         b.slot(op.getRing().getType(), adaptor.getRing(), adaptor.getFill());
     if (kernel.unmet.contains(op))
-      NVVM::BarrierOp::create(b);
+      b.meet(kernel);
     FragmentPlaces places(b, source);
     for (int64_t i = 0; i < places.size(); i += 2) {
       SmallVector<int64_t> offsets = places.getOffsets(i);
@@ -103,7 +103,7 @@ struct LowerConvert final : OpConversionPattern<tile::ConvertOp> {
                                           b.add(places.bases[1], offsets[1])),
                             2 * getBytesOfElement(result));
     }
-    b.meet(kernel.hasWarpgroups);
+    b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
     rewriter.replaceOp(op, slot);
     return success();
   }

@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Dialect/Frag/IR/Frag.h"
+#include "llvm/ADT/MapVector.h"
 #include <numeric>
 
 namespace peermla {
@@ -36,6 +37,9 @@ struct Memory {
   Value memref, pointer;
   SmallVector<Value> sizes, strides; // index
 };
+
+/// Bytes of a tensor map.
+static constexpr int64_t tensorMapBytes = 128;
 
 /// Appends what the launch passes for the dynamic ones among `values`.
 static void addExtents(FragmentBuilder &b, Block &entry,
@@ -127,6 +131,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       info.strides[memory.memref] = memory.strides;
       info.alignments[memory.memref] = getAlignment(memory.type);
     }
+    unsigned firstMap = entry.getNumArguments() - old.size();
+    SmallVector<Attribute> maps = addTensorMaps(function, info);
     for (auto [argument, replacement] : llvm::zip(old, replacements))
       argument.replaceAllUsesWith(replacement);
     entry.eraseArguments(0, old.size());
@@ -159,6 +165,14 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     Attribute shared = function->getAttr(tile::sharedBytesName);
     kernel->setAttr(tile::sharedBytesName,
                     shared ? shared : b.getI64IntegerAttr(0));
+    if (!maps.empty())
+      kernel->setAttr(tile::tensorMapsName, b.getArrayAttr(maps));
+    for (unsigned i = 0; i < maps.size(); ++i) {
+      auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), tensorMapBytes);
+      kernel.setArgAttr(firstMap + i, "llvm.byval", TypeAttr::get(bytes));
+      kernel.setArgAttr(firstMap + i, "llvm.align", b.getI64IntegerAttr(64));
+      kernel.setArgAttr(firstMap + i, "nvvm.grid_constant", b.getUnitAttr());
+    }
     kernel.getBody().takeBody(function.getBody());
     bool copies = false;
     kernel.walk([&](tile::FillOp) { copies = true; });
@@ -172,6 +186,25 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     });
     function.erase();
     return kernel;
+  }
+
+  /// Adds a parameter for each tensor map that fills copy by; fills of equal
+  /// boxes of one memory share it.
+  static SmallVector<Attribute> addTensorMaps(func::FuncOp function,
+                                              KernelInfo &info) {
+    Block &entry = function.getBody().front();
+    llvm::MapVector<Attribute, Value> maps;
+    function.walk([&](tile::FillBoxOp fill) {
+      auto number = static_cast<int64_t>(
+          cast<BlockArgument>(fill.getSource()).getArgNumber());
+      tile::TensorMap map{number, fill.getBox()};
+      Value &argument = maps[map.toAttribute(function.getContext())];
+      if (!argument)
+        argument = entry.addArgument(
+            LLVM::LLVMPointerType::get(function.getContext()), fill.getLoc());
+      info.tensorMaps[fill] = argument;
+    });
+    return llvm::map_to_vector(maps, [](auto &entry) { return entry.first; });
   }
 
   /// Bytes that the first element's address is a multiple of: arguments start
@@ -300,11 +333,15 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                          << mma.getA().getType() << " and "
                          << mma.getB().getType();
     });
+    info.usesAsyncProxy = info.hasWarpgroups;
+    for (auto ring : function.getOps<tile::RingOp>())
+      info.usesAsyncProxy |= ring.getBarriers().has_value();
     addSharedMemory(function);
     FailureOr<LLVM::LLVMFuncOp> kernel = makeKernel(function, types, info);
     if (failed(kernel))
       return failure();
 
+    initializeBarriers(*kernel);
     describeScratch(*kernel, info);
     alignBoxes(*kernel, info);
     addZeros(*kernel);
@@ -319,6 +356,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     if (info.hasWarpgroups)
       populateWarpgroupProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);
+    populateTensorCopyPatterns(converter, info, patterns);
     populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);
     populateGatherPatterns(converter, info, patterns);

@@ -98,6 +98,11 @@ private:
   const CudaDriver &driver;
 };
 
+/// A CUtensorMap.
+struct alignas(64) CudaTensorMap {
+  char bytes[128];
+};
+
 class CudaDevice final : public Device {
 public:
   CudaDevice(const CudaDriver &driver, int ordinal)
@@ -123,6 +128,8 @@ public:
 private:
   Status loadKernel(const peermla_model &model, const Kernel &kernel,
                     const Architecture &architecture);
+
+  Status encode(const peermla_rt_tensor_map &given, CudaTensorMap &map) const;
 
   const CudaDriver &driver;
   int ordinal, handle = 0, major = 0, minor = 0;
@@ -306,17 +313,50 @@ Status CudaDevice::load(const peermla_model &model, const Program &program) {
   return Status();
 }
 
+Status CudaDevice::encode(const peermla_rt_tensor_map &given,
+                          CudaTensorMap &map) const {
+  if (!driver.cuTensorMapEncodeTiled)
+    return Status(PEERMLA_UNSUPPORTED,
+                  "the CUDA driver lacks the function cuTensorMapEncodeTiled");
+  uint64_t sizes[5], strides[4];
+  uint32_t box[5], elementStrides[5] = {1, 1, 1, 1, 1};
+  for (int32_t i = 0; i < given.rank; ++i) {
+    sizes[i] = static_cast<uint64_t>(given.sizes[i]);
+    box[i] = static_cast<uint32_t>(given.box[i]);
+    if (i + 1 < given.rank)
+      strides[i] = static_cast<uint64_t>(given.strides[i]);
+  }
+  int type = given.elementBytes == 4   ? cuda::mapUint32
+             : given.elementBytes == 2 ? cuda::mapUint16
+                                       : cuda::mapUint8;
+  return driver.check(driver.cuTensorMapEncodeTiled(
+                          &map, type, static_cast<uint32_t>(given.rank),
+                          given.address, sizes, strides, box, elementStrides,
+                          cuda::mapInterleaveNone, cuda::mapSwizzle128,
+                          cuda::mapPromote256, cuda::mapFillZero),
+                      "cuTensorMapEncodeTiled");
+}
+
 Status CudaDevice::launch(void *stream, const Launch &launch) {
   ContextScope scope(driver, context);
   if (scope.status)
     return scope.status;
   const Kernel &kernel = launch.kernel;
+  // The driver copies parameters before it returns, also while it captures.
+  std::vector<CudaTensorMap> maps(kernel.numTensorMaps);
+  for (size_t i = 0; i < maps.size(); ++i)
+    if (!isEmpty(launch.getTensorMap(i)))
+      if (Status status = encode(launch.getTensorMap(i), maps[i]))
+        return Status(status.getCode(), "kernel " + quote(kernel.name) +
+                                            " on " + getName() + ": " +
+                                            status.getMessage());
+  std::vector<void *> parameters = launch.getParameters(maps);
   CudaResult result = driver.cuLaunchKernel(
       functions[launch.position], static_cast<unsigned>(launch.grid[0]),
       static_cast<unsigned>(launch.grid[1]),
       static_cast<unsigned>(launch.grid[2]), kernel.threads[0],
       kernel.threads[1], kernel.threads[2], kernel.sharedBytes, stream,
-      launch.parameters, nullptr);
+      parameters.data(), nullptr);
   if (result == 0)
     return Status();
   return driver.check(result, "cuLaunchKernel",

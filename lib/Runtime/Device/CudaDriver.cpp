@@ -29,6 +29,11 @@ static Status open(CudaDriver &driver) {
                                            "' lacks the function " #Name);
   PEERMLA_CUDA_FUNCTIONS(PEERMLA_CUDA_FUNCTION)
 #undef PEERMLA_CUDA_FUNCTION
+#define PEERMLA_CUDA_FUNCTION(Name, ...)                                       \
+  driver.Name =                                                                \
+      reinterpret_cast<CudaResult (*)(__VA_ARGS__)>(dlsym(library, #Name));
+  PEERMLA_CUDA_NEWER_FUNCTIONS(PEERMLA_CUDA_FUNCTION)
+#undef PEERMLA_CUDA_FUNCTION
   return driver.check(driver.cuInit(0), "cuInit");
 }
 

@@ -50,9 +50,18 @@ using CudaResult = int;
     unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,         \
     unsigned sharedBytes, void *stream, void **parameters, void **extra)
 
+/// The same for functions that a driver may lack.
+#define PEERMLA_CUDA_NEWER_FUNCTIONS(X)                                        \
+  X(cuTensorMapEncodeTiled, void *map, int type, uint32_t rank, void *address, \
+    const uint64_t *sizes, const uint64_t *strides, const uint32_t *box,       \
+    const uint32_t *elementStrides, int interleave, int swizzle,               \
+    int l2Promotion, int fill)
+
 struct CudaDriver {
 #define PEERMLA_CUDA_FUNCTION(Name, ...) CudaResult (*Name)(__VA_ARGS__);
   PEERMLA_CUDA_FUNCTIONS(PEERMLA_CUDA_FUNCTION)
+  /// Null in drivers that do not have them.
+  PEERMLA_CUDA_NEWER_FUNCTIONS(PEERMLA_CUDA_FUNCTION)
 #undef PEERMLA_CUDA_FUNCTION
 
   /// Opens the driver once per process.
@@ -70,6 +79,12 @@ constexpr int computeCapabilityMajor = 75, computeCapabilityMinor = 76;
 constexpr int maxDynamicSharedBytes = 8;
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
 constexpr CudaResult errorOutOfMemory = 2;
+// Of tensor maps: elements, which are only copied, by their bytes; no
+// interleaving; swizzled over 128 bytes; 256 bytes into the L2 cache at once;
+// zeros outside.
+constexpr int mapUint8 = 0, mapUint16 = 1, mapUint32 = 2;
+constexpr int mapInterleaveNone = 0, mapSwizzle128 = 3, mapPromote256 = 3;
+constexpr int mapFillZero = 0;
 } // namespace cuda
 
 } // namespace peermla::runtime

@@ -14,6 +14,18 @@ using namespace peermla::runtime;
 DeviceMemory::~DeviceMemory() = default;
 Device::~Device() = default;
 
+const peermla_rt_tensor_map &Launch::getTensorMap(size_t i) const {
+  size_t first = kernel.parameters.size() - kernel.numTensorMaps;
+  return *static_cast<const peermla_rt_tensor_map *>(parameters[first + i]);
+}
+
+bool runtime::isEmpty(const peermla_rt_tensor_map &map) {
+  for (int32_t i = 0; i < map.rank; ++i)
+    if (map.sizes[i] == 0)
+      return true;
+  return false;
+}
+
 Status Device::upload(void *to, const void *from, size_t bytes) {
   if (bytes)
     std::memcpy(to, from, bytes);

@@ -20,6 +20,7 @@
 
 #include "../Metadata.h"
 #include "../Status.h"
+#include "peermla/Runtime/ModelABI.h"
 #include <memory>
 
 struct peermla_model;
@@ -48,7 +49,23 @@ struct Launch {
   int64_t grid[3];
   void **parameters;
   const int64_t *bytes;
+
+  /// The tensor map number `i` of the kernel.
+  const peermla_rt_tensor_map &getTensorMap(size_t i) const;
+  /// The parameters, with maps that the device made in place of those that it
+  /// was given, one behind the other.
+  template <typename Map>
+  std::vector<void *> getParameters(std::vector<Map> &maps) const {
+    std::vector<void *> result(parameters,
+                               parameters + kernel.parameters.size());
+    for (size_t i = 0; i < maps.size(); ++i)
+      result[result.size() - maps.size() + i] = &maps[i];
+    return result;
+  }
 };
+
+/// Whether memory has no elements, and so no map.
+bool isEmpty(const peermla_rt_tensor_map &map);
 
 class Device {
 public:

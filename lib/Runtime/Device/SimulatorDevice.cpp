@@ -85,11 +85,42 @@ Status SimulatorDevice::count(const sim::Result &result,
                 "PEERMLA_SIM_COUNTERS: cannot write " + quote(counters));
 }
 
+/// A map as kernels in the simulator take it.
+static Status encode(const peermla_rt_tensor_map &given, sim::TensorMap &map) {
+  sim::TensorMapDesc description;
+  description.type = given.elementBytes == 4   ? sim::ElementType::U32
+                     : given.elementBytes == 2 ? sim::ElementType::U16
+                                               : sim::ElementType::U8;
+  description.rank = static_cast<uint32_t>(given.rank);
+  description.base = given.address;
+  description.swizzle = sim::Swizzle::Bytes128;
+  for (int32_t i = 0; i < given.rank; ++i) {
+    description.sizes[i] = static_cast<uint64_t>(given.sizes[i]);
+    description.box[i] = static_cast<uint32_t>(given.box[i]);
+    if (i + 1 < given.rank)
+      description.strides[i] = static_cast<uint64_t>(given.strides[i]);
+  }
+  std::string failure = sim::encodeTensorMap(map, description);
+  if (failure.empty())
+    return Status();
+  return Status(PEERMLA_DEVICE_ERROR, "a tensor map: " + failure);
+}
+
 Status SimulatorDevice::launch(void *, const Launch &given) {
   const Kernel &kernel = given.kernel;
+  std::vector<sim::TensorMap> maps(kernel.numTensorMaps);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    maps[i] = {};
+    if (!isEmpty(given.getTensorMap(i)))
+      if (Status status = encode(given.getTensorMap(i), maps[i]))
+        return Status(status.getCode(), "kernel " + quote(kernel.name) +
+                                            " on " + getName() + ": " +
+                                            status.getMessage());
+  }
+  std::vector<void *> parameters = given.getParameters(maps);
   sim::Launch launch;
   launch.kernel = kernels[given.position];
-  launch.arguments = given.parameters;
+  launch.arguments = parameters.data();
   launch.grid = {static_cast<uint32_t>(given.grid[0]),
                  static_cast<uint32_t>(given.grid[1]),
                  static_cast<uint32_t>(given.grid[2])};

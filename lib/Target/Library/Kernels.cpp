@@ -56,16 +56,21 @@ static FailureOr<json::Object> describe(LLVM::LLVMFuncOp kernel) {
     extents.push_back(1);
   DataLayout layout(kernel->getParentOfType<gpu::GPUModuleOp>());
   json::Array parameters;
-  for (Type type : kernel.getFunctionType().getParams())
-    parameters.push_back(
-        static_cast<int64_t>(layout.getTypeSize(type).getFixedValue()));
+  for (auto [i, type] : llvm::enumerate(kernel.getFunctionType().getParams())) {
+    auto byValue = kernel.getArgAttrOfType<TypeAttr>(i, "llvm.byval");
+    parameters.push_back(static_cast<int64_t>(
+        layout.getTypeSize(byValue ? byValue.getValue() : type)
+            .getFixedValue()));
+  }
   auto shared = kernel->getAttrOfType<IntegerAttr>("tile.shared_bytes");
   auto operands = kernel->getAttrOfType<StringAttr>("peermla.operands");
+  auto maps = kernel->getAttrOfType<ArrayAttr>("tile.tensor_maps");
   return json::Object{{"name", name},
                       {"threads", std::move(extents)},
                       {"shared_bytes", shared ? shared.getInt() : 0},
                       {"operands", operands ? operands.getValue() : ""},
                       {"parameters", std::move(parameters)},
+                      {"tensor_maps", maps ? int64_t(maps.size()) : 0},
                       {"images", json::Array()}};
 }
 

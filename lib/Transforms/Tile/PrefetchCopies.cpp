@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Transforms.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
@@ -150,9 +151,14 @@ struct PrefetchCopies : peermla::impl::PrefetchCopiesBase<PrefetchCopies> {
                          offsets, sizes, /*predicate=*/Value(), load.getTable(),
                          load.getSequence(), load.getDimsAttr(),
                          load.getGroupAttr());
-    auto tile = tile::ConsumeOp::create(b, loc, load.getResult().getType(),
-                                        load.getRing(), load.getFill(),
-                                        b.getI64IntegerAttr(pending));
+    // Boxes with fewer rows than the tile say so once more.
+    Value rows = load.getSizes().front();
+    auto type = cast<RankedTensorType>(load.getResult().getType());
+    if (load.getGroup() || isConstantIntValue(rows, type.getDimSize(0)))
+      rows = Value();
+    auto tile =
+        tile::ConsumeOp::create(b, loc, type, load.getRing(), load.getFill(),
+                                b.getI64IntegerAttr(pending), rows);
     load.getResult().replaceAllUsesWith(tile.getResult());
   }
 

@@ -33,6 +33,9 @@ static int64_t getSlotBytes(Type tile) {
       tile::SharedLayoutAttr::getSlotBytes(cast<RankedTensorType>(tile)), 1024);
 }
 
+/// What rings that tensor copies fill may need for their barriers.
+static constexpr int64_t bytesForBarriers = 512;
+
 /// The iterations of a loop if they are known.
 static std::optional<int64_t> getTripCount(scf::ForOp loop) {
   std::optional<int64_t> lower = getConstantIntValue(loop.getLowerBound());
@@ -62,6 +65,9 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         loads[load->getParentOfType<scf::ForOp>()].push_back(load);
     });
     int64_t available = getAvailable(function), offset = 0;
+    // Barriers of tensor copies come behind what is placed here.
+    if (schedule.getInstructions() == tile::Instructions::Wgmma)
+      available -= bytesForBarriers;
     placeMeetings(function, offset);
     for (auto &[loop, ofLoop] : loads) {
       int64_t bytes = 0;
@@ -117,7 +123,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
       OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
       auto ring = tile::RingOp::create(
           b, convert.getLoc(), tile::RingType::get(b.getContext(), 1, type),
-          b.getI64IntegerAttr(offset));
+          offset);
       b.setInsertionPoint(convert);
       convert.getRingMutable().assign(ring.getResult());
       convert.getFillMutable().assign(
@@ -146,8 +152,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
     auto type = cast<RankedTensorType>(load.getResult().getType());
     auto ring = tile::RingOp::create(
-        b, loc, tile::RingType::get(b.getContext(), slots, type),
-        b.getI64IntegerAttr(offset));
+        b, loc, tile::RingType::get(b.getContext(), slots, type), offset);
     b.setInsertionPoint(load);
     Value fill;
     if (loop) {

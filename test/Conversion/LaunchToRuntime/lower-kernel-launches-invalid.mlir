@@ -62,3 +62,21 @@ module {
     }
   }
 }
+
+// -----
+
+module {
+  module attributes {peermla.gpu = "sm_90a"} {
+    gpu.module @k {
+      llvm.func @k(%y: !llvm.ptr, %map: !llvm.ptr)
+          attributes {nvvm.kernel, tile.tensor_maps = [{box = array<i64: 1, 1, 8>, operand = 0}]} {
+        llvm.return
+      }
+    }
+    func.func @flat(%y: memref<8x8xf32>, %n: index) {
+      // expected-error @below {{'tile.launch' op expects 'tile.tensor_maps' of its kernel to have boxes of memory, got one of rank 3 for operand 0}}
+      tile.launch @k::@k blocks(%n) outs(%y : memref<8x8xf32>)
+      return
+    }
+  }
+}

@@ -47,6 +47,33 @@ module @M {
       return
     }
 
+// A tensor map is 16 words: address, sizes, strides in bytes, box, innermost first,
+// and rank 2 with elements of 4 bytes.
+
+// CHECK-LABEL:     func.func @map(
+//       CHECK:       llvm.alloca %{{.+}} x !llvm.struct<(i64, i64, array<16 x i64>)>
+//       CHECK:       %[[BASE:.+]] = llvm.insertvalue %{{.+}}, %{{.+}}[0]
+//       CHECK:       llvm.insertvalue %c32_i64, %{{.+}}[1]
+//       CHECK:       llvm.insertvalue %[[TALL:.+]], %{{.+}}[2]
+//       CHECK:       llvm.insertvalue %c1_i64, %{{.+}}[5]
+//       CHECK:       llvm.insertvalue %c128_i64, %{{.+}}[6]
+//       CHECK:       llvm.insertvalue %c0_i64, %{{.+}}[7]
+//       CHECK:       llvm.insertvalue %c8_i64, %{{.+}}[10]
+//       CHECK:       llvm.insertvalue %c64_i64, %{{.+}}[11]
+//       CHECK:       llvm.insertvalue %c1_i64, %{{.+}}[12]
+//       CHECK:       %[[MAP:.+]] = llvm.insertvalue %c17179869186_i64, %{{.+}}[15]
+//       CHECK:       llvm.store %[[MAP]], %{{.+}} : !llvm.array<16 x i64>, !llvm.ptr
+    gpu.module @mapped {
+      llvm.func @mapped(%y: !llvm.ptr, %n: i64, %map: !llvm.ptr {llvm.byval = !llvm.array<128 x i8>})
+          attributes {nvvm.kernel, nvvm.reqntid = array<i32: 32>, tile.tensor_maps = [{box = array<i64: 64, 8>, operand = 0}]} {
+        llvm.return
+      }
+    }
+    func.func @map(%y: memref<?x32xf32>, %n: index) {
+      tile.launch @mapped::@mapped blocks(%n) outs(%y : memref<?x32xf32>)
+      return
+    }
+
 // A frame belongs to the function, not to the turns of a loop.
 
 // CHECK-LABEL:     func.func @loop(

@@ -240,14 +240,15 @@ def check(case, arguments):
     random = np.random.default_rng(5)
     path = arguments.work / case.name
     path.with_suffix(".mlir").write_text(case.source())
-    lowered = products.run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={products.PIPELINE}")
+    lowered = products.run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={products.pipeline(case)}")
     path.with_suffix(".kernel.mlir").write_text(products.kernel_module(lowered))
     given, q64, keys, values = inputs(case, random)
     wanted, size, wanted_lse = attend(case, q64, keys, values)
     reached = poisoned(case, wanted.shape)
     items = work_items(case.lengths, case.block[0])
     arrays, kinds, numbers = parameters(case, lowered, given, items)
-    tensors.write(path.with_suffix(".in"), arrays)
+    maps, copies, mapping = products.tensor_maps(lowered, [arrays.get(name) for name, _, _ in kinds])
+    tensors.write(path.with_suffix(".in"), arrays | copies)
     shared = re.search(r"tile\.shared_bytes = (\d+)", lowered).group(1)
     outputs = [f"--output={name}:{'f32' if name == 'lse' or case.parts else case.dtype}:{'x'.join(map(str, shape))}"
                for name, _, shape in kinds if name in ("y", "lse")]
@@ -258,9 +259,9 @@ def check(case, arguments):
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), "--kernel=attention",
              f"--grid={grid}", f"--block={32 * case.warps[0] * case.warps[1]}", f"--shared={shared}",
-             f"--parameters={','.join([*(name for name, _, _ in kinds), *numbers])}", f"--args={path.with_suffix('.in')}",
+             f"--parameters={','.join([*(name for name, _, _ in kinds), *numbers, *maps])}", f"--args={path.with_suffix('.in')}",
              *outputs, f"--outputs={path.with_suffix('.out')}", *mode,
-             *(f"--set={name}={number}" for name, number in numbers.items())],
+             *(f"--set={name}={number}" for name, number in numbers.items()), *mapping],
             capture_output=True, text=True, check=False)
         if done.returncode or done.stderr.strip():
             raise SystemExit(f"{case.name} {mode}: {done.stderr[-4000:]}")

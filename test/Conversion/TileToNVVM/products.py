@@ -17,7 +17,7 @@ PIPELINE = (
     "builtin.module(func.func(peermla-tile-and-fuse,canonicalize,cse,peermla-tile-contractions),"
     "canonicalize,cse,peermla-tiled-to-tile,canonicalize,cse,"
     "gpu.module(func.func(affine-expand-index-ops,lower-affine,peermla-assign-layouts,peermla-stage-copies{shared-bytes=166912},"
-    "peermla-prefetch-copies,canonicalize,cse)),peermla-tile-to-nvvm,"
+    "peermla-prefetch-copies,canonicalize,cse)),peermla-use-tensor-copies,peermla-tile-to-nvvm,"
     "gpu.module(peermla-warpgroups-to-nvvm,peermla-expand-math,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
     "canonicalize,cse))"
 )
@@ -150,6 +150,11 @@ def run(*command):
     return done.stdout
 
 
+def pipeline(case):
+    """With the shared memory of the GPU that the instructions are for."""
+    return PIPELINE.replace("166912", "232448") if case.instructions == "wgmma" else PIPELINE
+
+
 def kernel_module(text):
     """The gpu.module of a module, with its braces."""
     start = text.index("gpu.module")
@@ -159,6 +164,19 @@ def kernel_module(text):
         end += 1
         if depth == 0:
             return text[start:end]
+
+
+def tensor_maps(lowered, arrays):
+    """The kernel's tensor maps: names of their parameters, copies of their tensors
+    under these names, and options of the simulator. `arrays` is in the order of the
+    kernel's parameters."""
+    names, tensors_, options = [], {}, []
+    for box, operand in re.findall(r"\{box = array<i64: ([\d, ]*)>, operand = (\d+) : i64\}", lowered):
+        name = f"map{len(names)}"
+        names.append(name)
+        tensors_[name] = arrays[int(operand)]
+        options.append(f"--tensor-map={name}:box={'x'.join(reversed(box.split(', ')))},swizzle=128")
+    return names, tensors_, options
 
 
 def rounded(values, dtype):
@@ -175,7 +193,7 @@ def check(case, arguments):
     text, out = case.source()
     path = arguments.work / case.name
     path.with_suffix(".mlir").write_text(text)
-    lowered = run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={PIPELINE}")
+    lowered = run(arguments.tools / "peermla-opt", path.with_suffix(".mlir"), f"-pass-pipeline={pipeline(case)}")
     path.with_suffix(".kernel.mlir").write_text(kernel_module(lowered))
     # The simulator takes frag ops as they are, too, with the same bytes.
     forms = [".kernel.mlir"]
@@ -219,7 +237,10 @@ def check(case, arguments):
         dynamic.append(f"--set=dy={case.m}")
     names += [option[6:].split("=")[0] for option in dynamic]
     options += dynamic
-    tensors.write(path.with_suffix(".in"), given)
+    maps, copies, mapping = tensor_maps(lowered, [known.get(operand) for operand in operands])
+    names += maps
+    options += mapping
+    tensors.write(path.with_suffix(".in"), given | copies)
     shared = re.search(r"tile\.shared_bytes = (\d+)", lowered).group(1)
     grid = [-(-case.m // case.block[0]), -(-case.n // case.block[1])]
     dtype = {"bf16": "bf16", "f16": "f16", "f32": "f32"}[out]

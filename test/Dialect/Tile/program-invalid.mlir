@@ -305,3 +305,68 @@ func.func @convert_c2_ring(%a: tensor<16x64xf32>, %r: !tile.ring<1 x tensor<16x3
   %b = tile.convert %a via %r[%i] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, tensor<16x64xf32> -> tensor<16x64xf32, #tile.shared>
   return
 }
+
+// -----
+
+func.func @ring_c1() {
+  // expected-error @below {{'tile.ring' op expects 'barriers' to be a multiple of 8, got 12}}
+  %r = tile.ring {barriers = 12, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @fill_box_c1_rank(%r: !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, %x: memref<64xf32>, %i: index) {
+  // expected-error @below {{'tile.fill_box' op expects 'source' to have rank 2 to 5, got 'memref<64xf32>'}}
+  tile.fill_box %r[%i], %x[%i] along [0, 1] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, memref<64xf32>
+  return
+}
+
+// -----
+
+func.func @fill_box_c1_offsets(%r: !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, %x: memref<8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.fill_box' op expects one offset per dimension of 'source', got 1 for 'memref<8x64xf32>'}}
+  tile.fill_box %r[%i], %x[%i] along [0, 1] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, memref<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @fill_box_c2(%r: !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, %x: memref<8x8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.fill_box' op expects 'dims' to be a dimension of 'source' and its last, got [0, 1] for 'memref<8x8x64xf32>'}}
+  tile.fill_box %r[%i], %x[%i, %i, %i] along [0, 1] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, memref<8x8x64xf32>
+  return
+}
+
+// -----
+
+func.func @fill_box_c3(%r: !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, %x: memref<8x64xbf16>, %i: index) {
+  // expected-error @below {{'tile.fill_box' op expects tiles of elements of 'source', got 'tensor<16x32xf32, #tile.shared>' for 'memref<8x64xbf16>'}}
+  tile.fill_box %r[%i], %x[%i, %i] along [0, 1] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, memref<8x64xbf16>
+  return
+}
+
+// -----
+
+func.func @fill_box_c4(%r: !tile.ring<1 x tensor<272x32xf32, #tile.shared>>, %x: memref<8x64xf32>, %i: index) {
+  // expected-error @below {{'tile.fill_box' op expects tiles of at most 256 rows, got 'tensor<272x32xf32, #tile.shared>'}}
+  tile.fill_box %r[%i], %x[%i, %i] along [0, 1] : !tile.ring<1 x tensor<272x32xf32, #tile.shared>>, memref<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @fill_box_c5(%x: memref<8x64xf32>, %i: index) {
+  %r = tile.ring {offset = 0} : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>
+  // expected-error @below {{'tile.fill_box' op expects 'ring' to have 'barriers'}}
+  tile.fill_box %r[%i], %x[%i, %i] along [0, 1] : !tile.ring<1 x tensor<16x32xf32, #tile.shared>>, memref<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @clear_rows_c1(%a: tensor<16x64xf32, #tile.mma<warps = [1, 1]>>, %i: index) {
+  // expected-error @below {{'tile.clear_rows' op expects 'source' to be a tile of rank 2 in #tile.shared, got 'tensor<16x64xf32, #tile.mma<warps = [1, 1]>>'}}
+  %b = tile.clear_rows %a from %i : tensor<16x64xf32, #tile.mma<warps = [1, 1]>>
+  return
+}

@@ -92,3 +92,18 @@ func.func @rows_of_caches(%x: memref<?x24x64xbf16>, %cache: memref<?x?x64xbf16>,
   tile.store %m, %y[%i, %i] sizes(%i, %i) along [0, 1] group 12 : tensor<64xf32>, memref<?x24xf32>
   return
 }
+
+// CHECK-LABEL: func @boxes
+// CHECK: tile.ring {barriers = 16384 : i64, offset = 0 : i64} : <2 x tensor<64x64xbf16, #tile.shared>>
+// CHECK: tile.fill_box %{{.*}}[%{{.*}}], %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] along [0, 2] : <2 x tensor<64x64xbf16, #tile.shared>>, memref<?x24x64xbf16>
+// CHECK: tile.fill_box {{.*}} along [0, 2] if %{{.*}} : <2 x
+// CHECK: %[[A:.*]] = tile.consume %{{.*}}[%{{.*}}] pending 0 rows %[[N:.*]] : <2 x
+// CHECK: tile.clear_rows %[[A]] from %[[N]] : tensor<64x64xbf16, #tile.shared>
+func.func @boxes(%x: memref<?x24x64xbf16>, %i: index, %more: i1) -> tensor<64x64xbf16, #tile.shared> {
+  %r = tile.ring {barriers = 16384, offset = 0} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  tile.fill_box %r[%i], %x[%i, %i, %i] along [0, 2] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x24x64xbf16>
+  tile.fill_box %r[%i], %x[%i, %i, %i] along [0, 2] if %more : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x24x64xbf16>
+  %a = tile.consume %r[%i] pending 0 rows %i : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+  %b = tile.clear_rows %a from %i : tensor<64x64xbf16, #tile.shared>
+  return %b : tensor<64x64xbf16, #tile.shared>
+}

@@ -14,8 +14,8 @@
 //       CHECK:   tile.fill %[[B]][%c1]
 //       CHECK:   scf.for %[[K:[^ ]+]] =
 //       CHECK:     %[[MORE:.+]] = arith.cmpi slt, %[[K]], %c64
-//       CHECK:     tile.consume %[[A]][%{{.+}}] pending 2
-//       CHECK:     tile.consume %[[B]][%{{.+}}] pending 2
+//       CHECK:     tile.consume %[[A]][%{{.+}}] pending 2 rows %{{.+}} :
+//       CHECK:     tile.consume %[[B]][%{{.+}}] pending 2 :
 //       CHECK:     tile.fill %[[A]][%{{.+}}], {{.+}} if %[[MORE]]
 //       CHECK:     tile.fill %[[B]][%{{.+}}], {{.+}} if %[[MORE]]
 //       CHECK:     tile.mma

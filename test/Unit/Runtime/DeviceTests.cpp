@@ -310,12 +310,19 @@ TEST(DeviceMetadata, ReadsKernels) {
       {"[32, 1, 1]", "[32, 1, 2000]",
        "metadata: target 'sm_80' kernel 'twice': expected a number of threads "
        "below 1025, got 2000"},
+      {"[8, 8, 8, 8]", "[8, 8, 8, 128], \"tensor_maps\": 2",
+       "metadata: target 'sm_80' kernel 'twice': expected the bytes of a "
+       "tensor "
+       "map, 128, got 8"},
+      {"[8, 8, 8, 8]", "[8, 8, 8, 128], \"tensor_maps\": 5",
+       "metadata: target 'sm_80' kernel 'twice': expected a number of tensor "
+       "maps below 5, got 5"},
       {"\"images\": []", "\"images\": [{\"kind\": \"elf\"}]",
        "metadata: target 'sm_80' kernel 'twice': expected an image of kind ptx "
        "or cubin, got 'elf'"}};
   // Registered tables refer to their text for good.
   static std::vector<std::string> texts;
-  texts.reserve(3);
+  texts.reserve(5);
   for (const auto &[from, to, message] : cases) {
     std::string &text = texts.emplace_back(metadata);
     text.replace(text.find(from), std::strlen(from), to);

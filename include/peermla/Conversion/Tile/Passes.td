@@ -72,7 +72,9 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | tile level     | threads                                             |
     |----------------|-----------------------------------------------------|
     | `tile.fill`    | `cp.async` to swizzled places, or loads and stores where pieces of memory are not aligned |
-    | `tile.consume` | `cp.async.wait_group`, a barrier                    |
+    | `tile.fill_box` | tensor copies (TMA) by one thread, a tensor map as parameter |
+    | `tile.consume` | `cp.async.wait_group` or a wait at the slot's mbarrier, a barrier |
+    | `tile.clear_rows` | stores to the ends of panels and a barrier, if there are rows to clear |
     | `tile.convert` | stores to swizzled places, a barrier                 |
     | `tile.reduce`  | shuffles; across warps through shared memory        |
     | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32; `frag.wgmma` where the schedule says so |

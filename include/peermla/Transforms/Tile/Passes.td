@@ -186,3 +186,34 @@ def BufferizeFunctions : Pass<"peermla-bufferize-functions", "mlir::ModuleOp"> {
   let dependentDialects = ["mlir::bufferization::BufferizationDialect",
                            "mlir::memref::MemRefDialect"];
 }
+
+def UseTensorCopies : Pass<"peermla-use-tensor-copies", "mlir::ModuleOp"> {
+  let summary = "Fill slots by tensor copies where their rules hold";
+  let description = [{
+    In programs whose schedule has `instructions = wgmma`, a ring whose fills are
+    whole boxes gets barriers, and its fills become tensor copies (TMA):
+
+    ```mlir
+    %r = tile.ring {offset = 0 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
+    tile.fill %r[%n], %x[%i, %k] sizes(%rows, %c64) along [0, 1] ...
+    %a = tile.consume %r[%n] pending 0 rows %rows : ...
+    ```
+    becomes
+    ```mlir
+    %r = tile.ring {barriers = 32768 : i64, offset = 0 : i64} : ...
+    tile.fill_box %r[%n], %x[%i, %k] along [0, 1] ...
+    %0 = tile.consume %r[%n] pending 0 : ...
+    %a = tile.clear_rows %0 from %rows : ...
+    ```
+    The rows are not cleared if they are known to end with the tile or with the
+    memory, where tensor copies have zeros themselves. A ring keeps its copies
+    (`cp.async`), and a remark says why, if its rows are grouped or found by a
+    table, if the box may end before the columns of the memory do, has more than
+    256 rows, or if strides of the memory are not known to be multiples of 16
+    bytes. Numerics: unchanged.
+  }];
+  let dependentDialects = ["peermla::tile::TileDialect"];
+  let statistics = [
+    Statistic<"numConverted", "num-converted", "Rings filled by tensor copies">
+  ];
+}

@@ -14,6 +14,27 @@ using namespace mlir;
 using namespace peermla;
 using namespace peermla::tile;
 
+Attribute TensorMap::toAttribute(MLIRContext *context) const {
+  Builder b(context);
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("operand", b.getI64IntegerAttr(operand)),
+       b.getNamedAttr("box", b.getDenseI64ArrayAttr(box))});
+}
+
+SmallVector<TensorMap> tile::getTensorMaps(Operation *kernel) {
+  SmallVector<TensorMap> maps;
+  auto entries = kernel->getAttrOfType<ArrayAttr>(tensorMapsName);
+  if (!entries)
+    return maps;
+  for (auto entry : entries.getAsRange<DictionaryAttr>()) {
+    auto operand = entry.getAs<IntegerAttr>("operand");
+    auto box = entry.getAs<DenseI64ArrayAttr>("box");
+    if (operand && box)
+      maps.push_back({operand.getInt(), llvm::to_vector(box.asArrayRef())});
+  }
+  return maps;
+}
+
 LogicalResult LaunchOp::verify() {
   // (C1)
   if (getBlocks().empty() || getBlocks().size() > 3)
@@ -67,6 +88,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   bool isLowered = function->getName().getDialectNamespace() == "llvm";
   unsigned expected = isLowered ? getNumLoweredParameters(*this)
                                 : getInputs().size() + getOutputs().size();
+  if (auto maps = function->getAttrOfType<ArrayAttr>(tensorMapsName))
+    expected += maps.size();
   if (function.getNumArguments() != expected)
     return emitOpError() << "expects the kernel " << getKernelAttr()
                          << " to have " << expected << " parameters, got "

@@ -16,6 +16,9 @@ using namespace peermla::tile;
 // Boxes of global memory
 //===----------------------------------------------------------------------===//
 
+/// Rows of a box of a tensor copy, at most.
+static constexpr int64_t maxBoxRows = 256;
+
 /// What loads, stores and fills have in common: (C1), (C2), (C3).
 static LogicalResult verifyBox(Operation *op, StringRef memoryName,
                                MemRefType memory, OperandRange offsets,
@@ -97,6 +100,66 @@ LogicalResult FillOp::verify() {
                        getRing().getType().getTile())))
     return failure();
   return verifyPages(*this, getTable(), getDims(), getGroup().has_value());
+}
+
+LogicalResult RingOp::verify() {
+  // (C1)
+  if (getBarriers() && *getBarriers() % 8 != 0)
+    return emitOpError() << "expects 'barriers' to be a multiple of 8, got "
+                         << *getBarriers();
+  return success();
+}
+
+LogicalResult FillBoxOp::verify() {
+  auto memory = cast<MemRefType>(getSource().getType());
+  RankedTensorType tile = getRing().getType().getTile();
+  // (C1)
+  if (memory.getRank() < 2 || memory.getRank() > 5)
+    return emitOpError() << "expects 'source' to have rank 2 to 5, got "
+                         << memory;
+  if (getOffsets().size() != static_cast<size_t>(memory.getRank()))
+    return emitOpError() << "expects one offset per dimension of 'source', got "
+                         << getOffsets().size() << " for " << memory;
+  // (C2)
+  ArrayRef<int64_t> dims = getDims();
+  if (dims.size() != 2 || dims[0] < 0 || dims[0] >= dims[1] ||
+      dims[1] != memory.getRank() - 1)
+    return emitOpError() << "expects 'dims' to be a dimension of 'source' and "
+                            "its last, got ["
+                         << dims << "] for " << memory;
+  // (C3)
+  if (memory.getElementType() != tile.getElementType())
+    return emitOpError() << "expects tiles of elements of 'source', got "
+                         << tile << " for " << memory;
+  // (C4)
+  if (tile.getDimSize(0) > maxBoxRows)
+    return emitOpError() << "expects tiles of at most " << maxBoxRows
+                         << " rows, got " << tile;
+  // (C5)
+  auto ring = getRing().getDefiningOp<RingOp>();
+  if (ring && !ring.getBarriers())
+    return emitOpError("expects 'ring' to have 'barriers'");
+  return success();
+}
+
+SmallVector<int64_t> FillBoxOp::getBox() {
+  RankedTensorType tile = getRing().getType().getTile();
+  SmallVector<int64_t> box(getOffsets().size(), 1);
+  box[getDims()[0]] = tile.getDimSize(0);
+  box[getDims()[1]] =
+      SharedLayoutAttr::panelBytes * 8 / tile.getElementTypeBitWidth();
+  return box;
+}
+
+LogicalResult ClearRowsOp::verify() {
+  // (C1)
+  auto type = cast<RankedTensorType>(getSource().getType());
+  if (type.getRank() != 2 ||
+      (type.getEncoding() && !isa<SharedLayoutAttr>(type.getEncoding())))
+    return emitOpError() << "expects 'source' to be a tile of rank 2 in "
+                            "#tile.shared, got "
+                         << type;
+  return success();
 }
 
 LogicalResult ConsumeOp::verify() {

@@ -126,6 +126,24 @@ int cuStreamSynchronize(void *stream) {
   DONE();
 }
 
+/* A map here is the address, and the word that tells one from other bytes. */
+int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address,
+                           const uint64_t *sizes, const uint64_t *strides,
+                           const uint32_t *box, const uint32_t *elementStrides,
+                           int interleave, int swizzle, int l2Promotion,
+                           int fill) {
+  LOG("map of type %d", type);
+  for (uint32_t i = 0; i < rank; ++i)
+    LOG(", %u of %lu by %u", box[i], (unsigned long)sizes[i],
+        elementStrides[i]);
+  for (uint32_t i = 0; i + 1 < rank; ++i)
+    LOG(", stride %lu", (unsigned long)strides[i]);
+  LOG(", modes %d %d %d %d\n", interleave, swizzle, l2Promotion, fill);
+  memset(map, 0, 128);
+  memcpy(map, &address, sizeof(address));
+  return (uint64_t)map % 64 ? 1 : finish(__func__);
+}
+
 #define PARAMETER(Type, i) (*(Type *)parameters[i])
 
 int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
@@ -149,6 +167,9 @@ int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY,
       for (unsigned j = 0; j < 64; ++j)
         y[b] += t[64 * b + j];
     }
+  } else if (strcmp(name, "mapped") == 0) {
+    LOG("  %s map of operand 0\n",
+        PARAMETER(void *, 3) == PARAMETER(void *, 0) ? "a" : "no");
   } else if (strcmp(name, "twice") == 0) {
     float *w = PARAMETER(float *, 0), *o = PARAMETER(float *, 1);
     for (unsigned j = 0; j < 32 * gridX; ++j)

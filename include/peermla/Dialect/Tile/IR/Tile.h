@@ -46,6 +46,20 @@ struct ScratchResource : mlir::SideEffects::Resource::Base<ScratchResource> {
 /// the one with the bytes of shared memory that a launch provides.
 inline constexpr llvm::StringLiteral programScheduleName = "tile.schedule";
 inline constexpr llvm::StringLiteral sharedBytesName = "tile.shared_bytes";
+/// The tensor maps that a kernel takes behind its other parameters; see
+/// `tile.launch`.
+inline constexpr llvm::StringLiteral tensorMapsName = "tile.tensor_maps";
+
+/// An entry of that array.
+struct TensorMap {
+  int64_t operand;
+  llvm::SmallVector<int64_t> box;
+
+  mlir::Attribute toAttribute(mlir::MLIRContext *context) const;
+};
+
+/// The entries of a kernel; those that say something else are left out.
+llvm::SmallVector<TensorMap> getTensorMaps(mlir::Operation *kernel);
 
 } // namespace peermla::tile
 

@@ -140,7 +140,16 @@ def Tile_LaunchOp : Op<Tile_Dialect, "launch",
     1. for each operand in that order: a memref as a pointer to its first element
        (its offset applied), an index as i64, any other scalar as itself;
     2. for each memref operand in that order: its dynamic sizes, then its dynamic
-       strides, in the order of the dimensions, each as i64.
+       strides, in the order of the dimensions, each as i64;
+    3. for each entry of the kernel's array `tile.tensor_maps`: a tensor map, 128
+       bytes by value.
+
+    **Tensor maps.** An entry `{box = array<i64: 128, 64>, operand = 1}` asks for a
+    map of operand 1, memory of rank 2 to 5 with contiguous rows, whose other strides
+    and whose address are multiples of 16 bytes. A tensor copy brings a box of these
+    extents, in the order of the dimensions, to rows of 128 bytes, swizzled as
+    `#tile.shared` says. What the memory does not have is zero. Memory without
+    elements has a map that nothing may be copied by.
 
     The number of threads of a block is the kernel's `nvvm.reqntid`, the bytes of
     shared memory that the launch provides its `tile.shared_bytes` (0 if absent).

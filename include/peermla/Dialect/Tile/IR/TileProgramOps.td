@@ -136,15 +136,28 @@ def Tile_RingOp : Tile_Op<"ring"> {
   let summary = "slots of shared memory";
   let description = [{
     `offset` is where the first slot lies in the block's shared memory, in bytes;
-    slots are 1024-byte aligned.
+    slots are 1024-byte aligned. With `barriers`, slot i has an mbarrier of 8 bytes
+    at `barriers` + 8 i, where its fills, all of them `tile.fill_box`, arrive.
+
+    Constraints:
+    * (C1) `barriers` is a multiple of 8.
 
     ```mlir
     %kr = tile.ring {offset = 16384 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
+    %vr = tile.ring {barriers = 49152 : i64, offset = 0 : i64}
+        : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
     ```
   }];
-  let arguments = (ins I64Attr:$offset);
+  let arguments = (ins I64Attr:$offset, OptionalAttr<I64Attr>:$barriers);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$result, "int64_t":$offset), [{
+      build($_builder, $_state, result, $_builder.getI64IntegerAttr(offset),
+            /*barriers=*/::mlir::IntegerAttr());
+    }]>
+  ];
   let results = (outs Res<Tile_RingType, "", [MemAlloc<Tile_RingResource>]>:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Tile_FillOp : Tile_Op<"fill",
@@ -184,12 +197,55 @@ def Tile_FillOp : Tile_Op<"fill",
   let hasVerifier = 1;
 }
 
+def Tile_FillBoxOp : Tile_Op<"fill_box",
+    [AttrSizedOperandSegments,
+     MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>,
+                    MemRead]>]> {
+  let summary = "start tensor copies of a whole box into a slot";
+  let description = [{
+    One thread of the block starts the copies (TMA), which arrive at the slot's
+    barrier. The box begins at `offsets` and has the rows and the columns of the
+    ring's tile along the two `dims`, and extent 1 elsewhere. What `source` does
+    not have of it is zero in the tile; what it has is copied, whoever it belongs
+    to. With a false `predicate` nothing is copied and nothing arrives.
+
+    The kernel gets a tensor map of `source` with the box of one copy: the rows of
+    the tile by the columns of one of its panels.
+
+    Constraints:
+    * (C1) `source` has rank 2 to 5, and there is one offset per dimension.
+    * (C2) `dims` are two increasing dimensions of `source`, the second its last.
+    * (C3) `source` and the ring's tile agree in their element type.
+    * (C4) the tile has at most 256 rows.
+    * (C5) the ring has `barriers`.
+
+    ```mlir
+    tile.fill_box %kr[%n], %x[%i, %h, %k] along [0, 2] if %more
+        : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>, memref<?x16x192xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_RingType:$ring, Index:$fill, AnyMemRef:$source,
+                       Variadic<Index>:$offsets, Optional<I1>:$predicate,
+                       DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $ring `[` $fill `]` `,` $source `[` $offsets `]` `along` $dims
+    (`if` $predicate^)? `:` type($ring) `,` type($source) attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The extents of the box that one copy brings, per dimension of `source`:
+    /// the rows of the tile by the columns of one of its panels.
+    ::llvm::SmallVector<int64_t> getBox();
+  }];
+}
+
 def Tile_ConsumeOp : Tile_Op<"consume",
     [MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
   let summary = "wait until a fill has arrived, and read its slot as a tile";
   let description = [{
-    `pending` younger fills, of any ring, may still be on their way. The threads
-    of the block meet: what they read of older slots has been read.
+    `pending` younger fills by `tile.fill`, of any ring, may still be on their way.
+    The threads of the block meet: what they read of older slots has been read.
+    `rows` says how many rows the box of the fill had; without it, all.
 
     Constraints:
     * (C1) the result is of the type of the ring's tiles.
@@ -200,10 +256,12 @@ def Tile_ConsumeOp : Tile_Op<"consume",
     ```
   }];
   let arguments = (ins Tile_RingType:$ring, Index:$fill,
-                       ConfinedAttr<I64Attr, [IntNonNegative]>:$pending);
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$pending,
+                       Optional<Index>:$rows);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $ring `[` $fill `]` `pending` $pending `:` type($ring) `->` type($result) attr-dict
+    $ring `[` $fill `]` `pending` $pending (`rows` $rows^)?
+    `:` type($ring) `->` type($result) attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -232,6 +290,31 @@ def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite",
   let arguments = (ins AnyRankedTensor:$source);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$source `:` type($source) attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_ClearRowsOp : Tile_Op<"clear_rows",
+    [TypesMatchWith<"the result is a tile like 'source'", "source", "result", "$_self">,
+     MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "replace the last rows of a tile by zero, in place";
+  let description = [{
+    ```
+    result[i, j] = i < rows ? source[i, j] : 0
+    ```
+
+    The result takes the place of `source`, which nothing reads afterwards. If there
+    are rows to be cleared, the threads of the block meet behind it.
+
+    Constraints:
+    * (C1) `source` has rank 2 and, with a layout, is in `#tile.shared`.
+
+    ```mlir
+    %known = tile.clear_rows %v from %rows : tensor<64x128xbf16, #tile.shared>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source, Index:$rows);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$source `from` $rows `:` type($source) attr-dict";
   let hasVerifier = 1;
 }
 
