@@ -173,22 +173,40 @@ static InstructionClass classify(bool shared, bool write, bool atomic) {
   return write ? InstructionClass::StoreGlobal : InstructionClass::LoadGlobal;
 }
 
-/// What an atomic access carries from thread to thread.
-static void synchronize(Thread &thread, const void *address, uint32_t flags) {
+/// What a strong access of `address` has seen becomes known.
+static void acquire(Thread &thread, const void *address) {
   Cluster &cluster = *thread.cluster;
-  bool write = flags & AccessFlags::Write;
-  bool acquires = (flags & AccessFlags::Acquire) || thread.fencedMemory;
-  bool releases =
-      write && ((flags & AccessFlags::Release) || thread.fencedMemory);
-  if (!acquires && !releases)
+  auto clock = cluster.atomicClocks.find(reinterpret_cast<uintptr_t>(address));
+  if (clock != cluster.atomicClocks.end())
+    clock->second.acquire(thread.knowledge);
+  if (cluster.globalRaces)
+    cluster.state.globalShadow.acquire(address, cluster.globalKnowledge);
+}
+
+/// Before a strong access: it acquires now, or at the next fence.
+static void beginStrong(Thread &thread, const void *address, uint32_t flags) {
+  if ((flags & AccessFlags::Acquire) || thread.fencedMemory)
+    acquire(thread, address);
+  const void **end = thread.strongAccesses + thread.numStrong;
+  if (std::find(thread.strongAccesses, end, address) != end)
     return;
+  if (thread.numStrong == Thread::kMaxStrong)
+    thread.numStrong = 0;
+  thread.strongAccesses[thread.numStrong++] = address;
+}
+
+/// After it has been recorded: what the thread knows becomes known to those who
+/// acquire.
+static void endStrong(Thread &thread, const void *address, uint32_t flags) {
+  if (!(flags & AccessFlags::Write) ||
+      !((flags & AccessFlags::Release) || thread.fencedMemory))
+    return;
+  Cluster &cluster = *thread.cluster;
   SyncClock &clock = cluster.atomicClocks[reinterpret_cast<uintptr_t>(address)];
-  if (acquires)
-    clock.acquire(thread.knowledge);
-  if (releases) {
-    clock.release(thread.knowledge);
-    clock.seal();
-  }
+  clock.release(thread.knowledge);
+  clock.seal();
+  if (cluster.globalRaces)
+    cluster.state.globalShadow.release(address, cluster.globalKnowledge);
 }
 
 /// A thread that looks at the same thing again and again lets others run.
@@ -207,6 +225,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
   bool write = flags & AccessFlags::Write;
   bool atomic = flags & AccessFlags::Atomic;
   const char *what = atomic ? "atomic access" : write ? "write" : "read";
+  cluster.checkPendingWrite();
   alignment = std::max(alignment, 1u);
   Block *block = cluster.getBlock(address);
   bool shared = block || (flags & AccessFlags::Shared);
@@ -240,16 +259,24 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     // Bytes of a live mbarrier are written by its instructions alone; that is
     // found out when the barrier is used.
     if (atomic && cluster.races)
-      synchronize(thread, address, flags);
+      beginStrong(thread, address, flags);
     cluster.touch(thread, *block, offset, size, write, site, atomic);
+    if (atomic && cluster.races)
+      endStrong(thread, address, flags);
     return address;
   }
   if (!cluster.checkGlobal(thread, address, size, alignment, write, what, site))
     return getScratch(size);
   if (cluster.counting.countsAccesses())
     cluster.counting.addAccess(thread, site, /*shared=*/false, address, size);
-  if (atomic && cluster.races)
-    synchronize(thread, address, flags);
+  if (!cluster.races)
+    return address;
+  bool strong = atomic || (flags & AccessFlags::Volatile);
+  if (strong)
+    beginStrong(thread, address, flags);
+  cluster.touchGlobal(&thread, address, size, write, strong, site);
+  if (strong)
+    endStrong(thread, address, flags);
   return address;
 }
 
@@ -269,6 +296,9 @@ Void peermla::sim::abi::peermla_sim_fence(I32 kind, I32 site) {
   switch (FenceKind(kind)) {
   case FenceKind::Memory:
     thread.fencedMemory = true;
+    if (thread.cluster->races)
+      while (thread.numStrong > 0)
+        acquire(thread, thread.strongAccesses[--thread.numStrong]);
     break;
   case FenceKind::ProxyAsync:
     if (thread.cluster->races)

@@ -25,6 +25,7 @@ void Thread::reset(uint32_t threadIndex) {
   instructions = 0;
   polls = 0;
   knowledge = Knowledge();
+  numStrong = 0;
   copies = CopyState();
   bulk = BulkState();
   wgmma.fences = 1;
@@ -37,6 +38,8 @@ Cluster::Cluster(LaunchState &state, Mapping arenas, Mapping stacks,
                  size_t stackBytes)
     : state(state), options(state.options), races(options.checkRaces),
       init(options.checkInit), bounds(options.checkBounds),
+      globalRaces(options.checkRaces && state.numClusters > 1 &&
+                  state.numClusters <= GlobalShadow::kMaxClusters),
       arenas(std::move(arenas)), stacks(std::move(stacks)),
       stackBytes(stackBytes), blocks(state.numBlocks),
       threads(size_t(state.numBlocks) * state.numThreads) {
@@ -121,6 +124,7 @@ bool Cluster::run(uint64_t clusterIndex) {
   bulkOperations.clear();
   accumulators.clear();
   atomicClocks.clear();
+  globalKnowledge.reset(index);
   clusterArrived = 0;
   clusterPhase = 0;
   clusterClock.clear();
@@ -134,6 +138,7 @@ bool Cluster::run(uint64_t clusterIndex) {
   unfinished = uint32_t(threads.size());
   loop();
   currentThread = nullptr;
+  checkPendingWrite();
   if (!abandoned)
     reportLeftovers();
   counting.flush();

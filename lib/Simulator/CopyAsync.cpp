@@ -71,6 +71,9 @@ Void peermla::sim::abi::peermla_sim_cp_async(Ptr destination, Ptr source,
       (sourceSize && !cluster.checkGlobal(thread, source, sourceSize, size,
                                           false, "read by cp.async", site)))
     return;
+  if (sourceSize)
+    cluster.touchGlobal(&thread, source, sourceSize, /*write=*/false,
+                        /*strong=*/false, site);
   CopyState &copies = thread.copies;
   copies.lastEpoch = copies.epoch;
   copies.lastSite = site;

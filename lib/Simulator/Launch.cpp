@@ -144,6 +144,7 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
   uint64_t numWorkers = options.threads
                             ? options.threads
                             : std::max(1u, std::thread::hardware_concurrency());
+  state.numClusters = numClusters;
   numWorkers = std::min<uint64_t>({numWorkers, numClusters, 256});
   size_t stackBytes = kernel.stackBytes ? kernel.stackBytes : kDefaultStack;
   stackBytes = std::max(stackBytes, 2 * kStackReserve);

@@ -24,6 +24,7 @@
 #include "CopyAsync.h"
 #include "Counting.h"
 #include "Fiber.h"
+#include "GlobalShadow.h"
 #include "MBarrier.h"
 #include "Mappings.h"
 #include "Random.h"
@@ -87,6 +88,12 @@ struct alignas(64) Thread {
   /// Operands of the collective instruction that it is in.
   void *pointers[4] = {};
   uint64_t words[4] = {};
+
+  /// Addresses of strong accesses since the last fence, which acquires what
+  /// they saw.
+  static constexpr uint32_t kMaxStrong = 4;
+  const void *strongAccesses[kMaxStrong] = {};
+  uint32_t numStrong = 0;
 
   CopyState copies;
   BulkState bulk;
@@ -163,9 +170,21 @@ struct LaunchState {
   /// Registers of each thread at the start.
   uint32_t launchRegisters = 0;
   Regions regions;
+  /// Clusters race if there are several.
+  uint64_t numClusters = 0;
+  GlobalShadow globalShadow;
   std::atomic<uint64_t> nextCluster{0};
   std::atomic<uint32_t> numReports{0};
   std::atomic<bool> stop{false};
+};
+
+/// A write that races with another cluster's, unless it changes nothing.
+struct PendingWrite {
+  static constexpr uint32_t kMaxSize = 64;
+  const void *address = nullptr;
+  uint32_t size = 0;
+  char old[kMaxSize];
+  Report report;
 };
 
 struct Cluster {
@@ -173,6 +192,8 @@ struct Cluster {
   const Options &options;
   /// What checks need, in one place.
   bool races, init, bounds;
+  /// Races between clusters, in global memory.
+  bool globalRaces;
   Mapping arenas, stacks;
   size_t stackBytes;
   std::vector<Block> blocks;
@@ -187,6 +208,9 @@ struct Cluster {
   std::deque<BulkOperation> bulkOperations;
   AccumulatorPool accumulators;
   RegionCache regionCache = nullptr;
+  ClusterKnowledge globalKnowledge;
+  GlobalShadow::Cache globalCache;
+  PendingWrite pendingWrite;
   /// By address: what atomics with release semantics carry.
   std::unordered_map<uint64_t, SyncClock> atomicClocks;
 
@@ -267,6 +291,17 @@ struct Cluster {
   void touch(Thread &thread, Block &block, uint32_t offset, uint32_t size,
              bool write, uint32_t site, bool atomic = false);
   bool checksShared() const { return races || init; }
+
+  //===-- Global memory -----------------------------------------------------===
+
+  /// Records an access of global memory that may be made, for races with other
+  /// clusters. `values` are what is written, if they are known: a write that
+  /// changes nothing is no race.
+  void touchGlobal(const Thread *thread, const void *address, uint32_t size,
+                   bool write, bool strong, uint32_t site,
+                   const void *values = nullptr);
+  /// Reports the last write of a thread if it raced, now that it has happened.
+  void checkPendingWrite();
 
 private:
   void prepareBlocks();

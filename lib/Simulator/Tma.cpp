@@ -72,12 +72,22 @@ static void forEachPiece(const BulkOperation &operation, Body body) {
   }
 }
 
-static void loadTensor(const BulkOperation &operation) {
+/// Records what an operation touches in global memory; `values` are written.
+static void touchGlobal(Cluster &cluster, const BulkOperation &operation,
+                        const char *global, uint32_t bytes, bool write,
+                        bool strong = false, const char *values = nullptr) {
+  cluster.touchGlobal(operation.thread, global, bytes, write, strong,
+                      operation.site, values);
+}
+
+static void loadTensor(Cluster &cluster, const BulkOperation &operation) {
   const TensorGeometry &geometry = operation.geometry;
   uint32_t bytes = geometry.elementBytes, perPiece = kPieceBytes / bytes;
   int64_t size = int64_t(geometry.sizes[0]), step = geometry.steps[0];
   forEachPiece(operation, [&](char *shared, const char *global, int64_t first) {
     if (global && step == 1 && first >= 0 && first + perPiece <= size) {
+      touchGlobal(cluster, operation, global + first * bytes, kPieceBytes,
+                  /*write=*/false);
       memcpy(shared, global + first * bytes, kPieceBytes);
       return;
     }
@@ -86,8 +96,11 @@ static void loadTensor(const BulkOperation &operation) {
       return;
     for (uint32_t i = 0; i < perPiece; ++i) {
       int64_t c = first + i * step;
-      if (c >= 0 && c < size)
-        memcpy(shared + i * bytes, global + c * bytes, bytes);
+      if (c < 0 || c >= size)
+        continue;
+      touchGlobal(cluster, operation, global + c * bytes, bytes,
+                  /*write=*/false);
+      memcpy(shared + i * bytes, global + c * bytes, bytes);
     }
   });
 }
@@ -121,6 +134,8 @@ static void reduceInto(Cluster &cluster, const BulkOperation &operation,
                        char *destination, const char *source, uint32_t count,
                        AtomicOp op, ElementType type) {
   uint32_t bytes = getBytes(type);
+  touchGlobal(cluster, operation, destination, count * bytes, /*write=*/true,
+              /*strong=*/true);
   for (uint32_t i = 0; i < count; ++i) {
     uint64_t operand = 0;
     memcpy(&operand, source + i * bytes, bytes);
@@ -142,6 +157,8 @@ static void storeTensor(Cluster &cluster, const BulkOperation &operation) {
     if (!global)
       return;
     if (!reduces && step == 1 && first >= 0 && first + perPiece <= size) {
+      touchGlobal(cluster, operation, global + first * bytes, kPieceBytes,
+                  /*write=*/true, /*strong=*/false, shared);
       memcpy(global + first * bytes, shared, kPieceBytes);
       return;
     }
@@ -149,11 +166,14 @@ static void storeTensor(Cluster &cluster, const BulkOperation &operation) {
       int64_t c = first + i * step;
       if (c < 0 || c >= size)
         continue;
-      if (reduces)
+      if (reduces) {
         reduceInto(cluster, operation, global + c * bytes, shared + i * bytes,
                    1, op, geometry.type);
-      else
-        memcpy(global + c * bytes, shared + i * bytes, bytes);
+        continue;
+      }
+      touchGlobal(cluster, operation, global + c * bytes, bytes, /*write=*/true,
+                  /*strong=*/false, shared + i * bytes);
+      memcpy(global + c * bytes, shared + i * bytes, bytes);
     }
   });
 }
@@ -161,16 +181,22 @@ static void storeTensor(Cluster &cluster, const BulkOperation &operation) {
 void peermla::sim::perform(Cluster &cluster, const BulkOperation &operation) {
   switch (operation.kind) {
   case BulkOperation::TensorLoad:
-    loadTensor(operation);
+    loadTensor(cluster, operation);
     break;
   case BulkOperation::TensorStore:
     storeTensor(cluster, operation);
     break;
   case BulkOperation::Load:
+    // Of st.async, shared memory, which is in no region.
+    touchGlobal(cluster, operation, operation.global, operation.bytes,
+                /*write=*/false);
+    [[fallthrough]];
   case BulkOperation::CopyShared:
     memcpy(operation.shared, operation.global, operation.bytes);
     break;
   case BulkOperation::Store:
+    touchGlobal(cluster, operation, operation.global, operation.bytes,
+                /*write=*/true, /*strong=*/false, operation.shared);
     memcpy(operation.global, operation.shared, operation.bytes);
     break;
   case BulkOperation::Reduce:

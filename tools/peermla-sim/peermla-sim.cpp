@@ -89,7 +89,9 @@ struct CommandLine {
   cl::list<Check> check{
       "check", cl::desc("What to look for (default: all):"),
       cl::values(
-          clEnumValN(Race, "race", "accesses of shared memory without order"),
+          clEnumValN(Race, "race",
+                     "accesses without order, of threads to shared memory "
+                     "and of blocks to global memory"),
           clEnumValN(Init, "init", "reads of what nobody wrote"),
           clEnumValN(Bounds, "bounds", "accesses outside the arguments"),
           clEnumValN(None, "none", "only what stops the kernel")),

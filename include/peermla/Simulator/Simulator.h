@@ -58,7 +58,8 @@ enum class Async : uint8_t {
 
 struct Options {
   Async async = Async::Eager;
-  /// Detect conflicting accesses to shared memory that nothing orders.
+  /// Detect conflicting accesses that nothing orders: of threads to shared
+  /// memory, and of clusters to the buffers of the launch.
   bool checkRaces = false;
   /// Detect reads of shared memory that nothing wrote.
   bool checkInit = false;

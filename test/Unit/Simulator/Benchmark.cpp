@@ -106,6 +106,24 @@ void runBarrier(void **) {
     peermla_sim_barrier_sync(0, 0, 0);
 }
 
+/// A row of 64 KB for each block, stored by 16 bytes.
+constexpr uint32_t kRowBytes = 64 << 10;
+char *rows;
+std::vector<Buffer> buffers;
+
+void runStores(void **) {
+  using namespace AccessFlags;
+  constexpr uint32_t kPiece = 16, kStep = 128 * kPiece;
+  uint32_t thread =
+      peermla_sim_special_register(uint32_t(SpecialRegister::TidX));
+  uint32_t block =
+      peermla_sim_special_register(uint32_t(SpecialRegister::CtaidX));
+  char *mine = rows + size_t(block) * kRowBytes + thread * kPiece;
+  for (uint32_t i = 0; i < kRowBytes; i += kStep)
+    memset(peermla_sim_access(mine + i, kPiece, kPiece, Write | Global, 0), 1,
+           kPiece);
+}
+
 struct Benchmark {
   const char *name;
   void (*entry)(void **);
@@ -124,6 +142,7 @@ static double measure(const Benchmark &benchmark, const Options &options) {
   launch.kernel = &kernel;
   launch.grid = {kBlocks, 1, 1};
   launch.block = {benchmark.threads, 1, 1};
+  launch.buffers = buffers;
   // The processor's time: others may use the machine, too.
   clock_t start = clock();
   Result result = run(launch, options);
@@ -147,12 +166,18 @@ int main() {
     desc.swizzle = Swizzle::Bytes128;
     encodeTensorMap(encoded[i], desc);
   }
+  std::vector<char> allRows(size_t(kBlocks) * kRowBytes);
+  rows = allRows.data();
+  buffers = {{tiles, sizeof(tiles), "tiles", true},
+             {encoded, sizeof(encoded), "maps", true},
+             {rows, allRows.size(), "rows", false}};
   Options modes[3];
   modes[1].checkRaces = modes[1].checkInit = modes[1].checkBounds = true;
   modes[2].countAccesses = true;
   const Benchmark benchmarks[] = {
       {"wgmma 64x64x64", runWgmma, 128, 1},
       {"mma.sync 64x64x64", runMma, 128, 1},
+      {"64 KB stored", runStores, 128, 1},
       {"barrier of 128", runBarrier, 128, kBarriers},
       {"barrier of 1024", runBarrier, 1024, kBarriers},
   };
