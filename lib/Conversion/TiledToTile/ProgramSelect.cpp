@@ -10,7 +10,8 @@
 //     best = no keys
 //     for each block of 64 sub-keys
 //       s = q k^T                              through scratch to threads
-//       best = the K largest of best and key(s, number)
+//       for each batch of them
+//         best = the K largest of best and key(s, number)
 //   fold dimensions from the left: of sums of the a-th and the b-th best only
 //   those with (a + 1) (b + 1) <= k can be among the k best
 //
@@ -39,6 +40,8 @@ static constexpr float infinity = std::numeric_limits<float>::infinity();
 /// Sub-keys of a block, and floats from one row of scores to the next in
 /// scratch: four rows of 16 bytes lie in different banks.
 static constexpr int64_t keysOfBlock = 64, pitchOfScores = keysOfBlock + 4;
+/// Sub-keys that are sorted together, at least.
+static constexpr int64_t minBatch = 16;
 
 namespace {
 
@@ -146,7 +149,6 @@ List SelectProgram::scan(unsigned dimension, Value scratch, Value &top) {
   int64_t numKeys = op.getNumKeys(dimension);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   auto scoresType = tile({rows, keysOfBlock}, f32);
-  auto idsType = tile({rows, keysOfBlock}, i32);
 
   Type storage = cast<MemRefType>(q.memory.getType()).getElementType();
   int64_t depth = cast<MemRefType>(keys.memory.getType()).getShape().back();
@@ -175,28 +177,43 @@ List SelectProgram::scan(unsigned dimension, Value scratch, Value &top) {
   Value kTile = loadRows(keys, keyDim, first, present, keysOfBlock);
   Value product = tile::MmaOp::create(b, scoresType, qTile, kTile, Value(),
                                       /*transposeB=*/true);
-  SmallVector<Value> origin{index(0), index(0)},
-      extents{index(rows), index(keysOfBlock)};
-  tile::StoreOp::create(b, product, scratch, origin, extents,
+  Value noColumn = index(0), numRows = index(rows);
+  tile::StoreOp::create(b, product, scratch, ValueRange{noColumn, noColumn},
+                        ValueRange{numRows, index(keysOfBlock)},
                         ArrayRef<int64_t>{0, 1});
-  Value scores =
-      tile::LoadOp::create(b, scoresType, scratch, origin, extents, Value(),
-                           Value(), ArrayRef<int64_t>{0, 1});
+
+  // A batch at a time, so that few scores are in registers.
+  int64_t batch = std::max(size, minBatch);
+  auto batches = scf::ForOp::create(b, noColumn, index(keysOfBlock),
+                                    index(batch), ValueRange{best, seen});
+  b.setInsertionPointToStart(batches.getBody());
+  Value offset = batches.getInductionVar();
+  best = batches.getRegionIterArg(0);
+  seen = batches.getRegionIterArg(1);
+  auto scoresOfBatch = tile({rows, batch}, f32);
+  auto idsOfBatch = tile({rows, batch}, i32);
+  Value scores = tile::LoadOp::create(
+      b, scoresOfBatch, scratch, ValueRange{noColumn, offset},
+      ValueRange{numRows, index(batch)}, Value(), Value(),
+      ArrayRef<int64_t>{0, 1});
   seen = notice(seen, scores);
   auto splat = [&](Value value) -> Value {
     return tensor::SplatOp::create(b, arith::IndexCastOp::create(b, i32, value),
-                                   idsType);
+                                   idsOfBatch);
   };
-  Value column = tile::IndexOp::create(b, idsType, 1);
+  Value ids = arith::AddIOp::create(
+      b, tile::IndexOp::create(b, idsOfBatch, 1),
+      splat(b.createOrFold<arith::AddIOp>(first, offset)));
   if (numKeys % keysOfBlock != 0) {
-    Value isKey = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
-                                        splat(present));
-    scores = arith::SelectOp::create(b, isKey, scores,
-                                     constant(scoresType, double(-infinity)));
+    Value isKey = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, ids,
+                                        splat(index(numKeys)));
+    scores = arith::SelectOp::create(
+        b, isKey, scores, constant(scoresOfBatch, double(-infinity)));
   }
-  Value ids = arith::AddIOp::create(b, column, splat(first));
   best = tile::TopkOp::create(b, makeKeys(scores, ids), best);
   scf::YieldOp::create(b, ValueRange{best, seen});
+  b.setInsertionPointAfter(batches);
+  scf::YieldOp::create(b, batches.getResults());
   b.setInsertionPointAfter(loop);
   top = loop.getResult(1);
   return readKeys(loop.getResult(0), std::min(k, numKeys));
@@ -213,20 +230,24 @@ List SelectProgram::fold(const List &lhs, const List &rhs, int64_t numKeys,
       ofRhs.push_back(j);
     }
   int64_t pairs = ofLhs.size();
-  auto pick = [&](Value list, ArrayRef<int64_t> columns) -> Value {
-    Type element = getElementTypeOrSelf(list.getType());
-    return tile::ColumnsOp::create(b, tile({rows, pairs}, element), list,
-                                   columns);
-  };
-  Value sums = arith::AddFOp::create(b, pick(lhs.scores, ofLhs),
-                                     pick(rhs.scores, ofRhs));
-  top = notice(top, sums);
-  Value ids = pick(lhs.ids, ofLhs);
-  ids = arith::MulIOp::create(
-      b, ids, constant(cast<RankedTensorType>(ids.getType()), numKeys));
-  ids = arith::AddIOp::create(b, ids, pick(rhs.ids, ofRhs));
-  Value none = constant(tile({rows, size}, b.getI64Type()), int64_t(0));
-  Value best = tile::TopkOp::create(b, makeKeys(sums, ids), none);
+  Value best = constant(tile({rows, size}, b.getI64Type()), int64_t(0));
+  // A batch after the other, so that few sums are in registers.
+  for (int64_t first = 0; first < pairs; first += size) {
+    int64_t count = std::min(size, pairs - first);
+    auto pick = [&](Value list, ArrayRef<int64_t> columns) -> Value {
+      Type element = getElementTypeOrSelf(list.getType());
+      return tile::ColumnsOp::create(b, tile({rows, count}, element), list,
+                                     columns.slice(first, count));
+    };
+    Value sums = arith::AddFOp::create(b, pick(lhs.scores, ofLhs),
+                                       pick(rhs.scores, ofRhs));
+    top = notice(top, sums);
+    Value ids = pick(lhs.ids, ofLhs);
+    ids = arith::MulIOp::create(
+        b, ids, constant(cast<RankedTensorType>(ids.getType()), numKeys));
+    ids = arith::AddIOp::create(b, ids, pick(rhs.ids, ofRhs));
+    best = tile::TopkOp::create(b, makeKeys(sums, ids), best);
+  }
   return readKeys(best, std::min(k, pairs));
 }
 
