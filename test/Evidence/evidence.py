@@ -305,6 +305,8 @@ def main():
     if options.json:
         options.json.write_text(json.dumps([row.json() for row in rows], indent=1) + "\n")
     if options.update:
+        calls = tuple(f"{call_of(row)} " for row in rows)
+        bounds = {key: limits for key, limits in bounds.items() if not key.startswith(calls)}
         bounds |= {key_of(row): limits_of(row) for row in rows}
         lines = (f" {json.dumps(key)}: {json.dumps(bounds[key])}" for key in sorted(bounds))
         options.bounds.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -25,6 +25,8 @@ static constexpr int64_t wantedRows = 64;
 /// Parts into which the keys of a cache may be split: enough for the threads of
 /// one item, few enough that merging costs little.
 static constexpr int64_t wantedParts = 8;
+/// Bytes of partial results of a token on a GPU, and parts, at most.
+static constexpr int64_t bytesOfParts = 8 << 20, mostParts = 64;
 /// Rows (pairs of a token and a head) that one work item merges.
 static constexpr int64_t mergedRows = 8;
 static constexpr int64_t leastKeys = 64, mostKeys = 256;
@@ -100,6 +102,7 @@ static FailureOr<Schedule>
 complete(mla::OnlineAttentionOp op,
          llvm::function_ref<SmallVector<int64_t>()> chooseRows,
          llvm::function_ref<int64_t(ArrayRef<int64_t> block)> chooseKeys,
+         llvm::function_ref<int64_t(ArrayRef<int64_t> block)> chooseParts,
          const std::string &memory) {
   ShapedType q = typeOf(op.getQ());
   if (q.isDynamicDim(1) || q.isDynamicDim(2) ||
@@ -125,7 +128,7 @@ complete(mla::OnlineAttentionOp op,
   if (inner.empty() && block.size() == 2)
     inner = {chooseKeys(block)};
   if (parts == 0)
-    parts = op.isPaged() && !op.isPartial() ? wantedParts : 1;
+    parts = op.isPaged() && !op.isPartial() ? chooseParts(block) : 1;
   auto schedule = tile::ScheduleAttr::get(op.getContext(), block, inner,
                                           registers, /*split=*/0, parts);
   if (failed(verifySchedule(op, schedule)))
@@ -144,6 +147,7 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
   return complete(
       op, [&] { return chooseRows(op, wantedRows); },
       [&](ArrayRef<int64_t> block) { return chooseKeys(op, block, level); },
+      [](ArrayRef<int64_t>) { return wantedParts; },
       "half of " + std::to_string(level.l2Bytes) + " B");
 }
 
@@ -171,6 +175,16 @@ static MmaTile chooseSharedTile(mla::OnlineAttentionOp op, int64_t keys) {
   return {tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}};
 }
 
+/// Registers of a thread that hold rows of `o`.
+static int64_t countAccumulators(mla::OnlineAttentionOp op,
+                                 const MmaTile &tile) {
+  int64_t rows =
+      llvm::alignTo(tile.tokens * tile.heads, mmaRowsOfWarp * tile.warps[0]);
+  int64_t width =
+      llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
+  return rows * width / (warpThreads * tile.warps[0] * tile.warps[1]);
+}
+
 /// Whether the tile fits into the memory and the registers of a block.
 static bool fits(mla::OnlineAttentionOp op, const MmaTile &tile,
                  const GpuTarget &gpu) {
@@ -188,8 +202,8 @@ static bool fits(mla::OnlineAttentionOp op, const MmaTile &tile,
   if (warpsN > 1)
     bytes += rows * std::max<int64_t>(tile.keys * elementBytes, 128) +
              2 * rows * warpsN * int64_t(sizeof(float)) + slotAlignment;
-  int64_t registers = rows * width / (warpThreads * warpsM * warpsN);
-  return bytes <= gpu.sharedBytesPerBlock && registers <= mostAccumulators;
+  return bytes <= gpu.sharedBytesPerBlock &&
+         countAccumulators(op, tile) <= mostAccumulators;
 }
 
 /// The tile of a tile program that computes the attention, if there is one.
@@ -208,7 +222,10 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
   }
   for (int64_t keys : {64, 32}) {
     MmaTile tile = chooseSharedTile(op, keys);
-    if (fits(op, tile, gpu))
+    // Beside many accumulators, scores of 64 keys spill.
+    bool isCrowded =
+        keys > 32 && countAccumulators(op, tile) > mostAccumulators / 2;
+    if (!isCrowded && fits(op, tile, gpu))
       return tile;
   }
   return std::nullopt;
@@ -242,12 +259,29 @@ static SmallVector<int64_t> chooseThreadRows(mla::OnlineAttentionOp op,
   return chooseRows(op, rows);
 }
 
+/// Parts of the keys of one item that are as many as multiprocessors, if what
+/// they leave for the merge stays in the second-level cache; a power of two.
+static int64_t chooseParts(mla::OnlineAttentionOp op, ArrayRef<int64_t> block,
+                           const GpuTarget &gpu) {
+  ShapedType o = typeOf(op.getInits().front());
+  int64_t heads = std::max<int64_t>(o.getDimSize(1), 1);
+  int64_t bytes =
+      heads * std::max<int64_t>(o.getDimSize(2), 1) * int64_t(sizeof(float));
+  int64_t groups =
+      block.size() == 2 && block[1] > 0 ? llvm::divideCeil(heads, block[1]) : 1;
+  int64_t parts =
+      std::min({gpu.numUnits / groups, bytesOfParts / bytes, mostParts});
+  return std::max<int64_t>(
+      llvm::bit_floor(uint64_t(std::max<int64_t>(parts, 1))), wantedParts);
+}
+
 FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
                                                const GpuTarget &gpu) {
   if (std::optional<MmaTile> tile = chooseMmaTile(op, gpu)) {
     FailureOr<Schedule> schedule = complete(
         op, [&] { return SmallVector<int64_t>{tile->tokens, tile->heads}; },
         [&](ArrayRef<int64_t>) { return tile->keys; },
+        [&](ArrayRef<int64_t> block) { return chooseParts(op, block, gpu); },
         "by matrix instructions");
     if (failed(schedule))
       return failure();
@@ -258,6 +292,7 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
   return complete(
       op, [&] { return chooseThreadRows(op, gpu); },
       [](ArrayRef<int64_t>) { return keysOfGpu; },
+      [&](ArrayRef<int64_t> block) { return chooseParts(op, block, gpu); },
       "accumulators in a fifth of " + std::to_string(gpu.sharedBytesPerBlock) +
           " B");
 }

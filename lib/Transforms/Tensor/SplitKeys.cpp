@@ -7,7 +7,8 @@
 // With few work items, most threads would idle while some visit long caches.
 // Attention then becomes two kernels: one whose items have a part of the keys
 // each, and one that merges what the parts leave. Whether items are few is
-// decided when the entry is called, from shapes that the host knows.
+// decided when the entry is called, from shapes that the host knows. A GPU has
+// two numbers of parts, one where items are very few and sequences may be long.
 //
 // In deterministic mode attention is computed in parts in both cases, and the
 // parts of a sequence follow from its length. With many items, one work item
@@ -35,10 +36,21 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Below so many work items, keys are split.
+/// Below so many work items of a CPU, keys are split.
 static constexpr int64_t fewItems = 16;
+/// Blocks per multiprocessor of a GPU that parts may become, and how many times
+/// fewer parts there are where items are more.
+static constexpr int64_t blocksOfUnit = 2, fewerParts = 8;
+/// Keys of a part of a GPU, at least, unless there are few parts anyway.
+static constexpr int64_t keysOfPart = 128;
 
 namespace {
+
+/// Into how many parts keys are split where there are fewer than `below` items,
+/// and sequences have room for `keys`.
+struct Split {
+  int64_t below, keys, parts;
+};
 
 /// One op that is split.
 class KeySplitter {
@@ -46,13 +58,22 @@ public:
   KeySplitter(mla::OnlineAttentionOp op, tile::ScheduleAttr schedule)
       : op(op), schedule(schedule), b(op.getLoc(), op) {}
 
-  /// Replaces the op by a choice between the two forms.
-  void split(bool isDeterministic);
+  /// Replaces the op by a choice between `splits`, of which the first that fits
+  /// counts, and the whole.
+  void split(ArrayRef<Split> splits, bool isDeterministic);
 
 private:
+  /// The choice between the last of the splits, which `count` items of `T` rows
+  /// have not found to fit so far.
+  SmallVector<Value> choose(ArrayRef<Split> splits, Value count, Value T,
+                            bool isDeterministic);
+  /// As many keys as a sequence can have.
+  Value getCapacity();
+  /// What is not split.
+  SmallVector<Value> attend(OpFoldResult T, bool isDeterministic);
   /// Partial results of `T` rows, and their join. `isFused` leaves the join
   /// alone with a schedule, so that parts are computed where they are joined.
-  SmallVector<Value> attendInParts(OpFoldResult T, bool isFused);
+  SmallVector<Value> attendInParts(int64_t parts, OpFoldResult T, bool isFused);
 
   mla::OnlineAttentionOp op;
   tile::ScheduleAttr schedule;
@@ -61,49 +82,76 @@ private:
 
 } // namespace
 
-void KeySplitter::split(bool isDeterministic) {
+void KeySplitter::split(ArrayRef<Split> splits, bool isDeterministic) {
   // Of the destination: what computes queries may hide their number.
   OpFoldResult T =
       tensor::getMixedSize(b, b.getLoc(), op.getInits().front(), 0);
   OpFoldResult bound =
       getItemBound(b, b.getLoc(), T, schedule.getBlock()[0], op.getCuSeqlens());
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(b, value);
-  };
   Value count = arith::MulIOp::create(
       b, getValueOrCreateConstantIndexOp(b, b.getLoc(), bound),
-      constant(getHeadGroups(op, schedule)));
-  Value isFew = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, count,
-                                      constant(fewItems));
-  // Memory for partial results is asked for only where there are few.
-  Value rows = arith::SelectOp::create(
-      b, isFew, getValueOrCreateConstantIndexOp(b, b.getLoc(), T), constant(0));
-
-  auto choice = scf::IfOp::create(b, op.getResultTypes(), isFew,
-                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
-  b.setInsertionPointToStart(choice.thenBlock());
-  scf::YieldOp::create(b, attendInParts(rows, /*isFused=*/false));
-  b.setInsertionPointToStart(choice.elseBlock());
-  if (isDeterministic) {
-    scf::YieldOp::create(b, attendInParts(T, /*isFused=*/true));
-  } else {
-    Operation *whole = b.clone(*op);
-    whole->setAttr(scheduleName,
-                   tile::ScheduleAttr::get(
-                       b.getContext(), schedule.getBlock(), schedule.getInner(),
-                       schedule.getRegisters(), /*split=*/0, /*parts=*/1,
-                       schedule.getWarps(), schedule.getStages(),
-                       schedule.getInstructions()));
-    scf::YieldOp::create(b, whole->getResults());
-  }
-  op.replaceAllUsesWith(choice.getResults());
+      arith::ConstantIndexOp::create(b, getHeadGroups(op, schedule)));
+  op.replaceAllUsesWith(
+      choose(splits, count, getValueOrCreateConstantIndexOp(b, b.getLoc(), T),
+             isDeterministic));
   op.erase();
 }
 
-SmallVector<Value> KeySplitter::attendInParts(OpFoldResult T, bool isFused) {
+SmallVector<Value> KeySplitter::choose(ArrayRef<Split> splits, Value count,
+                                       Value T, bool isDeterministic) {
+  if (splits.empty())
+    return attend(T, isDeterministic);
+  Value isFew = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::slt, count,
+      arith::ConstantIndexOp::create(b, splits.front().below));
+  if (splits.front().keys > 0) {
+    Value isLong = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::sge, getCapacity(),
+        arith::ConstantIndexOp::create(b, splits.front().keys));
+    isFew = arith::AndIOp::create(b, isFew, isLong);
+  }
+  // Memory for partial results is asked for only where there are few items.
+  Value none = arith::ConstantIndexOp::create(b, 0);
+  Value rows = arith::SelectOp::create(b, isFew, T, none);
+  auto choice = scf::IfOp::create(b, op.getResultTypes(), isFew,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(
+      b, attendInParts(splits.front().parts, rows, /*isFused=*/false));
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b,
+                       choose(splits.drop_front(), count, T, isDeterministic));
+  return llvm::to_vector_of<Value>(choice.getResults());
+}
+
+Value KeySplitter::getCapacity() {
+  auto dim = [&](Value tensor, int64_t at) -> Value {
+    return b.createOrFold<tensor::DimOp>(tensor, at);
+  };
+  if (!op.isPaged())
+    return dim(op.getK(), 0);
+  return arith::MulIOp::create(b, dim(op.getBlockTable(), 1),
+                               dim(op.getK(), 1));
+}
+
+SmallVector<Value> KeySplitter::attend(OpFoldResult T, bool isDeterministic) {
+  if (isDeterministic)
+    return attendInParts(schedule.getParts(), T, /*isFused=*/true);
+  Operation *whole = b.clone(*op);
+  whole->setAttr(scheduleName,
+                 tile::ScheduleAttr::get(
+                     b.getContext(), schedule.getBlock(), schedule.getInner(),
+                     schedule.getRegisters(), /*split=*/0, /*parts=*/1,
+                     schedule.getWarps(), schedule.getStages(),
+                     schedule.getInstructions()));
+  return llvm::to_vector_of<Value>(whole->getResults());
+}
+
+SmallVector<Value> KeySplitter::attendInParts(int64_t parts, OpFoldResult T,
+                                              bool isFused) {
   auto o = cast<RankedTensorType>(op.getInits().front().getType());
-  OpFoldResult P = b.getIndexAttr(schedule.getParts()),
-               H = b.getIndexAttr(o.getDimSize(1)),
+  OpFoldResult P = b.getIndexAttr(parts), H = b.getIndexAttr(o.getDimSize(1)),
                dv = b.getIndexAttr(o.getDimSize(2));
   SmallVector<Value> inits = {
       tensor::EmptyOp::create(b, {P, T, H, dv}, b.getF32Type()),
@@ -112,8 +160,7 @@ SmallVector<Value> KeySplitter::attendInParts(OpFoldResult T, bool isFused) {
       b, TypeRange(ValueRange(inits)), op.getQ(), op.getK(), op.getV(),
       op.getCuSeqlens(), op.getPastLens(), op.getBlockTable(),
       /*item=*/ValueRange(), inits, op.getScaleAttr(), op.getCausalAttr(),
-      b.getI64IntegerAttr(schedule.getParts()),
-      b.getI64IntegerAttr(schedule.getInner()[0]));
+      b.getI64IntegerAttr(parts), b.getI64IntegerAttr(schedule.getInner()[0]));
   auto merge =
       mla::MergeOp::create(b, op.getResultTypes(), partial.getResult(0),
                            partial.getResult(1), op.getInits());
@@ -164,19 +211,39 @@ struct SplitKeys : peermla::impl::SplitKeysBase<SplitKeys> {
         continue;
       if (failed(verify(op, schedule)))
         return signalPassFailure();
+      const GpuTarget *gpu = GpuTarget::of(op);
       // One work item that visits all parts has no tile program: parts that are
       // work items must not have one either, to give the same bits.
-      if (const GpuTarget *gpu = GpuTarget::of(op);
-          gpu && deterministic && !schedule.getWarps().empty())
+      if (gpu && deterministic && !schedule.getWarps().empty())
         schedule = scheduleForThreads(op, *gpu, schedule.getParts());
+      SmallVector<Split> splits =
+          getSplits(schedule.getParts(), deterministic ? nullptr : gpu);
+      std::string text;
+      for (Split split : splits)
+        text +=
+            (text.empty() ? "split keys into " : ", into ") +
+            std::to_string(split.parts) + " parts below " +
+            std::to_string(split.below) + " items" +
+            (split.keys ? " of room for " + std::to_string(split.keys) + " keys"
+                        : "");
       remark::passed(op.getLoc(),
                      remark::RemarkOpts::name("SplitKeys").category("schedule"))
-          << ("split keys into " + std::to_string(schedule.getParts()) +
-              " parts below " + std::to_string(fewItems) + " items" +
-              (deterministic ? ", and within an item above" : ""));
-      KeySplitter(op, schedule).split(deterministic);
+          << (text + (deterministic ? ", and within an item above" : ""));
+      KeySplitter(op, schedule).split(splits, deterministic);
       ++numSplit;
     }
+  }
+
+  /// On a GPU as many parts as its multiprocessors have room for, and fewer
+  /// where there are more items, whose parts would only be more to merge.
+  static SmallVector<Split> getSplits(int64_t parts, const GpuTarget *gpu) {
+    if (!gpu)
+      return {{fewItems, 0, parts}};
+    SmallVector<Split> splits;
+    for (int64_t rest = parts; rest >= 2; rest /= fewerParts)
+      splits.push_back({blocksOfUnit * gpu->numUnits / rest + 1,
+                        rest > fewerParts ? rest * keysOfPart : 0, rest});
+    return splits;
   }
 
   /// Emits an error unless the schedule is one that attention can follow.

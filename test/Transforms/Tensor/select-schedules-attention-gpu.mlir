@@ -5,7 +5,7 @@
 
 module attributes {peermla.gpu = "sm_80"} {
 // CHECK-LABEL: func.func @many_heads(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [32], parts = 8, warps = [2, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [32], parts = 32, warps = [2, 4], stages = 2>}
 func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16>
@@ -13,7 +13,7 @@ func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu:
 }
 
 // CHECK-LABEL: func.func @few_heads(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [5, 3], inner = [64], parts = 8, warps = [1, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [5, 3], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
 func.func @few_heads(%q: tensor<?x3x80xf32>, %k: tensor<?x?x80xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x72xf32>) -> tensor<?x3x72xf32> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x80xf32>, tensor<?x?x80xf32>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x72xf32>) -> tensor<?x3x72xf32>
@@ -23,7 +23,7 @@ func.func @few_heads(%q: tensor<?x3x80xf32>, %k: tensor<?x?x80xf32>, %cu: tensor
 // What does not fit is for threads.
 
 // CHECK-LABEL: func.func @wide_rows_of_f32(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = 8>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = 64>}
 func.func @wide_rows_of_f32(%q: tensor<?x16x576xf32>, %k: tensor<?x?x576xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xf32>) -> tensor<?x16x512xf32> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xf32>, tensor<?x?x576xf32>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xf32>) -> tensor<?x16x512xf32>
@@ -43,14 +43,23 @@ func.func @keys_per_head(%q: tensor<?x3x24xf32>, %k: tensor<?x3x24xf32>, %v: ten
 
 // -----
 
-// More memory, more keys.
+// There is memory for more keys, but no registers beside 128 accumulators; beside 64
+// there are.
 
 module attributes {peermla.gpu = "sm_90a"} {
 // CHECK-LABEL: func.func @many_heads(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [64], parts = 8, warps = [2, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [32], parts = 32, warps = [2, 4], stages = 2>}
 func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16>
   return %o : tensor<?x128x512xbf16>
+}
+
+// CHECK-LABEL: func.func @sixteen_heads(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
+func.func @sixteen_heads(%q: tensor<?x16x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xbf16>) -> tensor<?x16x512xbf16> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xbf16>) -> tensor<?x16x512xbf16>
+  return %o : tensor<?x16x512xbf16>
 }
 }

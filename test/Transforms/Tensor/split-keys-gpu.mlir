@@ -17,4 +17,38 @@ func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
   return %o : tensor<?x3x16xf32>
 }
+
+// sm_80 has 108 multiprocessors, for two blocks each: 64 parts of up to 3 items, if
+// tables have room for 64 * 128 keys, 8 parts of up to 27. With fewer parts there is
+// one choice.
+
+// CHECK-LABEL: func.func @many_parts(
+//       CHECK:   %[[FEWEST:.+]] = arith.constant 4 : index
+//       CHECK:   %[[IS_FEW:.+]] = arith.cmpi slt, %[[COUNT:.+]], %[[FEWEST]]
+//       CHECK:   %[[BLOCKS:.+]] = tensor.dim %arg4, %c1
+//       CHECK:   %[[PAGE:.+]] = tensor.dim %arg1, %c1
+//       CHECK:   %[[ROOM:.+]] = arith.muli %[[BLOCKS]], %[[PAGE]]
+//       CHECK:   %[[LONG:.+]] = arith.constant 8192 : index
+//       CHECK:   %[[IS_LONG:.+]] = arith.cmpi sge, %[[ROOM]], %[[LONG]]
+//       CHECK:   %[[BOTH:.+]] = arith.andi %[[IS_FEW]], %[[IS_LONG]]
+//       CHECK:   scf.if %[[BOTH]]
+//       CHECK:     mla.online_attention {{.+}} parts(64 by 64)
+//       CHECK:   } else {
+//       CHECK:     %[[FEW:.+]] = arith.constant 28 : index
+//       CHECK:     arith.cmpi slt, %[[COUNT]], %[[FEW]]
+//       CHECK:     scf.if
+//       CHECK:       mla.online_attention {{.+}} parts(8 by 64)
+//       CHECK:     } else {
+//       CHECK:       mla.online_attention {{.+}}, parts = 1, {{.+}}
+//   CHECK-NOT:       mla.online_attention
+// SAME-LABEL: func.func @many_parts(
+//       SAME:   parts(64 by 32)
+//       SAME:   parts(64 by 32)
+//   SAME-NOT:   parts(
+func.func @many_parts(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
+      ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %o : tensor<?x3x16xf32>
+}
 }
