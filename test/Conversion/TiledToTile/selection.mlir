@@ -40,8 +40,8 @@ func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x
   return %r#0, %r#1 : tensor<?x2x40xf32>, tensor<?x2x40xi32>
 }
 
-// Scores of a block of sub-keys pass through scratch and into keys; the best of 5
-// are in 8 columns. 70 sub-keys end in the second block.
+// Scores of a block of sub-keys pass through scratch and, 16 at a time, into keys; the
+// best of 5 are in 8 columns. 70 sub-keys end in the second block.
 
 // CHECK-LABEL: func.func @two_dimensions(
 //   CHECK-NOT:   scf.forall
@@ -54,19 +54,25 @@ func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x
 //       CHECK:     %[[KT:.+]] = tile.load %[[K0]][%[[F]], %c0]
 //       CHECK:     %[[S:.+]] = tile.mma %[[QT]], %[[KT]] transpose_b
 //       CHECK:     tile.store %[[S]], %[[SCRATCH]][%c0, %c0]
-//       CHECK:     %[[R:.+]] = tile.load %[[SCRATCH]][%c0, %c0]
-//       CHECK:     tile.reduce max %[[R]] along 1
-//       CHECK:     arith.select
-//       CHECK:     tile.topk %{{.+}} into %[[BEST]] : tensor<64x64xi64>, tensor<64x8xi64>
+//       CHECK:     scf.for %[[C:.+]] = %c0 to %c64 step %c16 iter_args(%[[BEST_SO_FAR:.+]] = %[[BEST]], %{{.+}} = %[[TOP]])
+//       CHECK:       %[[R:.+]] = tile.load %[[SCRATCH]][%c0, %[[C]]]
+//       CHECK:       tile.reduce max %[[R]] along 1
+//       CHECK:       arith.addi %[[F]], %[[C]]
+//       CHECK:       arith.select
+//       CHECK:       tile.topk %{{.+}} into %[[BEST_SO_FAR]] : tensor<64x16xi64>, tensor<64x8xi64>
 // 64 sub-keys are one block, which is whole.
 //       CHECK:   tile.load %[[P]]
 //       CHECK:   tile.load %[[K1]]
 //   CHECK-NOT:   arith.select
-//       CHECK:   tile.topk %{{.+}} into %{{.+}} : tensor<64x64xi64>, tensor<64x8xi64>
-//       CHECK:   tile.columns %{{.+}} [0, 0, 0, 0, 0, 1, 1, 2, 3, 4] : tensor<64x8xf32> -> tensor<64x10xf32>
-//       CHECK:   tile.columns %{{.+}} [0, 1, 2, 3, 4, 0, 1, 0, 0, 0] : tensor<64x8xf32> -> tensor<64x10xf32>
-//       CHECK:   %[[IDS:.+]] = arith.muli %{{.+}}, %{{.+}} : tensor<64x10xi32>
-//       CHECK:   tile.topk %{{.+}} into %{{.+}} : tensor<64x10xi64>, tensor<64x8xi64>
+//       CHECK:   tile.topk %{{.+}} into %{{.+}} : tensor<64x16xi64>, tensor<64x8xi64>
+// Ten pairs, eight of them at a time.
+//       CHECK:   tile.columns %{{.+}} [0, 0, 0, 0, 0, 1, 1, 2] : tensor<64x8xf32> -> tensor<64x8xf32>
+//       CHECK:   tile.columns %{{.+}} [0, 1, 2, 3, 4, 0, 1, 0] : tensor<64x8xf32> -> tensor<64x8xf32>
+//       CHECK:   arith.muli %{{.+}}, %{{.+}} : tensor<64x8xi32>
+//       CHECK:   %[[FIRST:.+]] = tile.topk %{{.+}} into %{{.+}} : tensor<64x8xi64>, tensor<64x8xi64>
+//       CHECK:   tile.columns %{{.+}} [3, 4] : tensor<64x8xf32> -> tensor<64x2xf32>
+//       CHECK:   tile.columns %{{.+}} [0, 0] : tensor<64x8xf32> -> tensor<64x2xf32>
+//       CHECK:   tile.topk %{{.+}} into %[[FIRST]] : tensor<64x2xi64>, tensor<64x8xi64>
 //       CHECK:   arith.cmpf uno
 //       CHECK:   math.exp
 //   CHECK-DAG:   tile.store %{{.+}}, %[[G]][%{{.+}}, %{{.+}}, %c0] sizes(%{{.+}}, %c5) along [0, 2] : tensor<64x8xf32>
