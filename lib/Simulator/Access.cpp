@@ -173,12 +173,16 @@ static InstructionClass classify(bool shared, bool write, bool atomic) {
   return write ? InstructionClass::StoreGlobal : InstructionClass::LoadGlobal;
 }
 
-/// What a strong access of `address` has seen becomes known.
-static void acquire(Thread &thread, const void *address) {
+/// What a strong access of `address` has seen becomes known to the thread.
+static void acquireShared(Thread &thread, const void *address) {
   Cluster &cluster = *thread.cluster;
   auto clock = cluster.atomicClocks.find(reinterpret_cast<uintptr_t>(address));
   if (clock != cluster.atomicClocks.end())
     clock->second.acquire(thread.knowledge);
+}
+
+/// The same for its cluster, of the others.
+static void acquireGlobal(Cluster &cluster, const void *address) {
   if (cluster.globalRaces)
     cluster.state.globalShadow.acquire(address, cluster.globalKnowledge);
 }
@@ -186,7 +190,9 @@ static void acquire(Thread &thread, const void *address) {
 /// Before a strong access: it acquires now, or at the next fence.
 static void beginStrong(Thread &thread, const void *address, uint32_t flags) {
   if ((flags & AccessFlags::Acquire) || thread.fencedMemory)
-    acquire(thread, address);
+    acquireShared(thread, address);
+  if (flags & AccessFlags::Acquire)
+    acquireGlobal(*thread.cluster, address);
   const void **end = thread.strongAccesses + thread.numStrong;
   if (std::find(thread.strongAccesses, end, address) != end)
     return;
@@ -206,7 +212,8 @@ static void endStrong(Thread &thread, const void *address, uint32_t flags) {
   clock.release(thread.knowledge);
   clock.seal();
   if (cluster.globalRaces)
-    cluster.state.globalShadow.release(address, cluster.globalKnowledge);
+    cluster.state.globalShadow.release(address, cluster.globalKnowledge,
+                                       !(flags & AccessFlags::Release));
 }
 
 /// A thread that looks at the same thing again and again lets others run.
@@ -296,9 +303,14 @@ Void peermla::sim::abi::peermla_sim_fence(I32 kind, I32 site) {
   switch (FenceKind(kind)) {
   case FenceKind::Memory:
     thread.fencedMemory = true;
-    if (thread.cluster->races)
-      while (thread.numStrong > 0)
-        acquire(thread, thread.strongAccesses[--thread.numStrong]);
+    if (thread.cluster->races) {
+      thread.cluster->globalKnowledge.fence();
+      while (thread.numStrong > 0) {
+        const void *address = thread.strongAccesses[--thread.numStrong];
+        acquireShared(thread, address);
+        acquireGlobal(*thread.cluster, address);
+      }
+    }
     break;
   case FenceKind::ProxyAsync:
     if (thread.cluster->races)

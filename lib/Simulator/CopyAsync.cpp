@@ -27,13 +27,23 @@ static void performCopy(const PendingCopy &copy) {
   memset(copy.destination + copy.sourceSize, 0, copy.size - copy.sourceSize);
 }
 
+/// The copies of a thread up to `epoch` have ended, and the barrier hears of
+/// it.
+static void arriveFor(Thread &thread, MBarrier &barrier, Epoch epoch,
+                      uint32_t site) {
+  Cluster &cluster = *thread.cluster;
+  if (cluster.races && thread.copies.agent != kNoAgent)
+    barrier.arriving.publish(thread.copies.agent, epoch);
+  arriveAsync(cluster, barrier, 1, &thread, site);
+}
+
 void peermla::sim::performCopies(Thread &thread, Epoch epoch) {
   std::vector<PendingCopy> &pending = thread.copies.pending;
   size_t done = 0;
   for (; done < pending.size() && pending[done].epoch <= epoch; ++done) {
     const PendingCopy &copy = pending[done];
     if (copy.barrier)
-      arriveAsync(*thread.cluster, *copy.barrier, 1, &thread, copy.site);
+      arriveFor(thread, *copy.barrier, copy.epoch, copy.site);
     else
       performCopy(copy);
   }
@@ -142,12 +152,10 @@ Void peermla::sim::abi::peermla_sim_cp_async_mbarrier_arrive(Ptr address,
   CopyState &copies = thread.copies;
   if (!noinc)
     addPending(cluster, *barrier, 1, &thread, site);
-  if (cluster.races && copies.agent != kNoAgent)
-    barrier->arriving.publish(copies.agent, copies.epoch);
   copies.covered = copies.epoch;
   PendingCopy arrival = {nullptr, nullptr, 0, 0, site, copies.epoch++, barrier};
   if (copies.pending.empty() && happensNow(cluster))
-    arriveAsync(cluster, *barrier, 1, &thread, site);
+    arriveFor(thread, *barrier, arrival.epoch, site);
   else
     copies.pending.push_back(arrival);
 }

@@ -56,9 +56,9 @@ private:
 
 GlobalConflict GlobalShadow::access(const void *pointer, uint32_t size,
                                     bool write, bool strong, uint32_t site,
-                                    const ClusterKnowledge &knowledge,
-                                    Cache &cache) {
+                                    ClusterKnowledge &knowledge, Cache &cache) {
   GlobalConflict conflict;
+  knowledge.hasAccessed = true;
   Record record;
   record.cluster = knowledge.getSelf();
   record.epoch = std::min(knowledge.getOwn(), (1u << kEpochBits) - 1);
@@ -133,10 +133,12 @@ void GlobalShadow::acquire(const void *address, ClusterKnowledge &knowledge) {
     raise(knowledge.others, cluster, epoch);
 }
 
-void GlobalShadow::release(const void *address, ClusterKnowledge &knowledge) {
+void GlobalShadow::release(const void *address, ClusterKnowledge &knowledge,
+                           bool relaxed) {
   std::lock_guard<std::mutex> guard(clockMutex);
   auto &clock = clocks[reinterpret_cast<uintptr_t>(address)];
   for (const auto &[cluster, epoch] : knowledge.others)
     raise(clock, cluster, epoch);
-  raise(clock, knowledge.self, knowledge.own++);
+  raise(clock, knowledge.self,
+        relaxed ? knowledge.fenced : knowledge.endEpoch());
 }

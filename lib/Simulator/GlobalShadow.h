@@ -34,8 +34,13 @@ public:
   void reset(uint64_t index) {
     self = uint32_t(index);
     own = 1;
+    fenced = 0;
+    hasAccessed = false;
     others.clear();
   }
+  /// A thread executes a fence: what the cluster has done so far may be
+  /// released by relaxed accesses behind it.
+  void fence() { fenced = endEpoch(); }
   uint32_t getSelf() const { return self; }
   Epoch getOwn() const { return own; }
   bool knows(uint32_t cluster, Epoch epoch) const {
@@ -47,8 +52,18 @@ public:
 
 private:
   friend class GlobalShadow;
+  /// The last epoch with an access, which is over.
+  Epoch endEpoch() {
+    own += hasAccessed;
+    hasAccessed = false;
+    return own - 1;
+  }
+
   uint32_t self = 0;
   Epoch own = 1;
+  /// The last epoch that a fence ended.
+  Epoch fenced = 0;
+  bool hasAccessed = false;
   std::unordered_map<uint32_t, Epoch> others;
 };
 
@@ -77,13 +92,14 @@ public:
 
   /// Checks and records an access; the first conflict if there is one.
   GlobalConflict access(const void *address, uint32_t size, bool write,
-                        bool strong, uint32_t site,
-                        const ClusterKnowledge &knowledge, Cache &cache);
+                        bool strong, uint32_t site, ClusterKnowledge &knowledge,
+                        Cache &cache);
 
-  /// What an atomic access of `address` with these semantics carries. The epoch
-  /// of the cluster ends with a release.
+  /// What an atomic access of `address` with these semantics carries. A relaxed
+  /// one releases what the last fence ended, the others everything.
   void acquire(const void *address, ClusterKnowledge &knowledge);
-  void release(const void *address, ClusterKnowledge &knowledge);
+  void release(const void *address, ClusterKnowledge &knowledge,
+               bool relaxed = false);
 
 private:
   static constexpr uint64_t kPageBytes = 4096;

@@ -15,6 +15,7 @@ KERNELS = pathlib.Path(__file__).parent / "kernels"
 sys.path.insert(0, str(KERNELS))
 
 import builder
+import copy_ring
 import flash_attention
 import mma_gemm
 import wgmma_gemm
@@ -69,6 +70,18 @@ def block_reduction():
     )
 
 
+def copies():
+    rows, lanes = 5, np.arange(32)
+    generator = np.random.default_rng(4)
+    values = (generator.integers(-64, 65, (rows, 32, 4)) / 8).astype(np.float32)
+    return Case(
+        "copy_ring", copy_ring.build(),
+        ["--parameters=x,y,rows", "--block=64", f"--set=rows={rows}", "--output=y:f32:32"],
+        {"x": values}, "y", values[:, lanes ^ 9, 0].sum(axis=0, dtype=np.float64), 0.0, "sm_90a",
+        (copy_ring.SLOT_BYTES,),
+    )
+
+
 def gemm(name, text, shape, architecture, options, layout):
     m, n, k = shape
     generator = np.random.default_rng(2)
@@ -111,6 +124,7 @@ def all_cases():
     maps = [f"--tensor-map={name}:box=64x64,swizzle=128" for name in "ab"]
     return [
         block_reduction(),
+        copies(),
         gemm("mma_gemm", mma_gemm.build(), (100, 72, 160), "sm_80", [],
              (3, 80, 5120)),
         gemm("wgmma_gemm", wgmma_gemm.build(), (100, 72, 448), "sm_90a", maps,

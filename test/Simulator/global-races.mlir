@@ -63,16 +63,17 @@ llvm.func @neighbour(%out: !llvm.ptr<1>, %sums: !llvm.ptr<1>) attributes {nvvm.k
 // The last block adds what all have written: a counter with fences around it.
 // The block that is last also sets the counter back.
 // RUN: %python %S/make_tensor.py %t.count count 0
-// RUN: peermla-sim %s --kernel=counter --grid=7 --block=32 --set=fences=1 --output=parts:i32:224 --inout=count --args=%t.count --output=out:i32:32 --outputs=%t.st --launch=async=eager --launch=async=random,runs=5
+// RUN: peermla-sim %s --kernel=counter --grid=7 --block=32 --set=before=1 --set=after=1 --output=parts:i32:224 --inout=count --args=%t.count --output=out:i32:32 --outputs=%t.st --launch=async=eager --launch=async=random,runs=5
 // RUN: %python %S/show.py %t.st | FileCheck %s --check-prefix=COUNTER
 // COUNTER: count: 0{{$}}
 // COUNTER: out: 672 679 {{.*}} 889{{$}}
-// Without the fences nobody may rely on them.
-// RUN: not peermla-sim %s --kernel=counter --grid=7 --block=32 --set=fences=0 --output=parts:i32:224 --inout=count --args=%t.count --output=out:i32:32 2>&1 | FileCheck %s --check-prefix=UNFENCED
+// Without either fence nobody may rely on them.
+// RUN: not peermla-sim %s --kernel=counter --grid=7 --block=32 --set=before=0 --set=after=1 --output=parts:i32:224 --inout=count --args=%t.count --output=out:i32:32 2>&1 | FileCheck %s --check-prefix=UNFENCED
+// RUN: not peermla-sim %s --kernel=counter --grid=7 --block=32 --set=before=1 --set=after=0 --output=parts:i32:224 --inout=count --args=%t.count --output=out:i32:32 2>&1 | FileCheck %s --check-prefix=UNFENCED
 // UNFENCED: race: block ({{[0-6]}},0,0) thread {{[0-9]+}}: read beside an unordered write by block ({{[0-6]}},0,0), global memory at offset {{[0-9]+}} of 'parts'
 // UNFENCED-NEXT: at llvm.load
 // UNFENCED-NEXT: against llvm.store
-llvm.func @counter(%parts: !llvm.ptr<1>, %count: !llvm.ptr<1>, %out: !llvm.ptr<1>, %fences: i32) attributes {nvvm.kernel} {
+llvm.func @counter(%parts: !llvm.ptr<1>, %count: !llvm.ptr<1>, %out: !llvm.ptr<1>, %before: i32, %after: i32) attributes {nvvm.kernel} {
   %block = nvvm.read.ptx.sreg.ctaid.x : i32
   %blocks = nvvm.read.ptx.sreg.nctaid.x : i32
   %thread = nvvm.read.ptx.sreg.tid.x : i32
@@ -84,14 +85,14 @@ llvm.func @counter(%parts: !llvm.ptr<1>, %count: !llvm.ptr<1>, %out: !llvm.ptr<1
   %index = llvm.add %first, %thread : i32
   %mine = llvm.getelementptr %parts[%index] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
   llvm.store %index, %mine : i32, !llvm.ptr<1>
-  llvm.inline_asm has_side_effects "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p fence.acq_rel.gpu; }", "r" %fences : (i32) -> ()
+  llvm.inline_asm has_side_effects "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p fence.acq_rel.gpu; }", "r" %before : (i32) -> ()
   nvvm.barrier0
   %leads = llvm.icmp "eq" %thread, %c0 : i32
   llvm.cond_br %leads, ^arrive, ^meet
 ^arrive:
-  %before = llvm.inline_asm has_side_effects "atom.relaxed.gpu.global.add.u32 $0, [$1], 1;", "=r,l" %count : (!llvm.ptr<1>) -> i32
-  llvm.store %before, %flag : i32, !llvm.ptr<3>
-  llvm.inline_asm has_side_effects "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p fence.acq_rel.gpu; }", "r" %fences : (i32) -> ()
+  %number = llvm.inline_asm has_side_effects "atom.relaxed.gpu.global.add.u32 $0, [$1], 1;", "=r,l" %count : (!llvm.ptr<1>) -> i32
+  llvm.store %number, %flag : i32, !llvm.ptr<3>
+  llvm.inline_asm has_side_effects "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p fence.acq_rel.gpu; }", "r" %after : (i32) -> ()
   llvm.br ^meet
 ^meet:
   nvvm.barrier0

@@ -130,4 +130,17 @@ TEST(GlobalShadowTest, ordersAreTransitive) {
   EXPECT_EQ(fixture.access(2, 68, 4, true).kind, Conflict::WriteAfterWrite);
 }
 
+/// A relaxed access carries what was written before the last fence.
+TEST(GlobalShadowTest, fencesEndWhatRelaxedAccessesRelease) {
+  Fixture fixture(2);
+  fixture.access(0, 64, 4, true);
+  fixture.knowledge[0].fence();
+  fixture.access(0, 68, 4, true);
+  fixture.shadow.release(reinterpret_cast<const void *>(8),
+                         fixture.knowledge[0], /*relaxed=*/true);
+  fixture.acquire(1, 8);
+  EXPECT_EQ(fixture.access(1, 64, 4, false).kind, Conflict::None);
+  EXPECT_EQ(fixture.access(1, 68, 4, false).kind, Conflict::ReadAfterWrite);
+}
+
 } // namespace
