@@ -193,6 +193,10 @@ void peermla::buildTilePipeline(OpPassManager &pm,
     target.addPass(createKernelsToModules());
     addCleanup(target);
     target.addPass(createUseTensorCopies());
+    OpPassManager &program =
+        target.nest<gpu::GPUModuleOp>().nest<func::FuncOp>();
+    program.addPass(createSpecializeWarps());
+    addCleanup(program);
   });
   pm.addPass(createContract("tile"));
 }

@@ -141,10 +141,17 @@ void FragmentBuilder::publish() {
       *this, NVVM::ProxyKind::async_shared,
       NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
 }
-void FragmentBuilder::meet(const KernelInfo &, bool publishes) {
+void FragmentBuilder::meet(const KernelInfo &kernel, bool publishes) {
   if (publishes)
     publish();
-  NVVM::BarrierOp::create(*this);
+  if (!kernel.hasRoles) {
+    NVVM::BarrierOp::create(*this);
+    return;
+  }
+  // Barrier 0 is that of all threads.
+  NVVM::BarrierOp::create(*this, /*res=*/Type(), i32(1), i32(kernel.threads),
+                          NVVM::BarrierReductionAttr(),
+                          /*reductionPredicate=*/Value());
 }
 
 Value FragmentBuilder::thread() {

@@ -42,6 +42,10 @@ struct KernelInfo {
   /// Whether warpgroups or tensor copies touch slots, which see what threads
   /// wrote there only once it is published.
   bool usesAsyncProxy = false;
+  /// Whether another warpgroup fills slots: `threads` are those that compute.
+  bool hasRoles = false;
+  /// Whether the threads meet when they consume what tensor copies brought.
+  bool meetsInConsume = true;
   /// The extents and the strides of each memref, as index values, strides in
   /// elements.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> sizes, strides;
@@ -82,7 +86,7 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
   /// What the thread wrote into shared memory is seen by wgmma and by tensor
   /// copies that start after a meeting.
   void publish();
-  /// All threads of the block meet, having published or not.
+  /// All threads of the block that compute meet, having published or not.
   void meet(const KernelInfo &kernel, bool publishes = false);
 
   mlir::Value thread();
@@ -119,6 +123,10 @@ private:
   int64_t numElements;
 };
 
+/// Gives the regions of `tile.specialize` to their threads. Returns whether there
+/// is one.
+bool assignRoles(mlir::LLVM::LLVMFuncOp kernel, const KernelInfo &info);
+
 /// Makes the barriers of the kernel's rings ready, before anybody uses them.
 void initializeBarriers(mlir::LLVM::LLVMFuncOp kernel);
 
@@ -142,6 +150,7 @@ void populateReductionPatterns(const FragmentTypeConverter &converter,
                                const KernelInfo &kernel,
                                mlir::RewritePatternSet &patterns);
 void populateProductPatterns(const FragmentTypeConverter &converter,
+                             const KernelInfo &kernel,
                              mlir::RewritePatternSet &patterns);
 void populateWarpgroupProductPatterns(const FragmentTypeConverter &converter,
                                       mlir::RewritePatternSet &patterns);

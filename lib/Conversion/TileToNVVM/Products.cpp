@@ -26,6 +26,8 @@
 #include "Fragments.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include "peermla/Dialect/Frag/IR/Frag.h"
+
 using namespace mlir;
 using namespace peermla;
 
@@ -290,9 +292,32 @@ struct LowerMma final : OpConversionPattern<tile::MmaOp> {
   }
 };
 
+/// Products of warps do not run when their op ends.
+struct LowerMmaWait final : OpConversionPattern<tile::MmaWaitOp> {
+  LowerMmaWait(const TypeConverter &converter, MLIRContext *context,
+               const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(tile::MmaWaitOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!kernel.hasWarpgroups) {
+      rewriter.replaceOp(op, adaptor.getProducts());
+      return success();
+    }
+    rewriter.replaceOpWithNewOp<frag::WgmmaWaitOp>(op, op.getPendingAttr(),
+                                                   adaptor.getProducts());
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
 } // namespace
 
 void peermla::populateProductPatterns(const FragmentTypeConverter &converter,
+                                      const KernelInfo &kernel,
                                       RewritePatternSet &patterns) {
   patterns.add<LowerMma>(converter, patterns.getContext());
+  patterns.add<LowerMmaWait>(converter, patterns.getContext(), kernel);
 }

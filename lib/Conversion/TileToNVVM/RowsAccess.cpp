@@ -271,15 +271,20 @@ struct LowerScratch final : OpConversionPattern<tile::ScratchOp> {
 };
 
 struct LowerBarrier final : OpConversionPattern<gpu::BarrierOp> {
-  using OpConversionPattern::OpConversionPattern;
+  LowerBarrier(const TypeConverter &converter, MLIRContext *context,
+               const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
 
   LogicalResult
   matchAndRewrite(gpu::BarrierOp op, OpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    NVVM::BarrierOp::create(rewriter, op.getLoc());
+    FragmentBuilder b(op.getLoc(), rewriter);
+    b.meet(kernel);
     rewriter.eraseOp(op);
     return success();
   }
+
+  const KernelInfo &kernel;
 };
 
 } // namespace
@@ -287,6 +292,7 @@ struct LowerBarrier final : OpConversionPattern<gpu::BarrierOp> {
 void peermla::populateRowsAccessPatterns(const FragmentTypeConverter &converter,
                                          const KernelInfo &kernel,
                                          RewritePatternSet &patterns) {
-  patterns.add<LowerBarrier, LowerScratch>(converter, patterns.getContext());
-  patterns.add<LoadRows, StoreRows>(converter, patterns.getContext(), kernel);
+  patterns.add<LowerScratch>(converter, patterns.getContext());
+  patterns.add<LoadRows, LowerBarrier, StoreRows>(
+      converter, patterns.getContext(), kernel);
 }

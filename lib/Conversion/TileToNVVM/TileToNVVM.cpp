@@ -38,6 +38,7 @@ struct Memory {
   SmallVector<Value> sizes, strides; // index
 };
 
+static constexpr int64_t threadsOfWarpgroup = 128;
 /// Bytes of a tensor map.
 static constexpr int64_t tensorMapBytes = 128;
 
@@ -160,8 +161,10 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                                     llvm::to_vector(entry.getArgumentTypes()));
     auto kernel = LLVM::LLVMFuncOp::create(b, function.getName(), type);
     kernel->setAttr("nvvm.kernel", b.getUnitAttr());
-    kernel->setAttr("nvvm.reqntid", b.getDenseI32ArrayAttr(
-                                        {static_cast<int32_t>(info.threads)}));
+    int64_t threads = info.threads;
+    function.walk([&](tile::SpecializeOp) { threads += threadsOfWarpgroup; });
+    kernel->setAttr("nvvm.reqntid",
+                    b.getDenseI32ArrayAttr({static_cast<int32_t>(threads)}));
     Attribute shared = function->getAttr(tile::sharedBytesName);
     kernel->setAttr(tile::sharedBytesName,
                     shared ? shared : b.getI64IntegerAttr(0));
@@ -293,9 +296,10 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     });
   }
 
-  static bool isMeeting(Operation *op) {
+  static bool isMeeting(Operation *op, const KernelInfo &info) {
     auto reduce = dyn_cast<tile::ReduceOp>(op);
-    return isa<tile::ConsumeOp, tile::ConvertOp>(op) ||
+    return isa<tile::ConvertOp>(op) ||
+           (isa<tile::ConsumeOp>(op) && info.meetsInConsume) ||
            (reduce && reduce.getMeetingBytes());
   }
 
@@ -309,7 +313,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       if (isa<scf::ForOp>(op->getParentOp()))
         for (Operation *before = op->getPrevNode(); before && !haveMet;
              before = before->getPrevNode())
-          haveMet = isMeeting(before);
+          haveMet = isMeeting(before, info);
       if (!haveMet)
         info.unmet.insert(op);
     });
@@ -341,6 +345,11 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     if (failed(kernel))
       return failure();
 
+    info.hasRoles = assignRoles(*kernel, info);
+    // Scratch was given barriers by somebody who counts on it.
+    bool hasScratch = false;
+    kernel->walk([&](tile::ScratchOp) { hasScratch = true; });
+    info.meetsInConsume = !info.hasRoles || hasScratch;
     initializeBarriers(*kernel);
     describeScratch(*kernel, info);
     alignBoxes(*kernel, info);
@@ -352,7 +361,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     RewritePatternSet patterns(context);
     populateElementwisePatterns(converter, patterns);
     populateReductionPatterns(converter, info, patterns);
-    populateProductPatterns(converter, patterns);
+    populateProductPatterns(converter, info, patterns);
     if (info.hasWarpgroups)
       populateWarpgroupProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);

@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -151,6 +152,11 @@ struct LowerWait final : OpRewritePattern<frag::WgmmaWaitOp> {
 
   LogicalResult matchAndRewrite(frag::WgmmaWaitOp op,
                                 PatternRewriter &rewriter) const override {
+    if (op.getAccs().empty()) {
+      rewriter.replaceOpWithNewOp<NVVM::WgmmaWaitGroupSyncOp>(op,
+                                                              op.getPending());
+      return success();
+    }
     AccumulatorAsm line(llvm::map_to_vector(op.getAccs(), [](Value acc) {
       return cast<VectorType>(acc.getType());
     }));

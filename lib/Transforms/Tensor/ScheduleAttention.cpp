@@ -242,7 +242,8 @@ static Schedule useMma(Schedule schedule, const MmaTile &tile, bool isWgmma) {
       attribute.getContext(), attribute.getBlock(), attribute.getInner(),
       attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
       tile.warps, mmaStages,
-      isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync);
+      isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
+      /*roles=*/ArrayRef<int64_t>());
   return schedule;
 }
 

@@ -67,13 +67,14 @@ static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
   bool isWgmma = gpu.hasWgmma &&
                  getElementTypeOrSelf(kernel.getContraction()->getOperand(0))
                          .getIntOrFloatBitWidth() == 16;
-  return {
-      tile::ScheduleAttr::get(
-          type.getContext(), cutResult(kernel, tile).getBlock(), {productStep},
-          {}, /*split=*/0, /*parts=*/0,
-          ArrayRef<int64_t>(isWgmma ? warpgroup : productWarps), productStages,
-          isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync),
-      "a tile of a matrix product for matrix instructions"};
+  return {tile::ScheduleAttr::get(
+              type.getContext(), cutResult(kernel, tile).getBlock(),
+              {productStep}, {}, /*split=*/0, /*parts=*/0,
+              ArrayRef<int64_t>(isWgmma ? warpgroup : productWarps),
+              productStages,
+              isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
+              /*roles=*/ArrayRef<int64_t>()),
+          "a tile of a matrix product for matrix instructions"};
 }
 
 /// Tokens of a block whose scores are products of matrix instructions and are

@@ -144,7 +144,7 @@ SmallVector<Value> KeySplitter::attend(OpFoldResult T, bool isDeterministic) {
                      b.getContext(), schedule.getBlock(), schedule.getInner(),
                      schedule.getRegisters(), /*split=*/0, /*parts=*/1,
                      schedule.getWarps(), schedule.getStages(),
-                     schedule.getInstructions()));
+                     schedule.getInstructions(), schedule.getRoles()));
   return llvm::to_vector_of<Value>(whole->getResults());
 }
 
@@ -179,7 +179,8 @@ SmallVector<Value> KeySplitter::attendInParts(int64_t parts, OpFoldResult T,
                          b.getContext(), {1, block[0], block[1]},
                          schedule.getInner(), schedule.getRegisters(),
                          /*split=*/0, /*parts=*/0, schedule.getWarps(),
-                         schedule.getStages(), schedule.getInstructions()));
+                         schedule.getStages(), schedule.getInstructions(),
+                         schedule.getRoles()));
     merge->setAttr(scheduleName, getMergeSchedule(merge));
   }
   if (op->hasAttr(planName)) {

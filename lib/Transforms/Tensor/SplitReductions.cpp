@@ -235,11 +235,11 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
     auto choice = scf::IfOp::create(rewriter, loc, op->getResultTypes(), few,
                                     /*withElseRegion=*/true);
     auto withoutSplit = [&](ArrayRef<int64_t> block) {
-      return tile::ScheduleAttr::get(&getContext(), block, schedule.getInner(),
-                                     schedule.getRegisters(), /*split=*/0,
-                                     /*parts=*/0, schedule.getWarps(),
-                                     schedule.getStages(),
-                                     schedule.getInstructions());
+      return tile::ScheduleAttr::get(
+          &getContext(), block, schedule.getInner(), schedule.getRegisters(),
+          /*split=*/0,
+          /*parts=*/0, schedule.getWarps(), schedule.getStages(),
+          schedule.getInstructions(), schedule.getRoles());
     };
 
     rewriter.setInsertionPointToStart(choice.elseBlock());

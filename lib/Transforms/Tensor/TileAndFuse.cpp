@@ -230,7 +230,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
                       schedule.getContext(), {}, schedule.getInner(),
                       schedule.getRegisters(), /*split=*/0, /*parts=*/0,
                       schedule.getWarps(), schedule.getStages(),
-                      schedule.getInstructions()));
+                      schedule.getInstructions(), schedule.getRoles()));
   }
 
   /// Tells a tile of attention where it is and what it can be: tokens and heads
@@ -246,7 +246,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
                     op.getContext(), schedule.getBlock().take_back(2),
                     schedule.getInner(), schedule.getRegisters(), /*split=*/0,
                     /*parts=*/0, schedule.getWarps(), schedule.getStages(),
-                    schedule.getInstructions()));
+                    schedule.getInstructions(), schedule.getRoles()));
   }
 };
 

@@ -112,6 +112,13 @@ struct Program {
   func::FuncOp function;
   SmallVector<tile::LaunchOp> launches;
 
+  bool hasRoles() const {
+    return !function
+                ->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName)
+                .getRoles()
+                .empty();
+  }
+
   /// The value if it is a parameter of the function, or null.
   static BlockArgument getParameter(Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
@@ -234,7 +241,9 @@ struct UseTensorCopies : peermla::impl::UseTensorCopiesBase<UseTensorCopies> {
           fills.push_back(fill);
       if (fills.empty())
         continue;
-      int64_t bytes = barrierBytes * ring.getType().getSlots();
+      // Where roles part, slots have a second barrier.
+      int64_t bytes = barrierBytes * ring.getType().getSlots() *
+                      (program.hasRoles() ? 2 : 1);
       std::string obstacle;
       for (tile::FillOp fill : fills)
         if (obstacle.empty())

@@ -29,6 +29,7 @@ class Case:
     block: tuple = (64, 1)  # tokens and heads
     warps: tuple = (4, 1)
     instructions: str = "mma_sync"
+    roles: tuple = ()
     poison: tuple = ()  # (operand, new token, value): one column of its row, of the last head
 
     def rows(self):
@@ -44,7 +45,7 @@ class Case:
     def source(self):
         query, results = self.rows()
         block = [1, *self.block] if self.parts else self.block
-        schedule = (f"#tile.schedule<block = {list(block)}, inner = [{self.keys}], warps = {list(self.warps)}, stages = 2, instructions = {self.instructions}>")
+        schedule = (f"#tile.schedule<block = {list(block)}, inner = [{self.keys}], warps = {list(self.warps)}, stages = 2, instructions = {self.instructions}" + (f", roles = {list(self.roles)}>" if self.roles else ">"))
         inputs = {"q": query, "k": query if not self.shared else f"tensor<?x{self.depth}x{self.dtype}>"}
         paged = values = ""
         if self.page:
@@ -101,6 +102,8 @@ CASES = [
     Case("wgmma_causal_ragged", (70, 1, 130), "bf16", instructions="wgmma"),
     Case("wgmma_full_ragged", (65, 0, 64), "f16", causal=False, heads=1, instructions="wgmma"),
     Case("wgmma_small_odd", (5, 33), "bf16", depth=20, width=12, heads=3, instructions="wgmma"),
+    Case("roles_causal_ragged", (70, 1, 130), "bf16", keys=80, block=(128, 1), warps=(8, 1), instructions="wgmma", roles=(24, 240)),
+    Case("roles_full_one_group", (65, 0, 64), "bf16", causal=False, heads=1, instructions="wgmma", roles=(0, 0)),
     Case("wgmma_poisoned", (70, 68, 3), "bf16", depth=64, width=72, instructions="wgmma",
          poison=(("v", 5, np.nan), ("v", 69, np.inf), ("v", 71, -np.inf), ("v", 137, np.nan))),
 ]
@@ -258,7 +261,7 @@ def check(case, arguments):
     for mode in products.MODES[: arguments.modes]:
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), "--kernel=attention",
-             f"--grid={grid}", f"--block={32 * case.warps[0] * case.warps[1]}", f"--shared={shared}",
+             f"--grid={grid}", f"--block={products.threads(lowered)}", f"--shared={shared}",
              f"--parameters={','.join([*(name for name, _, _ in kinds), *numbers, *maps])}", f"--args={path.with_suffix('.in')}",
              *outputs, f"--outputs={path.with_suffix('.out')}", *mode,
              *(f"--set={name}={number}" for name, number in numbers.items()), *mapping],

@@ -17,7 +17,7 @@ PIPELINE = (
     "builtin.module(func.func(peermla-tile-and-fuse,canonicalize,cse,peermla-tile-contractions),"
     "canonicalize,cse,peermla-tiled-to-tile,canonicalize,cse,"
     "gpu.module(func.func(affine-expand-index-ops,lower-affine,peermla-assign-layouts,peermla-stage-copies{shared-bytes=166912},"
-    "peermla-prefetch-copies,canonicalize,cse)),peermla-use-tensor-copies,peermla-tile-to-nvvm,"
+    "peermla-prefetch-copies,canonicalize,cse)),peermla-use-tensor-copies,gpu.module(func.func(peermla-specialize-warps,canonicalize,cse)),peermla-tile-to-nvvm,"
     "gpu.module(peermla-warpgroups-to-nvvm,peermla-expand-math,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
     "canonicalize,cse))"
 )
@@ -41,6 +41,7 @@ class Case:
     prologue: bool = False  # X is scaled by a column first
     dynamic: bool = True
     instructions: str = "mma_sync"
+    roles: tuple = ()
 
     def rows(self):
         return "?" if self.dynamic else str(self.m)
@@ -51,7 +52,8 @@ class Case:
         w_map = "(n, k)" if self.transpose else "(k, n)"
         schedule = (
             f"#tile.schedule<block = [{self.block[0]}, {self.block[1]}EXTRA], inner = [{self.inner}], "
-            f"warps = [{self.warps[0]}, {self.warps[1]}], stages = {self.stages}, instructions = {self.instructions}>"
+            f"warps = [{self.warps[0]}, {self.warps[1]}], stages = {self.stages}, instructions = {self.instructions}"
+            + (f", roles = {list(self.roles)}>" if self.roles else ">")
         )
         tail = self.epilogue != "none"
         out = t if self.epilogue in ("round", "residual") else "f32"
@@ -133,6 +135,8 @@ CASES = [
     Case("wgmma_wide", 65, 250, 72, "bf16", transpose=False, block=(64, 256), warps=(4, 1), stages=2, instructions="wgmma"),
     Case("wgmma_odd", 5, 37, 35, "f16", epilogue="residual", block=(64, 64), warps=(4, 1), instructions="wgmma"),
     Case("wgmma_prologue", 40, 72, 136, "bf16", epilogue="round", prologue=True, block=(64, 64), warps=(4, 1), stages=2, instructions="wgmma"),
+    Case("roles", 130, 192, 520, "bf16", warps=(8, 1), stages=4, instructions="wgmma", roles=(24, 240)),
+    Case("roles_columns_one_group", 63, 136, 200, "f16", transpose=False, block=(64, 128), warps=(4, 1), epilogue="bias", instructions="wgmma", roles=(0, 0)),
     Case("f32", 70, 96, 100, "f32", block=(64, 64), warps=(2, 2), stages=2),
     Case("f32_columns", 9, 70, 72, "f32", transpose=False, epilogue="bias", block=(64, 64), warps=(4, 1), stages=2),
     Case("f32_prologue", 20, 64, 67, "f32", prologue=True, epilogue="residual", block=(64, 64), warps=(4, 1), stages=2),
@@ -153,6 +157,10 @@ def run(*command):
 def pipeline(case):
     """With the shared memory of the GPU that the instructions are for."""
     return PIPELINE.replace("166912", "232448") if case.instructions == "wgmma" else PIPELINE
+
+
+def threads(lowered):
+    return re.search(r"nvvm.reqntid = array<i32: (\d+)>", lowered).group(1)
 
 
 def kernel_module(text):
@@ -249,7 +257,7 @@ def check(case, arguments):
     for mode, form in itertools.product(MODES[: arguments.modes], forms):
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(form)), "--kernel=product",
-             f"--grid={grid[0]}x{grid[1]}", f"--block={32 * case.warps[0] * case.warps[1]}", f"--shared={shared}",
+             f"--grid={grid[0]}x{grid[1]}", f"--block={threads(lowered)}", f"--shared={shared}",
              f"--parameters={','.join(names)}", f"--args={path.with_suffix('.in')}",
              f"--output=y:{dtype}:{case.m}x{case.n}", f"--outputs={path.with_suffix('.out')}", *mode, *options],
             capture_output=True, text=True, check=False)

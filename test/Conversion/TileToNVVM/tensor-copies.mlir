@@ -73,3 +73,55 @@ gpu.module @empty {
     return
   }
 }
+
+// -----
+
+// The threads that compute come first and meet among themselves. The producer waits
+// for the release of what a slot held before; warps release with one lane, when
+// products in flight have read the slot.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+// CHECK-LABEL: llvm.func @roles(
+// CHECK-SAME: nvvm.reqntid = array<i32: 256>
+// CHECK: nvvm.mbarrier.init %{{.+}}, %c1_i32
+// CHECK: nvvm.mbarrier.init %{{.+}}, %c4_i32
+// CHECK: nvvm.barrier{{$}}
+// CHECK: %[[COMPUTES:.+]] = arith.cmpi slt, %{{.+}}, %c128_i32
+// CHECK: scf.if %[[COMPUTES]]
+// CHECK: nvvm.setmaxregister increase 240
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-NOT: nvvm.barrier
+// CHECK: frag.wgmma
+// CHECK: nvvm.wgmma.commit.group.sync.aligned
+// CHECK-NEXT: frag.wgmma_wait 1
+// CHECK-NEXT: nvvm.bar.warp.sync
+// CHECK: nvvm.mbarrier.arrive %
+// CHECK: frag.wgmma_wait 0, %
+// CHECK: nvvm.fence.proxy
+// CHECK-NEXT: nvvm.barrier id = %c1_i32 number_of_threads = %c128_i32
+// CHECK: } else {
+// CHECK: nvvm.setmaxregister decrease 24
+// CHECK: %[[ONE:.+]] = arith.cmpi eq, %{{.+}}, %c128_i32
+// CHECK: scf.if %[[ONE]]
+// CHECK: %[[OTHER:.+]] = arith.xori %{{.+}}, %c1_i32
+// CHECK: nvvm.mbarrier.try_wait.parity %{{.+}}, %[[OTHER]],
+// CHECK: nvvm.mbarrier.arrive.expect_tx
+gpu.module @roles {
+  func.func @roles(%n: index, %x: memref<80x64xbf16>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [24, 240]>, tile.shared_bytes = 16416 : i64} {
+    %c0 = arith.constant 0 : index
+    %r = tile.ring {barriers = 16384, consumers = 4, offset = 0} : !tile.ring<2 x !a>
+    tile.specialize registers [24, 240] {
+      tile.fill_box %r[%n], %x[%n, %c0] along [0, 1] : !tile.ring<2 x !a>, memref<80x64xbf16>
+    }, {
+      %a = tile.consume %r[%n] pending 0 : !tile.ring<2 x !a> -> !a
+      %d = tile.mma %a, %a transpose_b flight : !a, !a -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+      tile.mma_wait 1
+      tile.release %r[%n] : !tile.ring<2 x !a>
+      %e = tile.mma_wait 0, %d : tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+      %b = tile.clear_rows %a from %n : !a
+    }
+    return
+  }
+}

@@ -46,3 +46,10 @@ func.func @wait(%s: vector<4xf32>, %o: vector<2xf32>) -> (vector<4xf32>, vector<
   %r:2 = frag.wgmma_wait 1, %s, %o : vector<4xf32>, vector<2xf32>
   return %r#0, %r#1 : vector<4xf32>, vector<2xf32>
 }
+
+// CHECK-LABEL: func @wait_for_operands
+// CHECK: nvvm.wgmma.wait.group.sync.aligned 1
+func.func @wait_for_operands() {
+  frag.wgmma_wait 1
+  return
+}

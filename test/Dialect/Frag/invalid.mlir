@@ -79,11 +79,3 @@ func.func @wgmma_wait_c1(%s: vector<4xf32>) {
   %r = frag.wgmma_wait 8, %s : vector<4xf32>
   return
 }
-
-// -----
-
-func.func @wgmma_wait_c2() {
-  // expected-error @below {{expects at least 1 accumulator, got 0}}
-  "frag.wgmma_wait"() {pending = 0 : i64} : () -> ()
-  return
-}

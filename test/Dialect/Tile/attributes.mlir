@@ -25,6 +25,10 @@ func.func private @parts() attributes {s = #tile.schedule<block = [4, 16], inner
 //  CHECK-SAME:   s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma>
 func.func private @instructions() attributes {s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma>}
 
+// CHECK-LABEL: func.func private @roles()
+//  CHECK-SAME:   s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma, roles = [24, 240]>
+func.func private @roles() attributes {s = #tile.schedule<warps = [8, 1], stages = 4, instructions = wgmma, roles = [24, 240]>}
+
 // CHECK-LABEL: func.func private @default_instructions()
 //  CHECK-SAME:   s = #tile.schedule<warps = [2, 2]>
 func.func private @default_instructions() attributes {s = #tile.schedule<warps = [2, 2], instructions = mma_sync>}

@@ -119,3 +119,18 @@ func.func private @instructions_rows() attributes {s = #tile.schedule<warps = [6
 
 // expected-error @below {{expects rows of 'warps' to be a multiple of 4 for 'wgmma', got []}}
 func.func private @instructions_without_warps() attributes {s = #tile.schedule<instructions = wgmma>}
+
+// -----
+
+// expected-error @below {{expects 'roles' to have 2 extents, got 1}}
+func.func private @roles_count() attributes {s = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [24]>}
+
+// -----
+
+// expected-error @below {{expects registers of 'roles' to be 0 or multiples of 8 from 24 to 256, got 30}}
+func.func private @roles_registers() attributes {s = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [24, 30]>}
+
+// -----
+
+// expected-error @below {{expects 'wgmma' where there are 'roles'}}
+func.func private @roles_of_warps() attributes {s = #tile.schedule<warps = [4, 1], roles = [24, 240]>}

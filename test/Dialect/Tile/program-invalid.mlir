@@ -370,3 +370,81 @@ func.func @clear_rows_c1(%a: tensor<16x64xf32, #tile.mma<warps = [1, 1]>>, %i: i
   %b = tile.clear_rows %a from %i : tensor<16x64xf32, #tile.mma<warps = [1, 1]>>
   return
 }
+
+// -----
+
+func.func @ring_c2_count() {
+  // expected-error @below {{'tile.ring' op expects 'consumers' to be at least 1, got 0}}
+  %r = tile.ring {barriers = 16, consumers = 0, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @ring_c2_barriers() {
+  // expected-error @below {{'tile.ring' op expects 'barriers' where there are 'consumers'}}
+  %r = tile.ring {consumers = 4, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @release_c1(%i: index) {
+  %r = tile.ring {barriers = 16, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  // expected-error @below {{'tile.release' op expects 'ring' to have 'consumers'}}
+  tile.release %r[%i] : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @specialize_registers() {
+  // expected-error @below {{'tile.specialize' op expects two numbers of 'registers', got 1}}
+  tile.specialize registers [24] {
+  }, {
+  }
+  return
+}
+
+// -----
+
+func.func @specialize_c1() {
+  // expected-error @below {{'tile.specialize' op expects 'producer' to have no tiles, got 'tile.index'}}
+  tile.specialize {
+    %column = tile.index 1 : tensor<64x128xi32>
+  }, {
+  }
+  return
+}
+
+// -----
+
+func.func @specialize_c2() {
+  // expected-error @below {{'tile.specialize' op expects to be the only one of its program}}
+  tile.specialize {
+  }, {
+  }
+  tile.specialize {
+  }, {
+  }
+  return
+}
+
+// -----
+
+#mma = #tile.mma<warps = [4, 1]>
+func.func @mma_c5_use(%a: tensor<64x64xbf16, #tile.shared>, %b: tensor<64x64xbf16, #tile.shared>) -> tensor<64x64xf32, #mma> {
+  // expected-error @below {{'tile.mma' op expects a product in flight to be waited for, but it goes to 'arith.negf'}}
+  %d = tile.mma %a, %b flight : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
+  %e = arith.negf %d : tensor<64x64xf32, #mma>
+  return %e : tensor<64x64xf32, #mma>
+}
+
+// -----
+
+#mma = #tile.mma<warps = [4, 1]>
+func.func @mma_c5_registers(%a: tensor<64x64xbf16, #mma>, %b: tensor<64x64xbf16, #tile.shared>) {
+  // expected-error @below {{'tile.mma' op expects 'a' of a product in flight in #tile.shared, got 'tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>'}}
+  %d = tile.mma %a, %b flight : tensor<64x64xbf16, #mma>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
+  return
+}

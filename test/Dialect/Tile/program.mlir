@@ -107,3 +107,35 @@ func.func @boxes(%x: memref<?x24x64xbf16>, %i: index, %more: i1) -> tensor<64x64
   %b = tile.clear_rows %a from %i : tensor<64x64xbf16, #tile.shared>
   return %b : tensor<64x64xbf16, #tile.shared>
 }
+
+// CHECK-LABEL: func @roles
+// CHECK: %[[R:.*]] = tile.ring {barriers = 16384 : i64, consumers = 4 : i64, offset = 0 : i64}
+// CHECK: tile.specialize registers [24, 240] {
+// CHECK: tile.fill_box %[[R]]
+// CHECK: }, {
+// CHECK: %[[D:.*]] = tile.mma %{{.*}}, %{{.*}} transpose_b flight :
+// CHECK: tile.mma_wait 1{{$}}
+// CHECK: tile.mma_wait 0, %[[D]] : tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+// CHECK: tile.release %[[R]][%{{.*}}] :
+// CHECK: tile.release %[[R]][%{{.*}}] if %{{.*}} :
+// CHECK: tile.specialize {
+func.func @roles(%x: memref<?x64xbf16>, %i: index, %more: i1) {
+  %r = tile.ring {barriers = 16384, consumers = 4, offset = 0} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  tile.specialize registers [24, 240] {
+    tile.fill_box %r[%i], %x[%i, %i] along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  }, {
+    %a = tile.consume %r[%i] pending 0 : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    %d = tile.mma %a, %a transpose_b flight : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+    tile.mma_wait 1
+    %e = tile.mma_wait 0, %d : tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+    tile.release %r[%i] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+    tile.release %r[%i] if %more : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  }
+  return
+}
+func.func @roles_without_registers() {
+  tile.specialize {
+  }, {
+  }
+  return
+}

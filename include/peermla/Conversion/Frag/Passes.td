@@ -28,5 +28,6 @@ def WarpgroupsToNVVM : Pass<"peermla-warpgroups-to-nvvm"> {
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::LLVM::LLVMDialect",
+                           "mlir::NVVM::NVVMDialect",
                            "mlir::vector::VectorDialect"];
 }

@@ -74,6 +74,8 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.fill`    | `cp.async` to swizzled places, or loads and stores where pieces of memory are not aligned |
     | `tile.fill_box` | tensor copies (TMA) by one thread, a tensor map as parameter |
     | `tile.consume` | `cp.async.wait_group` or a wait at the slot's mbarrier, a barrier |
+    | `tile.release` | an arrival of each warp at the slot's second mbarrier |
+    | `tile.specialize` | a branch on the thread, `setmaxnreg`; barriers among those that compute |
     | `tile.clear_rows` | stores to the ends of panels and a barrier, if there are rows to clear |
     | `tile.convert` | stores to swizzled places, a barrier                 |
     | `tile.reduce`  | shuffles; across warps through shared memory        |

@@ -217,3 +217,53 @@ def UseTensorCopies : Pass<"peermla-use-tensor-copies", "mlir::ModuleOp"> {
     Statistic<"numConverted", "num-converted", "Rings filled by tensor copies">
   ];
 }
+
+def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
+  let summary = "Let a warpgroup fill slots while others compute";
+  let description = [{
+    A program whose schedule has `roles` and whose loops are filled by tensor copies
+    alone is split: a thread of one more warpgroup fills the slots, as far ahead as
+    there are any; the others wait for fills, and release slots behind their last
+    use.
+
+    ```mlir
+    scf.for %k = ... iter_args(%c = %zero) {
+      %a = tile.consume %ra[%n] pending 0 : ...
+      %b = tile.consume %rb[%n] pending 0 : ...
+      tile.fill_box %ra[%n1], %x[%i, %k1] ... if %more
+      tile.fill_box %rb[%n1], %w[%j, %k1] ... if %more
+      %d = tile.mma %a, %b, acc %c transpose_b : ...
+      scf.yield %d
+    }
+    ```
+    becomes
+    ```mlir
+    tile.specialize registers [24, 240] {
+      scf.for %k = ... {
+        tile.fill_box %ra[%n1], %x[%i, %k1] ... if %more
+        tile.fill_box %rb[%n1], %w[%j, %k1] ... if %more
+      }
+    }, {
+      %p = scf.for %k = ... iter_args(%c = %zero) {
+        %a = tile.consume %ra[%n] pending 0 : ...
+        %b = tile.consume %rb[%n] pending 0 : ...
+        %d = tile.mma %a, %b, acc %c transpose_b flight : ...
+        tile.mma_wait 1
+        tile.release %ra[%n - 1] if %later : ...
+        tile.release %rb[%n - 1] if %later : ...
+        scf.yield %d
+      }
+      %d = tile.mma_wait 0, %p : ...
+    }
+    ```
+    Where a loop does anything else with its products, each product is waited for as
+    before. A remark says why a program with `roles` is not split. Numerics:
+    unchanged.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::scf::SCFDialect",
+                           "peermla::tile::TileDialect"];
+  let statistics = [
+    Statistic<"numSpecialized", "num-specialized", "Programs split into roles">
+  ];
+}

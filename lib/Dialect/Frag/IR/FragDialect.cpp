@@ -99,9 +99,6 @@ LogicalResult WgmmaWaitOp::verify() {
   if (static_cast<int64_t>(getPending()) < 0 || getPending() > 7)
     return emitOpError("expects 'pending' to be in [0, 7], got ")
            << static_cast<int64_t>(getPending());
-  // (C2)
-  if (getAccs().empty())
-    return emitOpError("expects at least 1 accumulator, got 0");
   return success();
 }
 

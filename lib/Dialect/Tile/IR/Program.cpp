@@ -107,6 +107,45 @@ LogicalResult RingOp::verify() {
   if (getBarriers() && *getBarriers() % 8 != 0)
     return emitOpError() << "expects 'barriers' to be a multiple of 8, got "
                          << *getBarriers();
+  // (C2)
+  if (getConsumers() && static_cast<int64_t>(*getConsumers()) < 1)
+    return emitOpError() << "expects 'consumers' to be at least 1, got "
+                         << static_cast<int64_t>(*getConsumers());
+  if (getConsumers() && !getBarriers())
+    return emitOpError("expects 'barriers' where there are 'consumers'");
+  return success();
+}
+
+LogicalResult ReleaseOp::verify() {
+  // (C1)
+  auto ring = getRing().getDefiningOp<RingOp>();
+  if (ring && !ring.getConsumers())
+    return emitOpError("expects 'ring' to have 'consumers'");
+  return success();
+}
+
+LogicalResult SpecializeOp::verify() {
+  if (std::optional<ArrayRef<int64_t>> registers = getRegisters())
+    if (registers->size() != 2)
+      return emitOpError() << "expects two numbers of 'registers', got "
+                           << registers->size();
+  // (C1)
+  WalkResult result = getProducer().walk([&](Operation *op) {
+    auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
+    if (llvm::none_of(op->getOperandTypes(), isTile) &&
+        llvm::none_of(op->getResultTypes(), isTile))
+      return WalkResult::advance();
+    emitOpError() << "expects 'producer' to have no tiles, got '"
+                  << op->getName() << "'";
+    return WalkResult::interrupt();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  // (C2)
+  for (Operation *other = (*this)->getNextNode(); other;
+       other = other->getNextNode())
+    if (isa<SpecializeOp>(other))
+      return emitOpError("expects to be the only one of its program");
   return success();
 }
 
@@ -240,6 +279,30 @@ LogicalResult MmaOp::verify() {
                          << a;
   if (d.getEncoding() && !isa<MmaLayoutAttr>(d.getEncoding()))
     return emitOpError() << "expects 'd' in #tile.mma, got " << d;
+  // (C5)
+  if (!getFlight())
+    return success();
+  if (!isa_and_nonnull<SharedLayoutAttr>(a.getEncoding()))
+    return emitOpError()
+           << "expects 'a' of a product in flight in #tile.shared, got " << a;
+  for (OpOperand &use : getD().getUses()) {
+    auto next = dyn_cast<MmaOp>(use.getOwner());
+    bool isSum = next && next.getFlight() && use.get() == next.getC();
+    if (!isSum && !isa<MmaWaitOp>(use.getOwner()) &&
+        !use.getOwner()->hasTrait<OpTrait::IsTerminator>())
+      return emitOpError() << "expects a product in flight to be waited for, "
+                              "but it goes to '"
+                           << use.getOwner()->getName() << "'";
+  }
+  return success();
+}
+
+LogicalResult MmaWaitOp::inferReturnTypes(MLIRContext *,
+                                          std::optional<Location>,
+                                          ValueRange operands, DictionaryAttr,
+                                          OpaqueProperties, RegionRange,
+                                          SmallVectorImpl<Type> &types) {
+  llvm::append_range(types, operands.getTypes());
   return success();
 }
 

@@ -57,7 +57,7 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
                      ArrayRef<int64_t> block, ArrayRef<int64_t> inner,
                      ArrayRef<int64_t> registers, int64_t split, int64_t parts,
                      ArrayRef<int64_t> warps, int64_t stages,
-                     Instructions instructions) {
+                     Instructions instructions, ArrayRef<int64_t> roles) {
   for (auto [name, extents] :
        {std::pair("block", block), std::pair("inner", inner),
         std::pair("registers", registers), std::pair("split", ArrayRef(split)),
@@ -80,6 +80,17 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expects rows of 'warps' to be a multiple of 4 for "
                           "'wgmma', got ["
                        << warps << "]";
+  if (!roles.empty() && roles.size() != 2)
+    return emitError() << "expects 'roles' to have 2 extents, got "
+                       << roles.size();
+  for (int64_t registers : roles)
+    if (registers != 0 &&
+        (registers < 24 || registers > 256 || registers % 8 != 0))
+      return emitError() << "expects registers of 'roles' to be 0 or multiples "
+                            "of 8 from 24 to 256, got "
+                         << registers;
+  if (!roles.empty() && instructions != Instructions::Wgmma)
+    return emitError() << "expects 'wgmma' where there are 'roles'";
   return success();
 }
 

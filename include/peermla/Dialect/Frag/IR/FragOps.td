@@ -120,20 +120,24 @@ def Frag_WgmmaWaitOp : Frag_Op<"wgmma_wait",
     Waits until at most `pending` groups of products that this warpgroup
     committed are still running. The results are the values of `accs`, which the
     groups that ended have made: because only the results can be read, nothing
-    reads an accumulator too early.
+    reads an accumulator too early. Without `accs`, the groups that ended have read
+    their operands.
 
     Constraints:
     * (C1) `pending` is at least 0 and at most 7.
-    * (C2) there is at least one accumulator; results have their types.
+    * (C2) results have the types of the accumulators.
 
     ```mlir
     %s, %o = frag.wgmma_wait 0, %s0, %o0 : vector<64xf32>, vector<64xf32>
+    frag.wgmma_wait 1
     ```
   }];
   let arguments = (ins I64Attr:$pending,
                        Variadic<VectorOfRankAndType<[1], [F32]>>:$accs);
   let results = (outs Variadic<VectorOfRankAndType<[1], [F32]>>:$results);
-  let assemblyFormat = "$pending `,` $accs `:` type($accs) attr-dict";
+  let assemblyFormat = [{
+    $pending (`,` $accs^ `:` type($accs))? attr-dict
+  }];
   let hasVerifier = 1;
 }
 

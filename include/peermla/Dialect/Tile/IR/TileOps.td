@@ -54,13 +54,16 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     the steps of `inner` go through. `instructions`: `mma_sync`, the default, of
     single warps, or `wgmma`, where four warps that own 64 rows multiply together;
     then the rows of `warps` are a multiple of 4, and products of f32 are made by
-    `mma_sync` nevertheless. No number is negative.
+    `mma_sync` nevertheless. `roles`: the warps that compute do not fill slots, which
+    a warpgroup of its own does; registers of a thread of that and of one that
+    computes, multiples of 8 from 24 to 256, or 0 to leave them as they are. No number
+    is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>
     #tile.schedule<block = [1, 0, 0], inner = [0, 1, 16], registers = [8, 4], split = 8>
     #tile.schedule<block = [128, 128, 0], inner = [64], warps = [4, 2], stages = 3>
-    #tile.schedule<block = [128, 128, 0], inner = [64], warps = [8, 1], stages = 4, instructions = wgmma>
+    #tile.schedule<block = [128, 128, 0], inner = [64], warps = [8, 1], stages = 4, instructions = wgmma, roles = [24, 240]>
     ```
   }];
   let parameters = (ins
@@ -72,7 +75,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     OptionalArrayRefParameter<"int64_t">:$warps,
     DefaultValuedParameter<"int64_t", "0">:$stages,
     DefaultValuedParameter<"::peermla::tile::Instructions",
-                           "Instructions::MmaSync">:$instructions);
+                           "Instructions::MmaSync">:$instructions,
+    OptionalArrayRefParameter<"int64_t">:$roles);
   let builders = [
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
@@ -80,7 +84,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
       return $_get($_ctxt, block, inner, registers, /*split=*/int64_t(0),
                    /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
                    /*stages=*/int64_t(0),
-                   ::peermla::tile::Instructions::MmaSync);
+                   ::peermla::tile::Instructions::MmaSync,
+                   ::llvm::ArrayRef<int64_t>());
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
@@ -89,7 +94,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
       return $_get($_ctxt, block, inner, registers, split,
                    /*parts=*/int64_t(0), ::llvm::ArrayRef<int64_t>(),
                    /*stages=*/int64_t(0),
-                   ::peermla::tile::Instructions::MmaSync);
+                   ::peermla::tile::Instructions::MmaSync,
+                   ::llvm::ArrayRef<int64_t>());
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
@@ -97,7 +103,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
                      "int64_t":$split, "int64_t":$parts), [{
       return $_get($_ctxt, block, inner, registers, split, parts,
                    ::llvm::ArrayRef<int64_t>(), /*stages=*/int64_t(0),
-                   ::peermla::tile::Instructions::MmaSync);
+                   ::peermla::tile::Instructions::MmaSync,
+                   ::llvm::ArrayRef<int64_t>());
     }]>,
     AttrBuilder<(ins "::llvm::ArrayRef<int64_t>":$block,
                      "::llvm::ArrayRef<int64_t>":$inner,
@@ -106,13 +113,15 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
                      "::llvm::ArrayRef<int64_t>":$warps,
                      "int64_t":$stages), [{
       return $_get($_ctxt, block, inner, registers, split, parts, warps, stages,
-                   ::peermla::tile::Instructions::MmaSync);
+                   ::peermla::tile::Instructions::MmaSync,
+                   ::llvm::ArrayRef<int64_t>());
     }]>
   ];
   let assemblyFormat = [{
     `<` struct(custom<Extents>($block), custom<Extents>($inner),
                custom<Extents>($registers), $split, $parts,
-               custom<Extents>($warps), $stages, $instructions) `>`
+               custom<Extents>($warps), $stages, $instructions,
+               custom<Extents>($roles)) `>`
   }];
   let genVerifyDecl = 1;
 }

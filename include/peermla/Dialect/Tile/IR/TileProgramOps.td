@@ -137,10 +137,13 @@ def Tile_RingOp : Tile_Op<"ring"> {
   let description = [{
     `offset` is where the first slot lies in the block's shared memory, in bytes;
     slots are 1024-byte aligned. With `barriers`, slot i has an mbarrier of 8 bytes
-    at `barriers` + 8 i, where its fills, all of them `tile.fill_box`, arrive.
+    at `barriers` + 8 i, where its fills, all of them `tile.fill_box`, arrive. With
+    `consumers`, so many warps, slot i of S has another one 8 S bytes behind it, where
+    these release what they have read of the slot; fills wait for that.
 
     Constraints:
     * (C1) `barriers` is a multiple of 8.
+    * (C2) `consumers` is at least 1, and there are `barriers`.
 
     ```mlir
     %kr = tile.ring {offset = 16384 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
@@ -148,11 +151,13 @@ def Tile_RingOp : Tile_Op<"ring"> {
         : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
     ```
   }];
-  let arguments = (ins I64Attr:$offset, OptionalAttr<I64Attr>:$barriers);
+  let arguments = (ins I64Attr:$offset, OptionalAttr<I64Attr>:$barriers,
+                       OptionalAttr<I64Attr>:$consumers);
   let builders = [
     OpBuilder<(ins "::mlir::Type":$result, "int64_t":$offset), [{
       build($_builder, $_state, result, $_builder.getI64IntegerAttr(offset),
-            /*barriers=*/::mlir::IntegerAttr());
+            /*barriers=*/::mlir::IntegerAttr(),
+            /*consumers=*/::mlir::IntegerAttr());
     }]>
   ];
   let results = (outs Res<Tile_RingType, "", [MemAlloc<Tile_RingResource>]>:$result);
@@ -266,6 +271,63 @@ def Tile_ConsumeOp : Tile_Op<"consume",
   let hasVerifier = 1;
 }
 
+def Tile_ReleaseOp : Tile_Op<"release",
+    [MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "say that a slot may be filled again";
+  let description = [{
+    Each warp says so for itself: it has read what it reads of the fill, products
+    that read it have ended. With a false `predicate` nothing is said.
+
+    Constraints:
+    * (C1) the ring has `consumers`.
+
+    ```mlir
+    tile.release %kr[%n] if %more : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
+    ```
+  }];
+  let arguments = (ins Tile_RingType:$ring, Index:$fill,
+                       Optional<I1>:$predicate);
+  let assemblyFormat = [{
+    $ring `[` $fill `]` (`if` $predicate^)? `:` type($ring) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_SpecializeOp : Tile_Op<"specialize",
+    [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "threads that fill slots, and threads that compute";
+  let description = [{
+    The warps of the program's layouts run the region `consumer`, and wherever threads
+    of the block meet there, these do. One thread of one more warpgroup runs `producer`,
+    with nothing but `tile.fill_box` and what that needs. With `registers`, threads of
+    the two give away or take registers first, in this order.
+
+    Constraints:
+    * (C1) `producer` has no operation on tiles.
+    * (C2) the program has one such op.
+
+    ```mlir
+    tile.specialize registers [24, 240] {
+      scf.for %k = %c0 to %K step %c64 {
+        tile.fill_box %r[%n], %x[%i, %k] along [0, 1] : ...
+      }
+    }, {
+      scf.for %k = %c0 to %K step %c64 {
+        %a = tile.consume %r[%n] pending 0 : ...
+        ...
+        tile.release %r[%n] : ...
+      }
+    }
+    ```
+  }];
+  let arguments = (ins OptionalAttr<DenseI64ArrayAttr>:$registers);
+  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumer);
+  let assemblyFormat = [{
+    (`registers` $registers^)? $producer `,` $consumer attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite",
     [SameOperandsAndResultType,
      MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
@@ -330,7 +392,8 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     ```
     in f32. Products of f32 are computed as three products of TF32 numbers, which
     leaves a relative error of about 2^-21 in each; an infinite factor gives NaN.
-    Without `c` it is zero.
+    Without `c` it is zero. A product in `flight` may still run when the op ends: its
+    result is `c` of another one in flight, or what `tile.mma_wait` waits for.
 
     Constraints:
     * (C1) `a`, `b` and `d` have rank 2 and agree in M, N and K.
@@ -338,6 +401,8 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     * (C3) `d` has elements of f32, `c` is of its type.
     * (C4) with layouts: `b` in `#tile.shared`, `a` there or in `#tile.mma`, `d`
       in `#tile.mma`.
+    * (C5) the result of a product in flight is `c` of one in flight, goes round or
+      out of a loop, or to `tile.mma_wait`; its `a` is in `#tile.shared`.
 
     ```mlir
     %d = tile.mma %a, %b, acc %c transpose_b
@@ -345,14 +410,43 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     ```
   }];
   let arguments = (ins AnyRankedTensor:$a, AnyRankedTensor:$b,
-                       Optional<AnyRankedTensor>:$c, UnitAttr:$transpose_b);
+                       Optional<AnyRankedTensor>:$c, UnitAttr:$transpose_b,
+                       UnitAttr:$flight);
   let results = (outs AnyRankedTensor:$d);
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$d, "::mlir::Value":$a, "::mlir::Value":$b,
+                   "::mlir::Value":$c, "bool":$transposeB), [{
+      build($_builder, $_state, d, a, b, c, transposeB, /*flight=*/false);
+    }]>
+  ];
   let assemblyFormat = [{
-    $a `,` $b (`,` `acc` $c^)? (`transpose_b` $transpose_b^)?
+    $a `,` $b (`,` `acc` $c^)? (`transpose_b` $transpose_b^)? (`flight` $flight^)?
     `:` type($a) `,` type($b) `->` custom<Product>(type($c), ref($c), type($d))
     attr-dict
   }];
   let hasVerifier = 1;
+}
+
+def Tile_MmaWaitOp : Tile_Op<"mma_wait",
+    [DeclareOpInterfaceMethods<InferTypeOpInterface>,
+     MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "wait for products in flight";
+  let description = [{
+    At most `pending` of the products that were started last may still run. Results
+    are `products`, none of which runs. Without `products`, the others have read
+    their operands.
+
+    ```mlir
+    tile.mma_wait 1
+    %d = tile.mma_wait 0, %p : tensor<64x128xf32, #tile.mma<warps = [4, 1]>>
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$pending,
+                       Variadic<AnyRankedTensor>:$products);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $pending (`,` $products^ `:` type($products))? attr-dict
+  }];
 }
 
 def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
