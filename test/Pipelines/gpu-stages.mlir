@@ -27,8 +27,10 @@
 //      TILE: gpu.module @forward_0
 //      TILE:   linalg.generic
 
+// Shared memory has room for one block of products on a multiprocessor.
+
 //      FRAG: gpu.module @kernel
-//      FRAG:   llvm.func @kernel({{.+}}) attributes {nvvm.kernel, nvvm.reqntid = array<i32: 128>
+//      FRAG:   llvm.func @kernel({{.+}}) attributes {nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 128>
 //      FRAG:     nvvm.mma.sync
 //      FRAG: gpu.module @forward_0
 //      FRAG:   attributes {nvvm.reqntid = array<i32: 256>, tile.shared_bytes = 16 : i64}
@@ -44,6 +46,8 @@
 
 //       PTX: // sm_80 kernel
 //       PTX: .visible .entry kernel(
+//       PTX: .reqntid 128
+//  PTX-NEXT: .minnctapersm 1
 //       PTX: cp.async.cg.shared.global
 //       PTX: mma.sync
 //       PTX: // sm_80 forward_0

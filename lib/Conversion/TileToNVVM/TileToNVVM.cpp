@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Dialect/Frag/IR/Frag.h"
+#include "peermla/Support/TargetInfo.h"
 #include "llvm/ADT/MapVector.h"
 #include <numeric>
 
@@ -52,6 +53,28 @@ static void addExtents(FragmentBuilder &b, Block &entry,
           b, b.getIndexType(), entry.addArgument(b.getI64Type(), b.getLoc())));
     else
       extents.push_back(arith::ConstantIndexOp::create(b, value));
+}
+
+/// Registers that a thread of matrix products should not have less of.
+static constexpr int64_t productRegisters = 168;
+
+/// Blocks of a program of matrix products that a multiprocessor has room for, by
+/// the shared memory that they take, or fewer, so that threads can have all
+/// registers. Not told, ptxas saves registers, and spills.
+static std::optional<int64_t> getBlocksOfUnit(func::FuncOp function,
+                                              int64_t threads) {
+  const GpuTarget *gpu = GpuTarget::of(function);
+  auto shared = function->getAttrOfType<IntegerAttr>(tile::sharedBytesName);
+  bool multiplies =
+      function.walk([](tile::MmaOp) { return WalkResult::interrupt(); })
+          .wasInterrupted();
+  if (!gpu || !shared || !multiplies)
+    return std::nullopt;
+  int64_t byMemory =
+      gpu->sharedBytesPerUnit / std::max<int64_t>(shared.getInt(), 1);
+  int64_t byRegisters =
+      gpu->registersPerUnit / (threads * gpu->registersPerThread);
+  return std::max<int64_t>(std::min(byMemory, byRegisters), 1);
 }
 
 namespace {
@@ -168,6 +191,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     Attribute shared = function->getAttr(tile::sharedBytesName);
     kernel->setAttr(tile::sharedBytesName,
                     shared ? shared : b.getI64IntegerAttr(0));
+    if (std::optional<int64_t> blocks = getBlocksOfUnit(function, info.threads))
+      kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(*blocks));
     if (!maps.empty())
       kernel->setAttr(tile::tensorMapsName, b.getArrayAttr(maps));
     for (unsigned i = 0; i < maps.size(); ++i) {
