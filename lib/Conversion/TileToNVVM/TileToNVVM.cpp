@@ -55,9 +55,6 @@ static void addExtents(FragmentBuilder &b, Block &entry,
       extents.push_back(arith::ConstantIndexOp::create(b, value));
 }
 
-/// Registers that a thread of matrix products should not have less of.
-static constexpr int64_t productRegisters = 168;
-
 /// Blocks of a program of matrix products that a multiprocessor has room for, by
 /// the shared memory that they take, or fewer, so that threads can have all
 /// registers. Not told, ptxas saves registers, and spills.
