@@ -191,8 +191,9 @@ static void acquireGlobal(Cluster &cluster, const void *address) {
 static void beginStrong(Thread &thread, const void *address, uint32_t flags) {
   if ((flags & AccessFlags::Acquire) || thread.fencedMemory)
     acquireShared(thread, address);
+  // What it sees may be younger than this: other clusters run at the same time.
   if (flags & AccessFlags::Acquire)
-    acquireGlobal(*thread.cluster, address);
+    thread.cluster->pendingAcquire = address;
   const void **end = thread.strongAccesses + thread.numStrong;
   if (std::find(thread.strongAccesses, end, address) != end)
     return;
@@ -217,12 +218,23 @@ static void endStrong(Thread &thread, const void *address, uint32_t flags) {
 }
 
 /// A thread that looks at the same thing again and again lets others run.
-static void poll(Thread &thread, bool write, uint32_t site) {
-  if (write)
+/// Writing is progress unless the memory looks as it did last time: then it is
+/// a failed exchange or the addition of zero.
+static void poll(Thread &thread, const void *address, uint32_t size, bool write,
+                 bool shared, uint32_t site) {
+  uint64_t bits = 0;
+  memcpy(&bits, address, std::min<size_t>(size, sizeof(bits)));
+  bool isSame = std::exchange(thread.polledAddress, address) == address &&
+                bits == thread.polledBits;
+  thread.polledBits = bits;
+  if (write && !isSame)
     thread.cluster->progress();
-  if (++thread.polls > kMaxPolls)
-    thread.cluster->wait(thread, "a loop of atomic accesses", site,
-                         /*timed=*/true);
+  if (++thread.polls <= kMaxPolls)
+    return;
+  thread.pollsGlobal = !shared;
+  thread.cluster->wait(thread, "a loop of atomic accesses", site,
+                       /*timed=*/true);
+  thread.pollsGlobal = false;
 }
 
 Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
@@ -232,7 +244,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
   bool write = flags & AccessFlags::Write;
   bool atomic = flags & AccessFlags::Atomic;
   const char *what = atomic ? "atomic access" : write ? "write" : "read";
-  cluster.checkPendingWrite();
+  cluster.finishAccess();
   alignment = std::max(alignment, 1u);
   Block *block = cluster.getBlock(address);
   bool shared = block || (flags & AccessFlags::Shared);
@@ -247,9 +259,6 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     }
   }
   enter(classify(shared, write, atomic), site);
-  if (atomic || (flags & AccessFlags::Volatile))
-    poll(thread, write, site);
-
   if (shared) {
     if (flags & AccessFlags::Global) {
       cluster.report(ReportKind::OutOfBounds, &thread, site,
@@ -263,6 +272,8 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     if (cluster.counting.countsAccesses())
       cluster.counting.addAccess(thread, site, /*shared=*/true, address, size);
     uint32_t offset = cluster.getOffset(address);
+    if (atomic || (flags & AccessFlags::Volatile))
+      poll(thread, address, size, write, shared, site);
     // Bytes of a live mbarrier are written by its instructions alone; that is
     // found out when the barrier is used.
     if (atomic && cluster.races)
@@ -276,9 +287,11 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     return getScratch(size);
   if (cluster.counting.countsAccesses())
     cluster.counting.addAccess(thread, site, /*shared=*/false, address, size);
+  bool strong = atomic || (flags & AccessFlags::Volatile);
+  if (strong)
+    poll(thread, address, size, write, shared, site);
   if (!cluster.races)
     return address;
-  bool strong = atomic || (flags & AccessFlags::Volatile);
   if (strong)
     beginStrong(thread, address, flags);
   cluster.touchGlobal(&thread, address, size, write, strong, site);

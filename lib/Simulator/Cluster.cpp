@@ -26,6 +26,8 @@ void Thread::reset(uint32_t threadIndex) {
   polls = 0;
   knowledge = Knowledge();
   numStrong = 0;
+  polledAddress = nullptr;
+  pollsGlobal = false;
   copies = CopyState();
   bulk = BulkState();
   wgmma.fences = 1;
@@ -125,20 +127,24 @@ bool Cluster::run(uint64_t clusterIndex) {
   accumulators.clear();
   atomicClocks.clear();
   globalKnowledge.reset(index);
+  pendingAcquire = nullptr;
   clusterArrived = 0;
   clusterPhase = 0;
   clusterClock.clear();
   clusterWaiters.clear();
   stalls = 0;
+  workAtStall = 0;
   prepareBlocks();
   queue.clear();
   queueHead = 0;
   for (Thread &thread : threads)
     queue.push_back(&thread);
   unfinished = uint32_t(threads.size());
+  state.residents.enter(this);
   loop();
+  state.residents.leave(this);
   currentThread = nullptr;
-  checkPendingWrite();
+  finishAccess();
   if (!abandoned)
     reportLeftovers();
   counting.flush();

@@ -81,6 +81,7 @@ Void peermla::sim::abi::peermla_sim_cp_async(Ptr destination, Ptr source,
       (sourceSize && !cluster.checkGlobal(thread, source, sourceSize, size,
                                           false, "read by cp.async", site)))
     return;
+  cluster.finishAccess();
   if (sourceSize)
     cluster.touchGlobal(&thread, source, sourceSize, /*write=*/false,
                         /*strong=*/false, site);

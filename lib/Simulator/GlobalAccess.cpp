@@ -70,7 +70,10 @@ void Cluster::touchGlobal(const Thread *thread, const void *address,
   pendingWrite.report = std::move(race);
 }
 
-void Cluster::checkPendingWrite() {
+void Cluster::finishAccess() {
+  if (const void *acquired = std::exchange(pendingAcquire, nullptr))
+    if (globalRaces)
+      state.globalShadow.acquire(acquired, globalKnowledge);
   const void *address = std::exchange(pendingWrite.address, nullptr);
   if (address && memcmp(address, pendingWrite.old, pendingWrite.size) != 0)
     report(std::move(pendingWrite.report));

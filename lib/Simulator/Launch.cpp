@@ -21,6 +21,8 @@ static constexpr uint32_t kRegisters = 65536;
 static constexpr uint32_t kMaxThreadRegisters = 255;
 static constexpr size_t kDefaultStack = 128 << 10;
 static constexpr size_t kPage = 4096;
+/// Threads of the system for one launch, beside the caller's.
+static constexpr size_t kMaxWorkers = 255;
 
 static std::string print(const Dim3 &dim) {
   return std::to_string(dim.x) + "x" + std::to_string(dim.y) + "x" +
@@ -193,12 +195,30 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
     for (Report &report : cluster.reporter.reports)
       reports.push_back(std::move(report));
   };
+  std::mutex workersMutex;
   std::vector<std::thread> workers;
-  for (uint64_t i = 1; i < numWorkers; ++i)
+  auto startWorker = [&] {
+    std::lock_guard<std::mutex> guard(workersMutex);
+    if (state.nextCluster >= numClusters || workers.size() >= kMaxWorkers)
+      return false;
     workers.emplace_back(work);
+    return true;
+  };
+  state.residents.startWorker = startWorker;
+  for (uint64_t i = 1; i < numWorkers; ++i)
+    startWorker();
   work();
-  for (std::thread &worker : workers)
+  // Workers start others, which stand behind them.
+  for (size_t i = 0;; ++i) {
+    std::thread worker;
+    {
+      std::lock_guard<std::mutex> guard(workersMutex);
+      if (i == workers.size())
+        break;
+      worker = std::move(workers[i]);
+    }
     worker.join();
+  }
 
   // By blocks; those of one block are in order already.
   std::vector<std::pair<uint64_t, size_t>> order;

@@ -30,6 +30,7 @@
 #include "Random.h"
 #include "Regions.h"
 #include "Reporter.h"
+#include "Residents.h"
 #include "Shadow.h"
 #include "Wgmma.h"
 #include <atomic>
@@ -94,6 +95,10 @@ struct alignas(64) Thread {
   static constexpr uint32_t kMaxStrong = 4;
   const void *strongAccesses[kMaxStrong] = {};
   uint32_t numStrong = 0;
+  /// What it polled last, and the bits that were there.
+  const void *polledAddress = nullptr;
+  uint64_t polledBits = 0;
+  bool pollsGlobal = false;
 
   CopyState copies;
   BulkState bulk;
@@ -173,6 +178,7 @@ struct LaunchState {
   /// Clusters race if there are several.
   uint64_t numClusters = 0;
   GlobalShadow globalShadow;
+  Residents residents;
   std::atomic<uint64_t> nextCluster{0};
   std::atomic<uint32_t> numReports{0};
   std::atomic<bool> stop{false};
@@ -211,6 +217,7 @@ struct Cluster {
   ClusterKnowledge globalKnowledge;
   GlobalShadow::Cache globalCache;
   PendingWrite pendingWrite;
+  const void *pendingAcquire = nullptr;
   /// By address: what atomics with release semantics carry.
   std::unordered_map<uint64_t, SyncClock> atomicClocks;
 
@@ -300,14 +307,17 @@ struct Cluster {
   void touchGlobal(const Thread *thread, const void *address, uint32_t size,
                    bool write, bool strong, uint32_t site,
                    const void *values = nullptr);
-  /// Reports the last write of a thread if it raced, now that it has happened.
-  void checkPendingWrite();
+  /// What is left to do of the last access of a thread, now that it has
+  /// happened: to acquire what it saw, to report a write that raced.
+  void finishAccess();
 
 private:
   void prepareBlocks();
   void loop();
   bool performOne();
   bool wakeTimed();
+  /// Whether other clusters may still end the waits of this one.
+  bool waitForOthers();
   void reportDeadlock();
   void reportLeftovers();
   void finish(Thread &thread);
@@ -319,6 +329,8 @@ private:
   size_t queueHead = 0;
   uint64_t steps = 0;
   uint32_t unfinished = 0, stalls = 0;
+  /// Instructions other than those of polling loops, at the last stall.
+  uint64_t workAtStall = 0;
   bool abandoned = false, runsRandomly = false;
 };
 

@@ -68,7 +68,7 @@ void Cluster::loop() {
       queueHead = 0;
       if (unfinished == 0)
         return;
-      if (performOne() || wakeTimed())
+      if (performOne() || wakeTimed() || waitForOthers())
         continue;
       reportDeadlock();
       break;
@@ -133,6 +133,25 @@ bool Cluster::wakeTimed() {
     found = true;
   }
   return found;
+}
+
+bool Cluster::waitForOthers() {
+  bool polls =
+      std::any_of(threads.begin(), threads.end(), [](const Thread &thread) {
+        return thread.state == Thread::WaitingTimed && thread.pollsGlobal;
+      });
+  if (!polls || state.numClusters == 1)
+    return false;
+  using I = InstructionClass;
+  uint64_t work = 0;
+  for (I kind : {I::StoreGlobal, I::LoadShared, I::StoreShared, I::Barrier,
+                 I::Collective, I::Mma, I::Wgmma, I::CopyAsync, I::Tma})
+    work += counting.total.instructions[uint32_t(kind)];
+  bool hasProgressed = std::exchange(workAtStall, work) != work;
+  if (!state.residents.wait(this, hasProgressed))
+    return false;
+  progress();
+  return wakeTimed();
 }
 
 void Cluster::finish(Thread &thread) {

@@ -179,6 +179,7 @@ static void storeTensor(Cluster &cluster, const BulkOperation &operation) {
 }
 
 void peermla::sim::perform(Cluster &cluster, const BulkOperation &operation) {
+  cluster.finishAccess();
   switch (operation.kind) {
   case BulkOperation::TensorLoad:
     loadTensor(cluster, operation);

@@ -69,7 +69,7 @@ llvm.func @wait(%s: vector<4xf32>, %o: vector<8xf32>) -> vector<8xf32> {
 // CHECK: llvm.call @peermla_sim_wgmma_read(
 // CHECK: llvm.extractelement
 // CHECK-NOT: llvm.call @peermla_sim_wgmma_read
-// CHECK-LABEL: llvm.func internal @kernel
+// CHECK-LABEL: llvm.func internal @operands(
 llvm.func @reads(%a: i64, %n: i32, %c: vector<4xf32>) -> f32 {
   %c0 = llvm.mlir.constant(0 : i32) : i32
   %c1 = llvm.mlir.constant(1 : i32) : i32
@@ -86,6 +86,16 @@ llvm.func @reads(%a: i64, %n: i32, %c: vector<4xf32>) -> f32 {
   %f = llvm.fadd %e, %e : vector<4xf32>
   %x = llvm.extractelement %acc[%c0 : i32] : vector<4xf32>
   llvm.return %x : f32
+}
+
+
+// A wait for operands alone carries nothing.
+
+// CHECK: %[[pending:.*]] = llvm.mlir.constant(1 : i32)
+// CHECK: llvm.call @peermla_sim_wgmma_wait(%[[pending]],
+llvm.func @operands() {
+  frag.wgmma_wait 1
+  llvm.return
 }
 
 llvm.func @kernel() attributes {nvvm.kernel} {
