@@ -71,6 +71,13 @@ static void addCleanupOfKernels(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
+/// Passes for all targets. Who wants more later asks again: a nested manager
+/// that is kept would take them in front of what was added meanwhile.
+static void onTargets(OpPassManager &pm,
+                      llvm::function_ref<void(OpPassManager &)> build) {
+  build(pm.nest<ModuleOp>());
+}
+
 /// Passes for all targets of one kind, `cpu` or `gpu`.
 static void onTargets(OpPassManager &pm, StringRef kind,
                       llvm::function_ref<void(OpPassManager &)> build) {
@@ -101,33 +108,35 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
   pm.addPass(createOverrideSchedules(overrides));
   pm.addPass(createSplitTargets(getTargets(options)));
 
-  OpPassManager &model = pm.nest<ModuleOp>();
-  ChooseAttentionFormOptions form;
-  form.form = options.attentionForm;
-  model.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
-  model.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
-  addCleanup(model);
-  model.addNestedPass<func::FuncOp>(createFoldNorms());
-  model.addNestedPass<func::FuncOp>(createFuseElementwise());
-  model.addPass(createPrepareWeights());
+  onTargets(pm, [&](OpPassManager &target) {
+    ChooseAttentionFormOptions form;
+    form.form = options.attentionForm;
+    target.addNestedPass<func::FuncOp>(createChooseAttentionForm(form));
+    target.addNestedPass<func::FuncOp>(createDecomposeRetrieve());
+    addCleanup(target);
+    target.addNestedPass<func::FuncOp>(createFoldNorms());
+    target.addNestedPass<func::FuncOp>(createFuseElementwise());
+    target.addPass(createPrepareWeights());
+  });
   onTargets(pm, "cpu",
             [](OpPassManager &cpu) { cpu.addPass(createInterleaveExperts()); });
 
-  OpPassManager &target = pm.nest<ModuleOp>();
-  addCleanup(target);
-  // One value per extent, so that buffers of one size are seen to be.
-  target.addPass(memref::createResolveShapedTypeResultDimsPass());
-  addCleanup(target);
-  SelectSchedulesOptions schedules;
-  schedules.plans = options.plans;
-  target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
-  target.addNestedPass<func::FuncOp>(createSplitReductions());
-  SplitKeysOptions split;
-  split.deterministic = options.deterministic;
-  target.addNestedPass<func::FuncOp>(createSplitKeys(split));
-  target.addNestedPass<func::FuncOp>(createTileAndFuse());
-  // What was fused is not asked for its extents any more, and goes.
-  target.addPass(memref::createResolveShapedTypeResultDimsPass());
+  onTargets(pm, [&](OpPassManager &target) {
+    addCleanup(target);
+    // One value per extent, so that buffers of one size are seen to be.
+    target.addPass(memref::createResolveShapedTypeResultDimsPass());
+    addCleanup(target);
+    SelectSchedulesOptions schedules;
+    schedules.plans = options.plans;
+    target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
+    target.addNestedPass<func::FuncOp>(createSplitReductions());
+    SplitKeysOptions split;
+    split.deterministic = options.deterministic;
+    target.addNestedPass<func::FuncOp>(createSplitKeys(split));
+    target.addNestedPass<func::FuncOp>(createTileAndFuse());
+    // What was fused is not asked for its extents any more, and goes.
+    target.addPass(memref::createResolveShapedTypeResultDimsPass());
+  });
   onTargets(pm, "cpu", addCleanup);
   onTargets(pm, "gpu", addCleanupOfKernels);
   pm.addPass(createContract("tiled"));
@@ -163,7 +172,9 @@ void peermla::buildBuffersPipeline(OpPassManager &pm,
     addDecompositions(gpu.nest<func::FuncOp>());
     addCleanup(gpu);
   });
-  pm.nest<ModuleOp>().addPass(createEntriesToMemrefs());
+  onTargets(pm, [](OpPassManager &target) {
+    target.addPass(createEntriesToMemrefs());
+  });
   onTargets(pm, "cpu", [](OpPassManager &cpu) {
     cpu.addPass(bufferization::createEmptyTensorEliminationPass());
     cpu.addPass(bufferization::createOneShotBufferizePass());
@@ -173,10 +184,11 @@ void peermla::buildBuffersPipeline(OpPassManager &pm,
         bufferization::createEmptyTensorEliminationPass());
     gpu.addPass(createBufferizeFunctions());
   });
-  OpPassManager &target = pm.nest<ModuleOp>();
-  addCleanup(target);
-  target.addPass(memref::createFoldMemRefAliasOpsPass());
-  addCleanup(target);
+  onTargets(pm, [](OpPassManager &target) {
+    addCleanup(target);
+    target.addPass(memref::createFoldMemRefAliasOpsPass());
+    addCleanup(target);
+  });
   pm.addPass(createContract("buffers"));
 }
 
@@ -278,34 +290,38 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
 void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   // Host code of GPU targets: it asks the runtime for launches.
-  pm.nest<ModuleOp>().addPass(createMergeGpuKernels());
+  onTargets(pm, [](OpPassManager &target) {
+    target.addPass(createMergeGpuKernels());
+  });
   if (options.plans)
     onTargets(pm, "gpu",
               [](OpPassManager &gpu) { gpu.addPass(createCountLaunches()); });
-  pm.nest<ModuleOp>().addPass(createPlanWorkspace());
+  onTargets(
+      pm, [](OpPassManager &target) { target.addPass(createPlanWorkspace()); });
   DescribeModelOptions gpus;
   gpus.gpus = true;
   pm.addPass(createDescribeModel(gpus));
   pm.addPass(createLowerKernelLaunches());
 
-  OpPassManager &target = pm.nest<ModuleOp>();
-  target.addPass(createExpandMath());
-  target.addPass(createConvertVectorToSCFPass());
-  target.addPass(memref::createExpandStridedMetadataPass());
-  target.addPass(createLowerAffinePass());
-  target.addPass(createLoopInvariantCodeMotionPass());
-  addCleanup(target);
-  target.addPass(createSCFToControlFlowPass());
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.x86Vector = true;
-  vectors.amx = true;
-  target.addPass(createConvertVectorToLLVMPass(vectors));
-  target.addPass(createConvertToLLVMPass());
-  target.addPass(createReconcileUnrealizedCastsPass());
-  addCleanup(target);
-  target.addPass(createLowerLaunches());
-  target.addPass(createPackEntryArguments());
-  target.addPass(createLegalizeBf16());
+  onTargets(pm, [](OpPassManager &target) {
+    target.addPass(createExpandMath());
+    target.addPass(createConvertVectorToSCFPass());
+    target.addPass(memref::createExpandStridedMetadataPass());
+    target.addPass(createLowerAffinePass());
+    target.addPass(createLoopInvariantCodeMotionPass());
+    addCleanup(target);
+    target.addPass(createSCFToControlFlowPass());
+    ConvertVectorToLLVMPassOptions vectors;
+    vectors.x86Vector = true;
+    vectors.amx = true;
+    target.addPass(createConvertVectorToLLVMPass(vectors));
+    target.addPass(createConvertToLLVMPass());
+    target.addPass(createReconcileUnrealizedCastsPass());
+    addCleanup(target);
+    target.addPass(createLowerLaunches());
+    target.addPass(createPackEntryArguments());
+    target.addPass(createLegalizeBf16());
+  });
 }
 
 //===----------------------------------------------------------------------===//
