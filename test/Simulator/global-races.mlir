@@ -169,6 +169,32 @@ llvm.func @flag(%data: !llvm.ptr<1>, %flag: !llvm.ptr<1>, %out: !llvm.ptr<1>, %f
   llvm.return
 }
 
+// Fences of LLVM are fences.
+// RUN: peermla-sim %s --kernel=llvm_fences --grid=2 --block=1 --output=data:i32:1 --output=flag:i32:1 --output=out:i32:1 --outputs=%t.st
+// RUN: %python %S/show.py %t.st | FileCheck %s --check-prefix=FLAG
+llvm.func @llvm_fences(%data: !llvm.ptr<1>, %flag: !llvm.ptr<1>, %out: !llvm.ptr<1>) attributes {nvvm.kernel} {
+  %block = nvvm.read.ptx.sreg.ctaid.x : i32
+  %c0 = llvm.mlir.constant(0 : i32) : i32
+  %c1 = llvm.mlir.constant(1 : i32) : i32
+  %c42 = llvm.mlir.constant(42 : i32) : i32
+  %writes = llvm.icmp "eq" %block, %c0 : i32
+  llvm.cond_br %writes, ^write, ^poll
+^write:
+  llvm.store %c42, %data : i32, !llvm.ptr<1>
+  llvm.fence syncscope("device") release
+  llvm.store %c1, %flag atomic monotonic {alignment = 4 : i64} : i32, !llvm.ptr<1>
+  llvm.return
+^poll:
+  %x = llvm.load %flag atomic monotonic {alignment = 4 : i64} : !llvm.ptr<1> -> i32
+  %isSet = llvm.icmp "eq" %x, %c1 : i32
+  llvm.cond_br %isSet, ^read, ^poll
+^read:
+  llvm.fence syncscope("device") acquire
+  %y = llvm.load %data : !llvm.ptr<1> -> i32
+  llvm.store %y, %out : i32, !llvm.ptr<1>
+  llvm.return
+}
+
 // An acquired flag orders a copy, too.
 // RUN: peermla-sim %s --kernel=flag_copied --grid=2 --block=1 --output=data:i32:4 --output=flag:i32:1 --output=out:i32:1 --outputs=%t.st
 // RUN: %python %S/show.py %t.st | FileCheck %s --check-prefix=FLAG

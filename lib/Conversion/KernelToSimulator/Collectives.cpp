@@ -246,7 +246,8 @@ Outcome tosim::rewriteCollective(Rewriter &rewriter, Operation *op) {
       .Case([&](NVVM::ClusterWaitOp) {
         return simple(Runtime::cluster_wait, {rewriter.site()});
       })
-      .Case<NVVM::MembarOp, NVVM::FenceScClusterOp, NVVM::FenceSyncRestrictOp>(
+      .Case<LLVM::FenceOp, NVVM::MembarOp, NVVM::FenceScClusterOp,
+            NVVM::FenceSyncRestrictOp>(
           [&](auto) { return fence(sim::FenceKind::Memory); })
       .Case([&](NVVM::FenceMbarrierInitOp) {
         return fence(sim::FenceKind::MbarrierInit);

@@ -191,7 +191,7 @@ static LogicalResult rewriteOperations(Rewriter &rewriter) {
         call && call.getCallee() &&
         (*call.getCallee() == "vprintf" || *call.getCallee() == "__assertfail");
     if (isInstruction || isRuntime ||
-        isa<LLVM::InlineAsmOp, LLVM::CallIntrinsicOp>(op))
+        isa<LLVM::InlineAsmOp, LLVM::CallIntrinsicOp, LLVM::FenceOp>(op))
       ops.push_back(op);
   });
   bool failed = false;
