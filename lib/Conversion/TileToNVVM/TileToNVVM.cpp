@@ -188,7 +188,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     Attribute shared = function->getAttr(tile::sharedBytesName);
     kernel->setAttr(tile::sharedBytesName,
                     shared ? shared : b.getI64IntegerAttr(0));
-    if (std::optional<int64_t> blocks = getBlocksOfUnit(function, info.threads))
+    if (std::optional<int64_t> blocks = getBlocksOfUnit(function, threads))
       kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(*blocks));
     if (!maps.empty())
       kernel->setAttr(tile::tensorMapsName, b.getArrayAttr(maps));

@@ -35,6 +35,9 @@ static constexpr int64_t keysOfGpu = 32;
 /// Rows of a tile for matrix instructions at most, those of one instruction,
 /// and the slots that keys and values go through.
 static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
+/// Registers of a thread that brings keys and of each of 256 that compute: they
+/// are 64,512 together.
+static constexpr int64_t registersOfProducer = 24, registersOfConsumers = 240;
 /// What extents of tiles and starts of slots in bytes are rounded up to.
 static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
 /// Accumulators of a thread that leave registers enough for the rest.
@@ -154,14 +157,26 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
 /// A tile of attention for matrix instructions.
 struct MmaTile {
   int64_t tokens, heads, keys;
-  SmallVector<int64_t> warps;
+  SmallVector<int64_t> warps, roles = {};
 };
 
-/// The tile of attention whose heads have keys of their own.
-static MmaTile chooseTilePerHead(mla::OnlineAttentionOp op) {
+/// The tiles of attention whose heads have keys of their own, best first.
+static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
+                                               const GpuTarget &gpu) {
   // With more keys of f32, registers would not hold the scores.
-  bool isWide = typeOf(op.getQ()).getElementType().isF32();
-  return {mmaRows, 1, isWide ? 32 : 64, {4, 1}};
+  if (typeOf(op.getQ()).getElementType().isF32())
+    return {{mmaRows, 1, 32, {4, 1}}};
+  SmallVector<MmaTile, 2> tiles;
+  // Two warpgroups compute while a third brings keys; one alone would wait for
+  // its products.
+  if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters)
+    tiles.push_back({2 * mmaRows,
+                     1,
+                     2 * mmaRows,
+                     {8, 1},
+                     {registersOfProducer, registersOfConsumers}});
+  tiles.push_back({mmaRows, 1, 64, {4, 1}});
+  return tiles;
 }
 
 /// The tile of attention whose heads share their keys: heads of a token fill
@@ -217,8 +232,10 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
       !(element.isBF16() || element.isF16() || element.isF32()))
     return std::nullopt;
   if (hasKeysPerHead(op)) {
-    MmaTile tile = chooseTilePerHead(op);
-    return fits(op, tile, gpu) ? std::optional(tile) : std::nullopt;
+    for (const MmaTile &tile : getTilesPerHead(op, gpu))
+      if (fits(op, tile, gpu))
+        return tile;
+    return std::nullopt;
   }
   for (int64_t keys : {64, 32}) {
     MmaTile tile = chooseSharedTile(op, keys);
@@ -243,7 +260,7 @@ static Schedule useMma(Schedule schedule, const MmaTile &tile, bool isWgmma) {
       attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
       tile.warps, mmaStages,
       isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
-      /*roles=*/ArrayRef<int64_t>());
+      isWgmma ? ArrayRef<int64_t>(tile.roles) : ArrayRef<int64_t>());
   return schedule;
 }
 

@@ -25,12 +25,25 @@ func.func @f32(%x: tensor<?x30xf32>, %w: tensor<192x30xf32>, %e: tensor<?x192xf3
   return %y : tensor<?x192xf32>
 }
 
+// Attention over keys of each head has roles: two warpgroups compute.
+
 // CHECK-LABEL: func.func @attention(
-//       CHECK:   warps = [4, 1], stages = 2, instructions = wgmma>
+//       CHECK:   block = [128, 1], inner = [128], parts = 1, warps = [8, 1], stages = 2, instructions = wgmma, roles = [24, 240]>
 func.func @attention(%q: tensor<?x2x64xf16>, %k: tensor<?x2x64xf16>, %v: tensor<?x2x32xf16>, %cu: tensor<?xi32>, %o: tensor<?x2x32xf16>) -> tensor<?x2x32xf16> {
   %0 = mla.online_attention causal scale(1.250000e-01) ins(%q, %k : tensor<?x2x64xf16>, tensor<?x2x64xf16>) values(%v : tensor<?x2x32xf16>)
       ragged(%cu : tensor<?xi32>) outs(%o : tensor<?x2x32xf16>) -> tensor<?x2x32xf16>
   return %0 : tensor<?x2x32xf16>
+}
+
+// Where shared memory has no room for it, one warpgroup computes, and all threads
+// bring keys.
+
+// CHECK-LABEL: func.func @wide_attention(
+//       CHECK:   block = [64, 1], inner = [64], parts = 1, warps = [4, 1], stages = 2, instructions = wgmma>
+func.func @wide_attention(%q: tensor<?x2x320xf16>, %k: tensor<?x2x320xf16>, %v: tensor<?x2x192xf16>, %cu: tensor<?xi32>, %o: tensor<?x2x192xf16>) -> tensor<?x2x192xf16> {
+  %0 = mla.online_attention causal scale(1.250000e-01) ins(%q, %k : tensor<?x2x320xf16>, tensor<?x2x320xf16>) values(%v : tensor<?x2x192xf16>)
+      ragged(%cu : tensor<?xi32>) outs(%o : tensor<?x2x192xf16>) -> tensor<?x2x192xf16>
+  return %0 : tensor<?x2x192xf16>
 }
 
 }
