@@ -316,14 +316,21 @@ Void peermla::sim::abi::peermla_sim_fence(I32 kind, I32 site) {
   switch (FenceKind(kind)) {
   case FenceKind::Memory:
     thread.fencedMemory = true;
-    if (thread.cluster->races) {
-      thread.cluster->globalKnowledge.fence();
-      while (thread.numStrong > 0) {
-        const void *address = thread.strongAccesses[--thread.numStrong];
-        acquireShared(thread, address);
-        acquireGlobal(*thread.cluster, address);
-      }
+    if (!thread.cluster->races)
+      break;
+    thread.cluster->globalKnowledge.fence();
+    while (thread.numStrong > 0) {
+      const void *address = thread.strongAccesses[--thread.numStrong];
+      acquireShared(thread, address);
+      acquireGlobal(*thread.cluster, address);
     }
+    break;
+  case FenceKind::Cluster:
+    thread.fencedMemory = true;
+    // Seen, but not yet by a fence for other clusters.
+    if (thread.cluster->races)
+      for (uint32_t i = 0; i < thread.numStrong; ++i)
+        acquireShared(thread, thread.strongAccesses[i]);
     break;
   case FenceKind::ProxyAsync:
     if (thread.cluster->races)

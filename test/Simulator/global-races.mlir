@@ -169,9 +169,13 @@ llvm.func @flag(%data: !llvm.ptr<1>, %flag: !llvm.ptr<1>, %out: !llvm.ptr<1>, %f
   llvm.return
 }
 
-// Fences of LLVM are fences.
+// Fences of LLVM are fences, but those of a block are not for others.
 // RUN: peermla-sim %s --kernel=llvm_fences --grid=2 --block=1 --output=data:i32:1 --output=flag:i32:1 --output=out:i32:1 --outputs=%t.st
 // RUN: %python %S/show.py %t.st | FileCheck %s --check-prefix=FLAG
+// RUN: sed 's/llvm.fence syncscope("device")/llvm.fence syncscope("block")/' %s > %t.block.mlir
+// RUN: not peermla-sim %t.block.mlir --kernel=llvm_fences --grid=2 --block=1 --output=data:i32:1 --output=flag:i32:1 --output=out:i32:1 2>&1 | FileCheck %s --check-prefix=POLLED
+// RUN: sed 's/fence.acq_rel.gpu/fence.acq_rel.cta/' %s > %t.cta.mlir
+// RUN: not peermla-sim %t.cta.mlir --kernel=flag --grid=2 --block=1 --set=fence=1 --output=data:i32:1 --output=flag:i32:1 --output=out:i32:1 2>&1 | FileCheck %s --check-prefix=POLLED
 llvm.func @llvm_fences(%data: !llvm.ptr<1>, %flag: !llvm.ptr<1>, %out: !llvm.ptr<1>) attributes {nvvm.kernel} {
   %block = nvvm.read.ptx.sreg.ctaid.x : i32
   %c0 = llvm.mlir.constant(0 : i32) : i32

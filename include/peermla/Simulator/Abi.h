@@ -126,8 +126,8 @@ enum : uint32_t {
 enum class BarrierReduction : uint32_t { PopCount, And, Or };
 
 enum class FenceKind : uint32_t {
-  /// fence.{acq_rel,sc}.{cta,cluster,gpu,sys} and membar: order of memory
-  /// among threads follows from barriers alone here.
+  /// fence.{acq_rel,sc,acquire,release}.{gpu,sys}, membar.{gl,sys} and fence of
+  /// LLVM.
   Memory,
   /// fence.proxy.async in all its spaces: generic accesses before it are
   /// visible to the asynchronous proxy after it.
@@ -137,6 +137,8 @@ enum class FenceKind : uint32_t {
   /// fence.proxy.tensormap, fence.proxy.alias
   ProxyTensormap,
   ProxyAlias,
+  /// fence.*.{cta,cluster} and membar.cta: for threads of the cluster alone.
+  Cluster,
 };
 
 enum class ShuffleKind : uint32_t { Butterfly, Up, Down, Index };

@@ -246,9 +246,21 @@ Outcome tosim::rewriteCollective(Rewriter &rewriter, Operation *op) {
       .Case([&](NVVM::ClusterWaitOp) {
         return simple(Runtime::cluster_wait, {rewriter.site()});
       })
-      .Case<LLVM::FenceOp, NVVM::MembarOp, NVVM::FenceScClusterOp,
-            NVVM::FenceSyncRestrictOp>(
-          [&](auto) { return fence(sim::FenceKind::Memory); })
+      .Case([&](LLVM::FenceOp op) {
+        StringRef scope = op.getSyncscope().value_or("");
+        return fence(scope == "block" || scope == "cluster"
+                         ? sim::FenceKind::Cluster
+                         : sim::FenceKind::Memory);
+      })
+      .Case([&](NVVM::MembarOp op) {
+        NVVM::MemScopeKind scope = op.getScope();
+        return fence(scope == NVVM::MemScopeKind::CTA ||
+                             scope == NVVM::MemScopeKind::CLUSTER
+                         ? sim::FenceKind::Cluster
+                         : sim::FenceKind::Memory);
+      })
+      .Case<NVVM::FenceScClusterOp, NVVM::FenceSyncRestrictOp>(
+          [&](auto) { return fence(sim::FenceKind::Cluster); })
       .Case([&](NVVM::FenceMbarrierInitOp) {
         return fence(sim::FenceKind::MbarrierInit);
       })

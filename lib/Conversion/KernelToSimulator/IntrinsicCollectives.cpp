@@ -50,7 +50,8 @@ LogicalResult tosim::rewriteFence(Intrinsic x) {
               : x.has("tensormap") ? sim::FenceKind::ProxyTensormap
               : x.has("alias")     ? sim::FenceKind::ProxyAlias
               : x.has("proxy")     ? sim::FenceKind::ProxyAsync
-                                   : sim::FenceKind::Memory;
+              : x.has("cta") || x.has("cluster") ? sim::FenceKind::Cluster
+                                                 : sim::FenceKind::Memory;
   if (x.has("mbarrier_init"))
     kind = sim::FenceKind::MbarrierInit;
   emitFence(x.rewriter, kind);

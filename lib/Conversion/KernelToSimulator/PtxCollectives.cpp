@@ -61,6 +61,8 @@ static LogicalResult executeFence(PtxInstruction x) {
     kind = x.part(2).starts_with("async")       ? sim::FenceKind::ProxyAsync
            : x.part(2).starts_with("tensormap") ? sim::FenceKind::ProxyTensormap
                                                 : sim::FenceKind::ProxyAlias;
+  else if (x.has("cta") || x.has("cluster"))
+    kind = sim::FenceKind::Cluster;
   emitFence(x.rewriter, kind);
   return success();
 }
