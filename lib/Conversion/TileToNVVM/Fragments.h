@@ -123,8 +123,8 @@ private:
   int64_t numElements;
 };
 
-/// Gives the regions of `tile.specialize` to their threads. Returns whether there
-/// is one.
+/// Gives the regions of `tile.specialize` to their threads. Returns whether
+/// there is one.
 bool assignRoles(mlir::LLVM::LLVMFuncOp kernel, const KernelInfo &info);
 
 /// Makes the barriers of the kernel's rings ready, before anybody uses them.

@@ -55,8 +55,8 @@ static void addExtents(FragmentBuilder &b, Block &entry,
       extents.push_back(arith::ConstantIndexOp::create(b, value));
 }
 
-/// Blocks of a program of matrix products that a multiprocessor has room for, by
-/// the shared memory that they take, or fewer, so that threads can have all
+/// Blocks of a program of matrix products that a multiprocessor has room for,
+/// by the shared memory that they take, or fewer, so that threads can have all
 /// registers. Not told, ptxas saves registers, and spills.
 static std::optional<int64_t> getBlocksOfUnit(func::FuncOp function,
                                               int64_t threads) {
