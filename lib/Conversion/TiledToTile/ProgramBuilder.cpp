@@ -439,12 +439,15 @@ LogicalResult ProgramBuilder::writeStores() {
       if (!dropped[number])
         kept.push_back(number);
     // A dimension of at most 1 may have extent 0. A tile may have the first two
-    // dimensions in one.
+    // dimensions in one. What promises its bounds has the last one as columns,
+    // even of a single one.
+    size_t rank = cast<RankedTensorType>(tile.getType()).getRank();
+    bool hasColumns = rank == 2 && promisedBounds.contains(insert.getSource());
     SmallVector<int64_t> tileDims;
     for (auto [dim, bound] : llvm::enumerate(*bounds))
-      if (bound != 1 || !isConstantIntValue(sizes[kept[dim]], 1))
+      if (bound != 1 || !isConstantIntValue(sizes[kept[dim]], 1) ||
+          (hasColumns && dim + 1 == bounds->size()))
         tileDims.push_back(dim);
-    size_t rank = cast<RankedTensorType>(tile.getType()).getRank();
     if (tileDims.size() != rank && tileDims.size() != rank + 1)
       return fail(&op, "stores what is no tile");
     IntegerAttr group;
