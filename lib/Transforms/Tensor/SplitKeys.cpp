@@ -41,6 +41,8 @@ static constexpr int64_t fewItems = 16;
 /// Blocks per multiprocessor of a GPU that parts may become, and how many times
 /// fewer parts there are where items are more.
 static constexpr int64_t blocksOfUnit = 2, fewerParts = 8;
+/// Parts that one work item of a GPU visits, at most.
+static constexpr int64_t partsOfItem = 8;
 /// Keys of a part of a GPU, at least, unless there are few parts anyway.
 static constexpr int64_t keysOfPart = 128;
 
@@ -215,8 +217,16 @@ struct SplitKeys : peermla::impl::SplitKeysBase<SplitKeys> {
       const GpuTarget *gpu = GpuTarget::of(op);
       // One work item that visits all parts has no tile program: parts that are
       // work items must not have one either, to give the same bits.
-      if (gpu && deterministic && !schedule.getWarps().empty())
-        schedule = scheduleForThreads(op, *gpu, schedule.getParts());
+      // It keeps them in shared memory, which bounds their number.
+      if (gpu && deterministic) {
+        int64_t parts = std::min(schedule.getParts(), partsOfItem);
+        schedule = schedule.getWarps().empty()
+                       ? tile::ScheduleAttr::get(
+                             op.getContext(), schedule.getBlock(),
+                             schedule.getInner(), schedule.getRegisters(),
+                             /*split=*/0, parts)
+                       : scheduleForThreads(op, *gpu, parts);
+      }
       SmallVector<Split> splits =
           getSplits(schedule.getParts(), deterministic ? nullptr : gpu);
       std::string text;

@@ -20,7 +20,7 @@ func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor
 
 // sm_80 has 108 multiprocessors, for two blocks each: 64 parts of up to 3 items, if
 // tables have room for 64 * 128 keys, 8 parts of up to 27. With fewer parts there is
-// one choice.
+// one choice, and so there is where one item visits all, which are 8 at most then.
 
 // CHECK-LABEL: func.func @many_parts(
 //       CHECK:   %[[FEWEST:.+]] = arith.constant 4 : index
@@ -42,8 +42,8 @@ func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor
 //       CHECK:       mla.online_attention {{.+}}, parts = 1, {{.+}}
 //   CHECK-NOT:       mla.online_attention
 // SAME-LABEL: func.func @many_parts(
-//       SAME:   parts(64 by 32)
-//       SAME:   parts(64 by 32)
+//       SAME:   parts(8 by 32)
+//       SAME:   parts(8 by 32)
 //   SAME-NOT:   parts(
 func.func @many_parts(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
   %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
