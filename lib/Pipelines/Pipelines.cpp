@@ -209,6 +209,11 @@ void peermla::buildTilePipeline(OpPassManager &pm,
         target.nest<gpu::GPUModuleOp>().nest<func::FuncOp>();
     program.addPass(createSpecializeWarps());
     addCleanup(program);
+    program.addPass(createPeelMasks());
+    addCleanup(program);
+    program.addPass(createOverlapProducts());
+    program.addPass(createReleaseSlots());
+    addCleanup(program);
   });
   pm.addPass(createContract("tile"));
 }

@@ -153,6 +153,15 @@ void FragmentBuilder::meet(const KernelInfo &kernel, bool publishes) {
                           NVVM::BarrierReductionAttr(),
                           /*reductionPredicate=*/Value());
 }
+Value FragmentBuilder::meetIfAll(const KernelInfo &kernel, Value condition) {
+  // NVVM's op reduces over barrier 0 only.
+  return LLVM::CallIntrinsicOp::create(
+             *this, getI1Type(),
+             getStringAttr("llvm.nvvm.barrier.cta.red.and.aligned.count"),
+             ValueRange{i32(kernel.hasRoles ? 1 : 0), i32(kernel.threads),
+                        condition})
+      .getResult(0);
+}
 
 Value FragmentBuilder::thread() {
   return NVVM::ThreadIdXOp::create(*this, getI32Type());

@@ -88,6 +88,8 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
   void publish();
   /// All threads of the block that compute meet, having published or not.
   void meet(const KernelInfo &kernel, bool publishes = false);
+  /// They meet, and know (i1) whether the condition holds for all of them.
+  mlir::Value meetIfAll(const KernelInfo &kernel, mlir::Value condition);
 
   mlir::Value thread();
   mlir::Value lane();

@@ -19,6 +19,103 @@ using namespace peermla;
 
 namespace {
 
+/// A vector of a slot's elements, as the integers that their bits are.
+class Piece {
+public:
+  Piece(FragmentBuilder &b, Value place, RankedTensorType tile)
+      : b(b), place(place), element(cast<FloatType>(tile.getElementType())),
+        type(VectorType::get({elements(tile)},
+                             b.getIntegerType(element.getWidth()))),
+        bits(LLVM::LoadOp::create(b, type, place, /*alignment=*/16)) {}
+
+  static int64_t elements(RankedTensorType tile) {
+    return tile::SharedLayoutAttr::pieceBytes / getBytesOfElement(tile);
+  }
+  static DenseElementsAttr allFinite(FragmentBuilder &b,
+                                     RankedTensorType tile) {
+    return DenseElementsAttr::get(
+        VectorType::get({elements(tile)}, b.getI1Type()), true);
+  }
+
+  /// A number is finite unless all bits of its exponent are set.
+  Value isFinite() {
+    Value exponent =
+        splat(APFloat::getInf(element.getFloatSemantics()).bitcastToAPInt());
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                 arith::AndIOp::create(b, bits, exponent),
+                                 exponent);
+  }
+
+  void keep(Value isKept) {
+    Value zero = splat(APInt::getZero(element.getWidth()));
+    LLVM::StoreOp::create(b, arith::SelectOp::create(b, isKept, bits, zero),
+                          place, /*alignment=*/16);
+  }
+
+private:
+  Value splat(const APInt &value) {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(
+               type, b.getIntegerAttr(type.getElementType(), value)));
+  }
+
+  FragmentBuilder &b;
+  Value place;
+  FloatType element;
+  VectorType type;
+  Value bits;
+};
+
+/// A loop of each thread over its pieces of a slot, which may carry a value.
+Value forEachPiece(FragmentBuilder &b, const KernelInfo &kernel, Value slot,
+                   RankedTensorType tile, Value carried,
+                   llvm::function_ref<Value(Piece, Value)> body) {
+  constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
+  int64_t bytes = tile::SharedLayoutAttr::getSlotBytes(tile);
+  auto loop = scf::ForOp::create(
+      b, b.toIndex(b.mul(b.thread(), piece)),
+      arith::ConstantIndexOp::create(b, bytes),
+      arith::ConstantIndexOp::create(b, kernel.threads * piece),
+      carried ? ValueRange(carried) : ValueRange());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value place = b.pointer(3, slot, b.toI32(loop.getInductionVar()));
+  if (!carried) {
+    body(Piece(b, place, tile), Value());
+    return Value();
+  }
+  Value next = body(Piece(b, place, tile), loop.getRegionIterArgs().front());
+  scf::YieldOp::create(b, next);
+  return loop.getResult(0);
+}
+
+struct LowerAnyNonfinite final : OpConversionPattern<tile::AnyNonfiniteOp> {
+  LowerAnyNonfinite(const TypeConverter &converter, MLIRContext *context,
+                    const KernelInfo &kernel)
+      : OpConversionPattern(converter, context), kernel(kernel) {}
+
+  LogicalResult
+  matchAndRewrite(tile::AnyNonfiniteOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    FragmentBuilder b(op.getLoc(), rewriter);
+    auto tile = cast<RankedTensorType>(op.getSource().getType());
+    Value areFinite =
+        forEachPiece(b, kernel, adaptor.getSource(), tile,
+                     arith::ConstantOp::create(b, Piece::allFinite(b, tile)),
+                     [&](Piece piece, Value others) {
+                       return b.both(others, piece.isFinite());
+                     });
+    Value isFinite =
+        vector::ReductionOp::create(b, vector::CombiningKind::AND, areFinite);
+    Value all = b.meetIfAll(kernel, isFinite);
+    rewriter.replaceOp(op, arith::XOrIOp::create(
+                               b, all, arith::ConstantIntOp::create(b, 1, 1)));
+    return success();
+  }
+
+  const KernelInfo &kernel;
+};
+
 struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
   LowerClearNonfinite(const TypeConverter &converter, MLIRContext *context,
                       const KernelInfo &kernel)
@@ -28,45 +125,16 @@ struct LowerClearNonfinite final : OpConversionPattern<tile::ClearNonfiniteOp> {
   matchAndRewrite(tile::ClearNonfiniteOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
-    auto tile = cast<RankedTensorType>(op.getSource().getType());
-    constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
-    int64_t bytes = tile::SharedLayoutAttr::getSlotBytes(tile);
     b.meet(kernel);
-    auto loop = scf::ForOp::create(
-        b, b.toIndex(b.mul(b.thread(), piece)),
-        arith::ConstantIndexOp::create(b, bytes),
-        arith::ConstantIndexOp::create(b, kernel.threads * piece));
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      Value place =
-          b.pointer(3, adaptor.getSource(), b.toI32(loop.getInductionVar()));
-      clear(b, place, cast<FloatType>(tile.getElementType()),
-            piece / getBytesOfElement(tile));
-    }
+    forEachPiece(b, kernel, adaptor.getSource(),
+                 cast<RankedTensorType>(op.getSource().getType()),
+                 /*carried=*/Value(), [&](Piece piece, Value) {
+                   piece.keep(piece.isFinite());
+                   return Value();
+                 });
     b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
     rewriter.replaceOp(op, adaptor.getSource());
     return success();
-  }
-
-  /// A number is finite unless all bits of its exponent are set.
-  static void clear(FragmentBuilder &b, Value place, FloatType element,
-                    int64_t count) {
-    Type integer = b.getIntegerType(element.getWidth());
-    auto vector = VectorType::get({count}, integer);
-    APInt exponent =
-        APFloat::getInf(element.getFloatSemantics()).bitcastToAPInt();
-    auto splat = [&](const APInt &bits) -> Value {
-      return arith::ConstantOp::create(
-          b, DenseElementsAttr::get(vector, b.getIntegerAttr(integer, bits)));
-    };
-    Value x = LLVM::LoadOp::create(b, vector, place, /*alignment=*/16);
-    Value isFinite = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ne,
-        arith::AndIOp::create(b, x, splat(exponent)), splat(exponent));
-    Value zero = splat(APInt::getZero(element.getWidth()));
-    LLVM::StoreOp::create(b, arith::SelectOp::create(b, isFinite, x, zero),
-                          place, /*alignment=*/16);
   }
 
   const KernelInfo &kernel;
@@ -141,7 +209,7 @@ struct LowerSlice final : OpConversionPattern<tensor::ExtractSliceOp> {
 void peermla::populateSlotPatterns(const FragmentTypeConverter &converter,
                                    const KernelInfo &kernel,
                                    RewritePatternSet &patterns) {
-  patterns.add<LowerClearNonfinite, LowerConvert>(
+  patterns.add<LowerAnyNonfinite, LowerClearNonfinite, LowerConvert>(
       converter, patterns.getContext(), kernel);
   patterns.add<LowerSlice>(converter, patterns.getContext());
 }

@@ -10,7 +10,9 @@
 //   for each block of keys that a row may see
 //     s = q k^T
 //     if not all rows see all of its keys
-//       s = seen ? s + 0 v^T : -inf;  v = v where it is finite, else 0
+//       if not all of v is finite
+//         s = s + 0 v^T;  v = v where it is finite, else 0
+//       s = seen ? s : -inf
 //     m' = max(m, c (row maximum of s));  a = 2^(m - m')     c = scale log2(e)
 //     p = 2^(c s - m');  l = a l + (row sum of p)
 //     o = a o + round(p) v
@@ -60,6 +62,7 @@ private:
   void findPart();
   void attend();
   void addBlock(Value first, ValueRange state);
+  void moveNonfinite(Value &s, Value &values);
   Value maskBlock(Value s, Value first, Value present, Value &values);
   void finish(ValueRange state);
 
@@ -348,6 +351,27 @@ void ProgramBuilder::Attention::addBlock(Value first, ValueRange state) {
   scf::YieldOp::create(b, ValueRange{o, maximum, l});
 }
 
+/// Values that are not finite become scores that are none, and zeros.
+void ProgramBuilder::Attention::moveNonfinite(Value &s, Value &values) {
+  Value any = tile::AnyNonfiniteOp::create(b, values);
+  auto choice = scf::IfOp::create(b, TypeRange{sType, values.getType()}, any,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, ValueRange{s, values});
+  b.setInsertionPointToStart(choice.thenBlock());
+  // Values are tiles of keys by columns.
+  auto shape = cast<RankedTensorType>(values.getType()).getShape();
+  Value zeros = arith::ConstantOp::create(
+      b, b.getZeroAttr(tileOf({rows, shape[1]}, storage)));
+  Value none = tile::MmaOp::create(b, sType, zeros, values, s,
+                                   /*transposeB=*/true);
+  Value finite = tile::ClearNonfiniteOp::create(b, values);
+  scf::YieldOp::create(b, ValueRange{none, finite});
+  s = choice.getResult(0);
+  values = choice.getResult(1);
+}
+
 /// Scores and values of a block in which not all rows see all keys.
 Value ProgramBuilder::Attention::maskBlock(Value s, Value first, Value present,
                                            Value &values) {
@@ -363,12 +387,8 @@ Value ProgramBuilder::Attention::maskBlock(Value s, Value first, Value present,
   scf::YieldOp::create(b, ValueRange{s, values});
   b.setInsertionPointToStart(choice.thenBlock());
   Value finite = values;
-  if (mayDiffer) {
-    auto type = tileOf(oType.getShape(), storage);
-    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    s = tile::MmaOp::create(b, sType, zeros, values, s, /*transposeB=*/true);
-    finite = tile::ClearNonfiniteOp::create(b, values);
-  }
+  if (mayDiffer)
+    moveNonfinite(s, finite);
   Value column = numbers(1);
   Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
                                      splatIndex(present));

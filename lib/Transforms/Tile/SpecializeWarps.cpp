@@ -6,14 +6,7 @@
 //
 // The producer is the backward slice of the fills: their numbers, predicates
 // and offsets, and the loops around them without what these carry. The consumer
-// is all else. What a loop consumes it releases behind its last use.
-//
-// A sum that a loop only adds products to stays in flight:
-//
-//   for j { consume(j); d += a b, in flight; wait 1; release(j - 1) }; wait 0
-//
-// where waiting for all but the products of this iteration says that those of
-// the one before have read their slots.
+// is all else.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,11 +26,6 @@ namespace peermla {
 
 using namespace mlir;
 using namespace peermla;
-
-static bool isShared(Type type) {
-  auto tile = dyn_cast<RankedTensorType>(type);
-  return tile && isa_and_nonnull<tile::SharedLayoutAttr>(tile.getEncoding());
-}
 
 static bool touchesTiles(Operation *op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
@@ -128,113 +116,6 @@ private:
 };
 
 //===----------------------------------------------------------------------===//
-// The consumer
-//===----------------------------------------------------------------------===//
-
-/// A loop that consumes what others fill.
-class ConsumingLoop {
-public:
-  explicit ConsumingLoop(scf::ForOp loop) : loop(loop) {
-    for (auto consume : loop.getOps<tile::ConsumeOp>())
-      if (auto ring = consume.getRing().getDefiningOp<tile::RingOp>();
-          ring && ring.getConsumers())
-        consumes.push_back(consume);
-  }
-
-  /// Releases what the loop consumes. Returns whether products stay in flight.
-  bool release() {
-    if (keepInFlight())
-      return true;
-    for (tile::ConsumeOp consume : consumes) {
-      OpBuilder b(loop.getContext());
-      b.setInsertionPointAfter(findLastUse(consume));
-      tile::ReleaseOp::create(b, consume.getLoc(), consume.getRing(),
-                              consume.getFill(), /*predicate=*/Value());
-    }
-    return false;
-  }
-
-private:
-  /// The last op of the loop's body that reads the slot, under any name.
-  Operation *findLastUse(tile::ConsumeOp consume) {
-    Operation *last = consume;
-    SmallVector<Value> names{consume.getResult()};
-    llvm::DenseSet<Value> known;
-    while (!names.empty()) {
-      Value name = names.pop_back_val();
-      if (!known.insert(name).second)
-        continue;
-      for (Operation *user : name.getUsers()) {
-        llvm::copy_if(user->getResults(), std::back_inserter(names),
-                      [](Value x) { return isShared(x.getType()); });
-        Operation *parent = user->getParentOp();
-        if (user->hasTrait<OpTrait::IsTerminator>())
-          llvm::copy_if(parent->getResults(), std::back_inserter(names),
-                        [](Value x) { return isShared(x.getType()); });
-        Operation *inBody = loop.getBody()->findAncestorOpInBlock(*user);
-        if (inBody && last->isBeforeInBlock(inBody))
-          last = inBody;
-      }
-    }
-    return last;
-  }
-
-  /// Whether the product adds to what the loop carries for nobody else, from
-  /// slots.
-  bool isOfSum(tile::MmaOp mma) {
-    auto sum = dyn_cast_or_null<BlockArgument>(mma.getC());
-    if (mma->getParentOp() != loop || !sum ||
-        sum.getOwner() != loop.getBody() || !sum.hasOneUse() ||
-        !mma.getD().hasOneUse() || !isShared(mma.getA().getType()))
-      return false;
-    OpOperand &use = *mma.getD().use_begin();
-    return isa<scf::YieldOp>(use.getOwner()) &&
-           use.getOperandNumber() + 1 == sum.getArgNumber();
-  }
-
-  bool keepInFlight() {
-    SmallVector<tile::MmaOp> products;
-    bool all = true;
-    loop.walk([&](tile::MmaOp mma) {
-      products.push_back(mma);
-      all &= isOfSum(mma);
-    });
-    // A slot is released while the next one is read.
-    for (tile::ConsumeOp consume : consumes)
-      all &= consume.getRing().getType().getSlots() > 1;
-    if (!all || products.empty() || consumes.empty())
-      return false;
-    for (tile::MmaOp mma : products)
-      mma.setFlight(true);
-
-    Location loc = loop.getLoc();
-    OpBuilder b = OpBuilder::atBlockTerminator(loop.getBody());
-    tile::MmaWaitOp::create(
-        b, loc, b.getI64IntegerAttr(static_cast<int64_t>(products.size())),
-        ValueRange());
-    Value isLater =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
-                              loop.getInductionVar(), loop.getLowerBound());
-    Value one = arith::ConstantIndexOp::create(b, loc, 1);
-    for (tile::ConsumeOp consume : consumes) {
-      Value before = arith::SubIOp::create(b, loc, consume.getFill(), one);
-      tile::ReleaseOp::create(b, loc, consume.getRing(), before, isLater);
-    }
-    b.setInsertionPointAfter(loop);
-    SmallVector<Value> sums;
-    for (tile::MmaOp mma : products)
-      sums.push_back(loop.getTiedLoopResult(cast<BlockArgument>(mma.getC())));
-    auto wait = tile::MmaWaitOp::create(b, loc, b.getI64IntegerAttr(0), sums);
-    for (auto [sum, done] : llvm::zip(sums, wait.getResults()))
-      sum.replaceAllUsesExcept(done, wait);
-    return true;
-  }
-
-  scf::ForOp loop;
-  SmallVector<tile::ConsumeOp> consumes;
-};
-
-//===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
 
@@ -303,10 +184,6 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
       if (&other != op && &other != end && !isa<tile::RingOp>(other))
         other.moveBefore(consumer, consumer->end());
     op.getConsumer().walk([](tile::FillBoxOp fill) { fill.erase(); });
-    SmallVector<scf::ForOp> loops;
-    op.getConsumer().walk([&](scf::ForOp loop) { loops.push_back(loop); });
-    for (scf::ForOp loop : loops)
-      ConsumingLoop(loop).release();
   }
 };
 

@@ -17,7 +17,8 @@ PIPELINE = (
     "builtin.module(func.func(peermla-tile-and-fuse,canonicalize,cse,peermla-tile-contractions),"
     "canonicalize,cse,peermla-tiled-to-tile,canonicalize,cse,"
     "gpu.module(func.func(affine-expand-index-ops,lower-affine,peermla-assign-layouts,peermla-stage-copies{shared-bytes=166912},"
-    "peermla-prefetch-copies,canonicalize,cse)),peermla-use-tensor-copies,gpu.module(func.func(peermla-specialize-warps,canonicalize,cse)),peermla-tile-to-nvvm,"
+    "peermla-prefetch-copies,canonicalize,cse)),peermla-use-tensor-copies,gpu.module(func.func(peermla-specialize-warps,canonicalize,cse,"
+    "peermla-peel-masks,canonicalize,cse,peermla-overlap-products,peermla-release-slots,canonicalize,cse)),peermla-tile-to-nvvm,"
     "gpu.module(peermla-warpgroups-to-nvvm,peermla-expand-math,convert-scf-to-cf,convert-vector-to-llvm,convert-to-llvm,reconcile-unrealized-casts,"
     "canonicalize,cse))"
 )

@@ -60,11 +60,16 @@ func.func @negative_scale(%q: tensor<?x3x16xf32>, %k: tensor<?x3x16xf32>, %cu: t
 //       CHECK:     %[[V:.+]] = tensor.extract_slice %[[K]][0, 0] [64, 64] [1, 1]
 //       CHECK:     %[[S:.+]] = tile.mma %[[QT]], %[[K]] transpose_b
 //       CHECK:     %[[MASKED:.+]]:2 = scf.if
-//       CHECK:       %[[BAD:.+]] = tile.mma %{{.+}}, %[[V]], acc %[[S]] transpose_b
-//       CHECK:       %[[FINITE:.+]] = tile.clear_nonfinite %[[V]]
+//       CHECK:       %[[ANY:.+]] = tile.any_nonfinite %[[V]]
+//       CHECK:       %[[MOVED:.+]]:2 = scf.if %[[ANY]]
+//       CHECK:         %[[BAD:.+]] = tile.mma %{{.+}}, %[[V]], acc %[[S]] transpose_b
+//       CHECK:         %[[FINITE:.+]] = tile.clear_nonfinite %[[V]]
+//       CHECK:         scf.yield %[[BAD]], %[[FINITE]]
+//       CHECK:       } else {
+//       CHECK:         scf.yield %[[S]], %[[V]]
 //       CHECK:       arith.divui
-//       CHECK:       %[[SEEN:.+]] = arith.select %{{.+}}, %[[BAD]]
-//       CHECK:       scf.yield %[[SEEN]], %[[FINITE]]
+//       CHECK:       %[[SEEN:.+]] = arith.select %{{.+}}, %[[MOVED]]#0
+//       CHECK:       scf.yield %[[SEEN]], %[[MOVED]]#1
 //       CHECK:     } else {
 //       CHECK:       scf.yield %[[S]], %[[V]]
 //       CHECK:     tile.reduce max %[[MASKED]]#0 along 1

@@ -212,6 +212,14 @@ func.func @index_c1() {
 
 // -----
 
+func.func @any_nonfinite_c1(%a: tensor<16x8xi32>) {
+  // expected-error @below {{'tile.any_nonfinite' op expects 'source' to be a tile of f16, bf16 or f32 in #tile.shared, got 'tensor<16x8xi32>'}}
+  %d = tile.any_nonfinite %a : tensor<16x8xi32>
+  return
+}
+
+// -----
+
 func.func @clear_nonfinite_c1_element(%a: tensor<16x8xi32>) {
   // expected-error @below {{'tile.clear_nonfinite' op expects 'source' to be a tile of f16, bf16 or f32 in #tile.shared, got 'tensor<16x8xi32>'}}
   %d = tile.clear_nonfinite %a : tensor<16x8xi32>
@@ -438,13 +446,4 @@ func.func @mma_c5_use(%a: tensor<64x64xbf16, #tile.shared>, %b: tensor<64x64xbf1
   %d = tile.mma %a, %b flight : tensor<64x64xbf16, #tile.shared>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
   %e = arith.negf %d : tensor<64x64xf32, #mma>
   return %e : tensor<64x64xf32, #mma>
-}
-
-// -----
-
-#mma = #tile.mma<warps = [4, 1]>
-func.func @mma_c5_registers(%a: tensor<64x64xbf16, #mma>, %b: tensor<64x64xbf16, #tile.shared>) {
-  // expected-error @below {{'tile.mma' op expects 'a' of a product in flight in #tile.shared, got 'tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>'}}
-  %d = tile.mma %a, %b flight : tensor<64x64xbf16, #mma>, tensor<64x64xbf16, #tile.shared> -> tensor<64x64xf32, #mma>
-  return
 }

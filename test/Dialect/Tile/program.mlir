@@ -74,6 +74,15 @@ func.func @clear(%v: tensor<64x64xbf16>, %w: tensor<64x32xf32, #tile.shared>) ->
   return %a, %b : tensor<64x64xbf16>, tensor<64x32xf32, #tile.shared>
 }
 
+// CHECK-LABEL: func @any
+// CHECK: tile.any_nonfinite %{{.*}} : tensor<64x64xbf16>
+// CHECK: tile.any_nonfinite %{{.*}} : tensor<64x32xf32, #tile.shared>
+func.func @any(%v: tensor<64x64xbf16>, %w: tensor<64x32xf32, #tile.shared>) -> (i1, i1) {
+  %a = tile.any_nonfinite %v : tensor<64x64xbf16>
+  %b = tile.any_nonfinite %w : tensor<64x32xf32, #tile.shared>
+  return %a, %b : i1, i1
+}
+
 // CHECK-LABEL: func @rows_of_caches
 // CHECK: tile.load %{{.*}} sizes(%{{.*}}, %{{.*}}, %{{.*}}) along [0, 1, 2] group 12 : memref<?x24x64xbf16> -> tensor<64x64xbf16>
 // CHECK: tile.load %{{.*}} along [1, 2] pages(%{{.*}}[%{{.*}}] : memref<?x?xi32>) via %{{.*}}[%{{.*}}] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x?x64xbf16>

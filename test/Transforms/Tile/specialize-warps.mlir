@@ -1,7 +1,6 @@
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-specialize-warps))' -split-input-file -verify-diagnostics | FileCheck %s
 
-// A sum stays in flight: after the products of a step, those of the one before
-// have read their slots. The producer has the loop, its scalars and the fills.
+// The producer has the loop, its scalars and the fills.
 
 #mma = #tile.mma<warps = [8, 1]>
 !a = tensor<128x64xbf16, #tile.shared>
@@ -22,15 +21,9 @@
 // CHECK: %[[A:.+]] = tile.consume %[[R]][%[[N:[^ ]+]]] pending 0
 // CHECK: %[[B:.+]] = tile.consume %[[S]][%[[N]]] pending 0
 // CHECK-NOT: tile.fill_box
-// CHECK: %[[D:.+]] = tile.mma %[[A]], %[[B]], acc %{{.+}} transpose_b flight :
-// CHECK-NEXT: tile.mma_wait 1
-// CHECK-NEXT: %[[LATER:.+]] = arith.cmpi ne, %[[K]], %[[FIRST]]
-// CHECK: %[[BEFORE:.+]] = arith.subi %[[N]], %
-// CHECK-NEXT: tile.release %[[R]][%[[BEFORE]]] if %[[LATER]]
-// CHECK: tile.release %[[S]][%{{.+}}] if %[[LATER]]
+// CHECK: %[[D:.+]] = tile.mma %[[A]], %[[B]], acc %{{.+}} transpose_b :
 // CHECK-NEXT: scf.yield %[[D]]
-// CHECK: %[[E:.+]] = tile.mma_wait 0, %[[P]] :
-// CHECK-NEXT: tile.store %[[E]]
+// CHECK: tile.store %[[P]]
 func.func @sum(%x: memref<?x512xbf16>, %w: memref<128x512xbf16>, %y: memref<?x128xf32>, %n: index)
     attributes {tile.schedule = #tile.schedule<warps = [8, 1], stages = 3, instructions = wgmma, roles = [24, 240]>} {
   %c0 = arith.constant 0 : index
@@ -58,28 +51,25 @@ func.func @sum(%x: memref<?x512xbf16>, %w: memref<128x512xbf16>, %y: memref<?x12
 
 // -----
 
-// Another use of the product: it is waited for, and the slot released, whatever
-// names it had. What is filled once is not released.
+// What is filled once, in front of loops, is not released.
 
 #mma = #tile.mma<warps = [4, 1]>
 !a = tensor<64x64xbf16, #tile.shared>
 !d = tensor<64x64xf32, #mma>
 
-// CHECK-LABEL: func @others(
-// CHECK: %[[Q:.+]] = tile.ring {barriers = 24576 : i64, offset = 0 : i64}
-// CHECK: %[[R:.+]] = tile.ring {barriers = 24584 : i64, consumers = 4 : i64, offset = 8192 : i64}
+// CHECK-LABEL: func @once(
+// CHECK: tile.ring {barriers = 24576 : i64, offset = 0 : i64}
+// CHECK: tile.ring {barriers = 24584 : i64, consumers = 4 : i64, offset = 8192 : i64}
 // CHECK: tile.specialize {
-// CHECK: }, {
+// CHECK: tile.fill_box
 // CHECK: scf.for
-// CHECK: tile.consume %[[R]][%[[K:.+]]] pending 0
-// CHECK-NEXT: tile.clear_rows
-// CHECK-NEXT: scf.if
-// CHECK: tile.mma %{{.+}}, %{{.+}} transpose_b :
-// CHECK-NEXT: tile.release %[[R]][%[[K]]] :
-// CHECK-NEXT: arith.addf
-// CHECK-NOT: tile.mma_wait
-// CHECK-NOT: tile.release
-func.func @others(%x: memref<?x64xbf16>, %y: memref<?x64xf32>, %n: index, %p: i1)
+// CHECK: tile.fill_box
+// CHECK: }, {
+// CHECK: tile.consume
+// CHECK: scf.for
+// CHECK: tile.consume
+// CHECK: tile.mma
+func.func @once(%x: memref<?x64xbf16>, %y: memref<?x64xf32>, %n: index)
     attributes {tile.schedule = #tile.schedule<warps = [4, 1], stages = 2, instructions = wgmma, roles = [0, 0]>} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -93,48 +83,10 @@ func.func @others(%x: memref<?x64xbf16>, %y: memref<?x64xf32>, %n: index, %p: i1
   %d = scf.for %k = %c0 to %c8 step %c1 iter_args(%c = %zero) -> (!d) {
     tile.fill_box %r[%k], %x[%k, %c0] along [0, 1] : !tile.ring<2 x !a>, memref<?x64xbf16>
     %v = tile.consume %r[%k] pending 0 : !tile.ring<2 x !a> -> !a
-    %w = tile.clear_rows %v from %n : !a
-    %z = scf.if %p -> (!a) {
-      %f = tile.clear_nonfinite %w : !a
-      scf.yield %f : !a
-    } else {
-      scf.yield %w : !a
-    }
-    %e = tile.mma %u, %z transpose_b : !a, !a -> !d
-    %g = arith.addf %e, %c : !d
-    scf.yield %g : !d
-  }
-  tile.store %d, %y[%c0, %c0] sizes(%n, %c64) along [0, 1] : !d, memref<?x64xf32>
-  return
-}
-
-// -----
-
-// With one slot its release cannot wait for the next fill.
-
-#mma = #tile.mma<warps = [4, 1]>
-!a = tensor<64x64xbf16, #tile.shared>
-!d = tensor<64x64xf32, #mma>
-
-// CHECK-LABEL: func @one_slot(
-// CHECK: tile.specialize
-// CHECK: tile.mma %{{.+}}, acc %{{.+}} transpose_b :
-// CHECK-NEXT: tile.release %{{.+}}[%{{.+}}] :
-func.func @one_slot(%x: memref<?x64xbf16>, %y: memref<?x64xf32>)
-    attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [0, 0]>} {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %c8 = arith.constant 8 : index
-  %c64 = arith.constant 64 : index
-  %zero = arith.constant dense<0.0> : !d
-  %r = tile.ring {barriers = 8192, offset = 0} : !tile.ring<1 x !a>
-  %d = scf.for %k = %c0 to %c8 step %c1 iter_args(%c = %zero) -> (!d) {
-    tile.fill_box %r[%k], %x[%k, %c0] along [0, 1] : !tile.ring<1 x !a>, memref<?x64xbf16>
-    %v = tile.consume %r[%k] pending 0 : !tile.ring<1 x !a> -> !a
-    %e = tile.mma %v, %v, acc %c transpose_b : !a, !a -> !d
+    %e = tile.mma %u, %v, acc %c transpose_b : !a, !a -> !d
     scf.yield %e : !d
   }
-  tile.store %d, %y[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !d, memref<?x64xf32>
+  tile.store %d, %y[%c0, %c0] sizes(%n, %c64) along [0, 1] : !d, memref<?x64xf32>
   return
 }
 

@@ -81,6 +81,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.reduce`  | shuffles; across warps through shared memory        |
     | `tile.mma`     | `ldmatrix` and `mma.sync`, three of TF32 for f32; `frag.wgmma` where the schedule says so |
     | `tile.clear_nonfinite` | a loop over the slot between two barriers   |
+    | `tile.any_nonfinite` | a loop over the slot, a barrier that reduces   |
     | `math.exp2`    | `ex2.approx.ftz`, within 2^-22                      |
     | `tile.gather`  | loads of 16 bytes, or of as much as is aligned      |
     | `tile.reduce`  | a thread's elements, then shuffles                  |

@@ -223,8 +223,7 @@ def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
   let description = [{
     A program whose schedule has `roles` and whose loops are filled by tensor copies
     alone is split: a thread of one more warpgroup fills the slots, as far ahead as
-    there are any; the others wait for fills, and release slots behind their last
-    use.
+    there are any; the others wait for fills.
 
     ```mlir
     scf.for %k = ... iter_args(%c = %zero) {
@@ -244,26 +243,104 @@ def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
         tile.fill_box %rb[%n1], %w[%j, %k1] ... if %more
       }
     }, {
-      %p = scf.for %k = ... iter_args(%c = %zero) {
+      %d = scf.for %k = ... iter_args(%c = %zero) {
         %a = tile.consume %ra[%n] pending 0 : ...
         %b = tile.consume %rb[%n] pending 0 : ...
-        %d = tile.mma %a, %b, acc %c transpose_b flight : ...
-        tile.mma_wait 1
-        tile.release %ra[%n - 1] if %later : ...
-        tile.release %rb[%n - 1] if %later : ...
+        %d = tile.mma %a, %b, acc %c transpose_b : ...
         scf.yield %d
       }
-      %d = tile.mma_wait 0, %p : ...
     }
     ```
-    Where a loop does anything else with its products, each product is waited for as
-    before. A remark says why a program with `roles` is not split. Numerics:
-    unchanged.
+    A remark says why a program with `roles` is not split. Who computes has to release
+    the slots yet. Numerics: unchanged.
+  }];
+  let dependentDialects = ["peermla::tile::TileDialect"];
+  let statistics = [
+    Statistic<"numSpecialized", "num-specialized", "Programs split into roles">
+  ];
+}
+
+def PeelMasks : Pass<"peermla-peel-masks", "mlir::func::FuncOp"> {
+  let summary = "Split loops where their masks start to matter";
+  let description = [{
+    A loop of a `consumer` with a choice whose condition is `iv + offset > bound`, false
+    in some iterations and then true, becomes two:
+
+    ```mlir
+    %r = scf.for %j = %lb to %ub step %c128 iter_args(%o = %zero) {
+      %end = arith.addi %j, %c128
+      %isMasked = arith.cmpi sgt, %end, %bound
+      %s = scf.if %isMasked { ... } else { ... }
+    ```
+    becomes
+    ```mlir
+    %r0 = scf.for %j = %lb to %middle step %c128 iter_args(%o = %zero) { else }
+    %r = scf.for %j = %middle to %ub step %c128 iter_args(%o = %r0) { then }
+    ```
+    Where the bound is not more than `%e`, `min(%e - %j, %c128)` in the first loop is
+    `%c128`. Numerics: unchanged.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numPeeled", "num-peeled", "Loops split">];
+}
+
+def OverlapProducts : Pass<"peermla-overlap-products", "mlir::func::FuncOp"> {
+  let summary = "Let products run under what does not need them";
+  let description = [{
+    In loops of a `consumer`, which release their slots here. A sum of products of
+    slots that nobody else reads stays in flight:
+
+    ```mlir
+    %p = scf.for %k = ... iter_args(%c = %zero) {
+      %a = tile.consume %ra[%n] pending 0 : ...
+      %d = tile.mma %a, %b, acc %c transpose_b flight : ...
+      tile.mma_wait 1
+      tile.release %ra[%n - 1] if %later : ...
+      scf.yield %d
+    }
+    %d = tile.mma_wait 0, %p : ...
+    ```
+
+    Of two products, where the second needs the first and is a sum, the second moves to
+    the next iteration:
+
+    ```mlir
+    %k = tile.consume %rk[%n] ...;  %s = tile.mma %q, %k transpose_b
+    %v = tile.consume %rv[%n] ...;  %p = softmax(%s)
+    %o1 = tile.mma %p, %v, acc (%o * %a)
+    ```
+    becomes, in a loop from the second iteration on that carries %p, %v and %os,
+    ```mlir
+    %k = tile.consume %rk[%n] ...
+    %s0 = tile.mma %q, %k transpose_b flight
+    %o0 = tile.mma %p, %v, acc %os flight
+    %s = tile.mma_wait 1, %s0;  tile.release %rk[%n];  softmax(%s)
+    %o = tile.mma_wait 0, %o0;  tile.release %rv[%n - 1]
+    %v1 = tile.consume %rv[%n] ...;  %p1 = arith.truncf ...;  %os1 = %o * %a
+    ```
+    Its other ops are pure and have no regions: peel masks first. Numerics: unchanged.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
                            "mlir::scf::SCFDialect",
                            "peermla::tile::TileDialect"];
   let statistics = [
-    Statistic<"numSpecialized", "num-specialized", "Programs split into roles">
+    Statistic<"numSums", "num-sums", "Loops with sums in flight">,
+    Statistic<"numRotated", "num-rotated", "Loops with a product of the iteration before">
   ];
+}
+
+def ReleaseSlots : Pass<"peermla-release-slots", "mlir::func::FuncOp"> {
+  let summary = "Release slots behind their last use";
+  let description = [{
+    What a loop of a `consumer` consumes and does not release yet is released behind the
+    last op that reads the slot, under any name:
+
+    ```mlir
+    %k = tile.consume %rk[%n] pending 0 : ...
+    %s = tile.mma %q, %k transpose_b : ...
+    tile.release %rk[%n] : ...
+    ```
+    Numerics: unchanged.
+  }];
+  let dependentDialects = ["peermla::tile::TileDialect"];
 }

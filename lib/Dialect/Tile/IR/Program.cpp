@@ -190,6 +190,15 @@ SmallVector<int64_t> FillBoxOp::getBox() {
   return box;
 }
 
+/// All rows are kept.
+OpFoldResult ClearRowsOp::fold(FoldAdaptor adaptor) {
+  auto type = cast<RankedTensorType>(getSource().getType());
+  auto rows = dyn_cast_or_null<IntegerAttr>(adaptor.getRows());
+  bool keepsAll = rows && type == getType() && !type.isDynamicDim(0) &&
+                  rows.getValue().sge(type.getDimSize(0));
+  return keepsAll ? getSource() : Value();
+}
+
 LogicalResult ClearRowsOp::verify() {
   // (C1)
   auto type = cast<RankedTensorType>(getSource().getType());
@@ -211,15 +220,24 @@ LogicalResult ConsumeOp::verify() {
   return success();
 }
 
-LogicalResult ClearNonfiniteOp::verify() {
-  // (C1)
-  auto type = cast<RankedTensorType>(getSource().getType());
+/// (C1) of ops that look for numbers that are not finite.
+static LogicalResult verifySlotOfFloats(Operation *op, Value source) {
+  auto type = cast<RankedTensorType>(source.getType());
   if (!isa<Float16Type, BFloat16Type, Float32Type>(type.getElementType()) ||
       (type.getEncoding() && !isa<SharedLayoutAttr>(type.getEncoding())))
-    return emitOpError() << "expects 'source' to be a tile of f16, bf16 or f32 "
-                            "in #tile.shared, got "
-                         << type;
+    return op->emitOpError()
+           << "expects 'source' to be a tile of f16, bf16 or f32 "
+              "in #tile.shared, got "
+           << type;
   return success();
+}
+
+LogicalResult AnyNonfiniteOp::verify() {
+  return verifySlotOfFloats(*this, getSource());
+}
+
+LogicalResult ClearNonfiniteOp::verify() {
+  return verifySlotOfFloats(*this, getSource());
 }
 
 //===----------------------------------------------------------------------===//
@@ -282,9 +300,6 @@ LogicalResult MmaOp::verify() {
   // (C5)
   if (!getFlight())
     return success();
-  if (!isa_and_nonnull<SharedLayoutAttr>(a.getEncoding()))
-    return emitOpError()
-           << "expects 'a' of a product in flight in #tile.shared, got " << a;
   for (OpOperand &use : getD().getUses()) {
     auto next = dyn_cast<MmaOp>(use.getOwner());
     bool isSum = next && next.getFlight() && use.get() == next.getC();

@@ -328,6 +328,30 @@ def Tile_SpecializeOp : Tile_Op<"specialize",
   let hasVerifier = 1;
 }
 
+def Tile_AnyNonfiniteOp : Tile_Op<"any_nonfinite",
+    [MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
+  let summary = "whether an element of a slot is no finite number";
+  let description = [{
+    ```
+    any = exists i, j: source[i, j] is infinite or NaN
+    ```
+
+    All threads of the block have the same result: they meet.
+
+    Constraints:
+    * (C1) `source` has elements of f16, bf16 or f32 and, with a layout, is in
+      `#tile.shared`.
+
+    ```mlir
+    %any = tile.any_nonfinite %v : tensor<64x128xbf16, #tile.shared>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source);
+  let results = (outs I1:$any);
+  let assemblyFormat = "$source `:` type($source) attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tile_ClearNonfiniteOp : Tile_Op<"clear_nonfinite",
     [SameOperandsAndResultType,
      MemoryEffects<[MemRead<Tile_RingResource>, MemWrite<Tile_RingResource>]>]> {
@@ -377,6 +401,7 @@ def Tile_ClearRowsOp : Tile_Op<"clear_rows",
   let arguments = (ins AnyRankedTensor:$source, Index:$rows);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$source `from` $rows `:` type($source) attr-dict";
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 
@@ -402,7 +427,8 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     * (C4) with layouts: `b` in `#tile.shared`, `a` there or in `#tile.mma`, `d`
       in `#tile.mma`.
     * (C5) the result of a product in flight is `c` of one in flight, goes round or
-      out of a loop, or to `tile.mma_wait`; its `a` is in `#tile.shared`.
+      out of a loop, or to `tile.mma_wait`. An `a` in registers is made anew behind
+      that only.
 
     ```mlir
     %d = tile.mma %a, %b, acc %c transpose_b
