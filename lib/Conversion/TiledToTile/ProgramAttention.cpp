@@ -65,6 +65,8 @@ private:
   void moveNonfinite(Value &s, Value &values);
   Value maskBlock(Value s, Value first, Value present, Value &values);
   void finish(ValueRange state);
+  /// Whether rows may see different keys.
+  bool mayDiffer() { return op.getCausal() && tokens > 1; }
 
   // Scalars.
   Value index(int64_t value) {
@@ -321,9 +323,9 @@ void ProgramBuilder::Attention::addBlock(Value first, ValueRange state) {
         getAsIndexOpFoldResult(b.getContext(), {keys, oType.getDimSize(1)});
     vTile = tensor::ExtractSliceOp::create(b, kTile, zeros, sizes, ones);
   }
-  Value s = tile::MmaOp::create(b, sType, qTile, kTile, Value(),
-                                /*transposeB=*/true);
-  s = maskBlock(s, first, present, vTile);
+  auto scores = tile::MmaOp::create(b, sType, qTile, kTile, Value(),
+                                    /*transposeB=*/true);
+  Value s = maskBlock(scores, first, present, vTile);
 
   // The scale of a maximum is that of its scores, and rounded once.
   double scale = op.getScale().convertToDouble() * std::log2(std::exp(1.0));
@@ -347,7 +349,20 @@ void ProgramBuilder::Attention::addBlock(Value first, ValueRange state) {
   if (hasWarpColumns)
     p = tile::ConvertOp::create(b, p.getType(), p, Value(), Value());
   o = arith::MulFOp::create(b, o, alongRows(alpha, oType));
-  o = tile::MmaOp::create(b, oType, p, vTile, o, /*transposeB=*/false);
+  auto product =
+      tile::MmaOp::create(b, oType, p, vTile, o, /*transposeB=*/false);
+  if (mayDiffer()) {
+    // A token sees no key behind it.
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(scores);
+    Value last = sub(position, first);
+    for (tile::MmaOp mma : {scores, product}) {
+      mma.getUntilMutable().assign(last);
+      mma.setGroup(heads);
+    }
+    product.setSum(true);
+  }
+  o = product;
   scf::YieldOp::create(b, ValueRange{o, maximum, l});
 }
 
@@ -375,8 +390,7 @@ void ProgramBuilder::Attention::moveNonfinite(Value &s, Value &values) {
 /// Scores and values of a block in which not all rows see all keys.
 Value ProgramBuilder::Attention::maskBlock(Value s, Value first, Value present,
                                            Value &values) {
-  bool mayDiffer = op.getCausal() && tokens > 1;
-  Value seenByAll = mayDiffer ? min(end, add(position, index(1))) : end;
+  Value seenByAll = mayDiffer() ? min(end, add(position, index(1))) : end;
   Value isMasked = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt,
                                          add(first, index(keys)), seenByAll);
   auto choice =
@@ -387,12 +401,12 @@ Value ProgramBuilder::Attention::maskBlock(Value s, Value first, Value present,
   scf::YieldOp::create(b, ValueRange{s, values});
   b.setInsertionPointToStart(choice.thenBlock());
   Value finite = values;
-  if (mayDiffer)
+  if (mayDiffer())
     moveNonfinite(s, finite);
   Value column = numbers(1);
   Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, column,
                                      splatIndex(present));
-  if (mayDiffer) {
+  if (mayDiffer()) {
     Value token = numbers(0);
     if (heads > 1)
       token = arith::DivUIOp::create(b, token, splatIndex(index(heads)));

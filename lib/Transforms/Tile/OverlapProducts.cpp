@@ -147,12 +147,14 @@ private:
   Value runSecond(OpBuilder &b, ValueRange operands, bool flight) {
     return tile::MmaOp::create(b, second.getLoc(), second.getD().getType(),
                                operands[0], operands[1], operands[2],
-                               second.getTransposeB(), flight)
+                               /*until=*/Value(), second.getTransposeB(),
+                               flight,
+                               /*sum=*/false, /*group=*/1)
         .getD();
   }
   SmallVector<Value> operandsOfSecond(const IRMapping &mapping) {
     SmallVector<Value> operands;
-    for (Value operand : second->getOperands())
+    for (Value operand : {second.getA(), second.getB(), second.getC()})
       operands.push_back(mapping.lookupOrDefault(operand));
     return operands;
   }
@@ -162,6 +164,8 @@ private:
     others.erase(others.begin() + sum);
     return others;
   }
+
+  static constexpr size_t numOperands = 3;
 
   scf::ForOp loop;
   Block &body;
@@ -196,7 +200,8 @@ bool ProductChain::match() {
   addSlice(first.getA(), beforeFirst);
   addSlice(first.getB(), beforeFirst);
   addSlice(second.getB(), beforeB);
-  if (first.getC() || beforeB.contains(first))
+  if (first.getC() || beforeB.contains(first) || first.getUntil() ||
+      second.getUntil())
     return false;
   Value carried = loop.getRegionIterArg(sum);
   llvm::DenseSet<Operation *> needSum;
@@ -286,10 +291,10 @@ void ProductChain::rotate() {
     rotated.getBody()->getTerminator()->erase();
   b.setInsertionPointToEnd(rotated.getBody());
   auto operandsIn = [&](ValueRange values) {
-    return values.slice(numOthers, second->getNumOperands());
+    return values.slice(numOthers, numOperands);
   };
   auto fillsIn = [&](ValueRange values) {
-    return values.drop_front(numOthers + second->getNumOperands());
+    return values.drop_front(numOthers + numOperands);
   };
   IRMapping mapping;
   mapping.map(loop.getInductionVar(), rotated.getInductionVar());

@@ -149,31 +149,59 @@ private:
     return b.createOrFold<arith::MinSIOp>(loc, middle, loop.getUpperBound());
   }
 
-  /// Whether the value is the bound, or the bound a minimum of it and others.
-  static bool isAtLeast(Value value, Value bound) {
-    if (value == bound)
-      return true;
+  /// The least constant c with bound <= value + c, where the bound is a minimum
+  /// of several.
+  static std::optional<int64_t> findExcess(Value bound, Value value) {
+    if (bound == value)
+      return 0;
+    if (auto sum = bound.getDefiningOp<arith::AddIOp>())
+      for (auto [term, other] : {std::pair(sum.getLhs(), sum.getRhs()),
+                                 std::pair(sum.getRhs(), sum.getLhs())})
+        if (term == value)
+          return getConstantIntValue(other);
     auto least = bound.getDefiningOp<arith::MinSIOp>();
-    return least && (isAtLeast(value, least.getLhs()) ||
-                     isAtLeast(value, least.getRhs()));
+    if (!least)
+      return std::nullopt;
+    std::optional<int64_t> left = findExcess(least.getLhs(), value);
+    std::optional<int64_t> right = findExcess(least.getRhs(), value);
+    return left && right ? std::min(*left, *right) : left ? left : right;
   }
 
-  /// Where iv + offset <= bound <= end, min(end - iv, offset) is the offset.
+  /// What is known of values end - iv where iv + offset <= bound.
   void simplify(scf::ForOp plain, const IRMapping &mapping,
                 const Threshold &at) {
-    if (!at.offset)
+    std::optional<int64_t> offset =
+        at.offset ? getConstantIntValue(at.offset) : 0;
+    if (!offset)
       return;
-    Value offset = mapping.lookupOrDefault(at.offset);
     Value bound = mapping.lookupOrDefault(at.bound);
+    // end - iv >= end + offset - bound >= offset - c
+    auto findLeast = [&](Value rest) -> std::optional<int64_t> {
+      auto difference = rest.getDefiningOp<arith::SubIOp>();
+      if (!difference || difference.getRhs() != plain.getInductionVar())
+        return std::nullopt;
+      std::optional<int64_t> excess = findExcess(bound, difference.getLhs());
+      if (!excess)
+        return std::nullopt;
+      return *offset - *excess;
+    };
     for (auto least : plain.getOps<arith::MinSIOp>())
       for (auto [rest, other] : {std::pair(least.getLhs(), least.getRhs()),
                                  std::pair(least.getRhs(), least.getLhs())}) {
-        auto difference = rest.getDefiningOp<arith::SubIOp>();
-        if (difference && isEqualConstantIntOrValue(other, offset) &&
-            difference.getRhs() == plain.getInductionVar() &&
-            isAtLeast(difference.getLhs(), bound))
+        std::optional<int64_t> atLeast = findLeast(rest);
+        std::optional<int64_t> limit = getConstantIntValue(other);
+        if (atLeast && limit && *atLeast >= *limit)
           least.getResult().replaceAllUsesWith(other);
       }
+    for (auto mma : plain.getOps<tile::MmaOp>()) {
+      std::optional<int64_t> atLeast =
+          mma.getUntil() ? findLeast(mma.getUntil()) : std::nullopt;
+      if (!atLeast || *atLeast < mma.getExtentOfTriangle() - 1)
+        continue;
+      mma.getUntilMutable().clear();
+      mma.removeSumAttr();
+      mma.setGroup(1);
+    }
   }
 
   scf::ForOp loop;

@@ -49,9 +49,15 @@ gpu.module @k {
   }
 }
 
-// A slot is rewritten between two barriers; powers of two are one instruction.
+// All threads know whether all of a slot is finite. It is rewritten between two
+// barriers; powers of two are one instruction.
 
 // CHECK-LABEL: llvm.func @slot(
+// CHECK: %[[PIECES:.+]] = scf.for %{{.+}} = %{{.+}} to %c8192 step %c1024 iter_args(%[[OTHERS:.+]] = %{{.+}}) -> (vector<8xi1>)
+// CHECK: %[[MINE:.+]] = arith.cmpi ne, %{{.+}}, %{{.+}} : vector<8xi16>
+// CHECK-NEXT: arith.andi %[[OTHERS]], %[[MINE]]
+// CHECK: %[[THREAD:.+]] = vector.reduction <and>, %[[PIECES]]
+// CHECK-NEXT: llvm.call_intrinsic "llvm.nvvm.barrier.cta.red.and.aligned.count"(%c0_i32, %c64_i32, %[[THREAD]])
 // CHECK: nvvm.barrier
 // CHECK: scf.for %{{.+}} = %{{.+}} to %c8192 step %c1024
 // CHECK: %[[PIECE:.+]] = llvm.load %{{.+}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<8xi16>
@@ -70,6 +76,7 @@ gpu.module @slots {
     %c32 = arith.constant 32 : index
     %r = tile.ring {offset = 0} : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>>
     %v = tile.consume %r[%c0] pending 0 : !tile.ring<1 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    %any = tile.any_nonfinite %v : tensor<64x64xbf16, #tile.shared>
     %f = tile.clear_nonfinite %v : tensor<64x64xbf16, #tile.shared>
     %ones = arith.constant dense<1.0> : tensor<32x64xbf16, #tile.mma<warps = [1, 1]>>
     %s = tile.mma %ones, %f : tensor<32x64xbf16, #tile.mma<warps = [1, 1]>>, tensor<64x64xbf16, #tile.shared> -> tensor<32x64xf32, #tile.mma<warps = [1, 2]>>

@@ -97,3 +97,56 @@ gpu.module @half {
     return
   }
 }
+
+// -----
+
+// A warpgroup whose last row, 63 or 127, needs less than half of the columns, or
+// of the sum, computes half. Three heads are the rows of a token.
+
+#mma = #tile.mma<warps = [8, 1]>
+!a = tensor<128x64xbf16, #tile.shared>
+!p = tensor<128x128xbf16, #mma>
+!d = tensor<128x128xf32, #mma>
+!v = tensor<128x128xbf16, #tile.shared>
+
+// CHECK-LABEL: llvm.func @triangle(
+// CHECK: %[[FIRST:.+]] = arith.muli %{{.+}}, %c64_i32
+// CHECK: %[[X:.+]] = arith.index_cast
+// CHECK-NEXT: %[[ROW:.+]] = arith.addi %[[FIRST]], %c63_i32
+// CHECK-NEXT: %[[TOKEN:.+]] = arith.divui %[[ROW]], %c3_i32
+// CHECK-NEXT: %[[COLUMN:.+]] = arith.addi %[[X]], %[[TOKEN]]
+// CHECK-NEXT: %[[FEW:.+]] = arith.cmpi slt, %[[COLUMN]], %c64_i32
+// CHECK-NEXT: scf.if %[[FEW]] -> (vector<64xf32>)
+// CHECK-COUNT-4: frag.wgmma %{{.+}} : i64, vector<32xf32>
+// CHECK-NEXT: nvvm.wgmma.commit
+// CHECK-NEXT: %[[DONE:.+]] = frag.wgmma_wait 0
+// CHECK-NEXT: %[[ALL:.+]] = vector.insert_strided_slice %[[DONE]], %{{.+}} {offsets = [0], strides = [1]}
+// CHECK-NEXT: scf.yield %[[ALL]]
+// CHECK: } else {
+// CHECK-COUNT-4: frag.wgmma %{{.+}} : i64, vector<64xf32>
+// CHECK-NEXT: nvvm.wgmma.commit
+// Of the sum: 4 and 8 steps.
+// CHECK: scf.if %{{.+}} -> (vector<64xf32>)
+// CHECK-COUNT-4: frag.wgmma %{{.+}} : vector<4xi32>, vector<64xf32>
+// CHECK-NEXT: nvvm.wgmma.commit
+// CHECK: } else {
+// CHECK-COUNT-8: frag.wgmma %{{.+}} : vector<4xi32>, vector<64xf32>
+// CHECK-NEXT: nvvm.wgmma.commit
+gpu.module @triangle {
+  func.func @triangle(%x: index, %y: memref<128x128xf32>)
+      attributes {tile.schedule = #tile.schedule<warps = [8, 1], instructions = wgmma>, tile.shared_bytes = 65536 : i64} {
+    %c0 = arith.constant 0 : index
+    %c128 = arith.constant 128 : index
+    %r = tile.ring {offset = 0} : !tile.ring<1 x !a>
+    %s = tile.ring {offset = 16384} : !tile.ring<1 x !a>
+    %t = tile.ring {offset = 32768} : !tile.ring<1 x !v>
+    %a = tile.consume %r[%c0] pending 0 : !tile.ring<1 x !a> -> !a
+    %b = tile.consume %s[%c0] pending 0 : !tile.ring<1 x !a> -> !a
+    %d = tile.mma %a, %b transpose_b until %x : !a, !a -> !d {group = 3}
+    %p = arith.truncf %d : !d to !p
+    %v = tile.consume %t[%c0] pending 0 : !tile.ring<1 x !v> -> !v
+    %e = tile.mma %p, %v, acc %d sum until %x : !p, !v -> !d {group = 3}
+    tile.store %e, %y[%c0, %c0] sizes(%c128, %c128) along [0, 1] : !d, memref<128x128xf32>
+    return
+  }
+}

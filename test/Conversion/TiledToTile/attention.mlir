@@ -58,7 +58,8 @@ func.func @negative_scale(%q: tensor<?x3x16xf32>, %k: tensor<?x3x16xf32>, %cu: t
 //       CHECK:   scf.for
 //       CHECK:     %[[K:.+]] = tile.load %[[CACHE]][{{.+}}] sizes(%{{.+}}, %c80) along [1, 2] pages(%[[TABLE]][%{{.+}}] : memref<?x?xi32>) : memref<?x?x80xbf16> -> tensor<64x128xbf16>
 //       CHECK:     %[[V:.+]] = tensor.extract_slice %[[K]][0, 0] [64, 64] [1, 1]
-//       CHECK:     %[[S:.+]] = tile.mma %[[QT]], %[[K]] transpose_b
+//       CHECK:     %[[LAST:.+]] = arith.subi
+//       CHECK:     %[[S:.+]] = tile.mma %[[QT]], %[[K]] transpose_b until %[[LAST]] : {{.+}} {group = 3 : i64}
 //       CHECK:     %[[MASKED:.+]]:2 = scf.if
 //       CHECK:       %[[ANY:.+]] = tile.any_nonfinite %[[V]]
 //       CHECK:       %[[MOVED:.+]]:2 = scf.if %[[ANY]]
@@ -75,7 +76,7 @@ func.func @negative_scale(%q: tensor<?x3x16xf32>, %k: tensor<?x3x16xf32>, %cu: t
 //       CHECK:     tile.reduce max %[[MASKED]]#0 along 1
 //       CHECK:     %[[P:.+]] = arith.truncf
 //       CHECK:     %[[A:.+]] = tile.convert %[[P]]
-//       CHECK:     tile.mma %[[A]], %[[MASKED]]#1, acc
+//       CHECK:     tile.mma %[[A]], %[[MASKED]]#1, acc %{{.+}} sum until %[[LAST]] :
 //       CHECK:   tile.reduce add
 //       CHECK:   math.log
 //   CHECK-DAG:   tile.store %{{.+}}, %[[O]][{{.+}}] sizes(%[[T]], %c3, %c64) along [0, 1, 2] group 3

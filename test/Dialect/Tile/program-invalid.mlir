@@ -447,3 +447,19 @@ func.func @mma_c5_use(%a: tensor<64x64xbf16, #tile.shared>, %b: tensor<64x64xbf1
   %e = arith.negf %d : tensor<64x64xf32, #mma>
   return %e : tensor<64x64xf32, #mma>
 }
+
+// -----
+
+func.func @mma_c6_sum(%a: tensor<64x64xbf16>, %b: tensor<64x64xbf16>) {
+  // expected-error @below {{'tile.mma' op expects 'until' beside 'sum'}}
+  %d = tile.mma %a, %b sum : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+  return
+}
+
+// -----
+
+func.func @mma_c6_group(%a: tensor<64x64xbf16>, %b: tensor<64x64xbf16>) {
+  // expected-error @below {{'tile.mma' op expects 'until' beside 'group'}}
+  %d = tile.mma %a, %b : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32> {group = 2 : i64}
+  return
+}

@@ -74,6 +74,15 @@ func.func @clear(%v: tensor<64x64xbf16>, %w: tensor<64x32xf32, #tile.shared>) ->
   return %a, %b : tensor<64x64xbf16>, tensor<64x32xf32, #tile.shared>
 }
 
+// CHECK-LABEL: func @triangle
+// CHECK: tile.mma %{{.*}}, %{{.*}} transpose_b until %{{.*}} : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32> {group = 4 : i64}
+// CHECK: tile.mma %{{.*}}, %{{.*}}, acc %{{.*}} sum until %{{.*}} : tensor<64x64xbf16>, tensor<64x128xbf16> -> tensor<64x128xf32>{{$}}
+func.func @triangle(%a: tensor<64x64xbf16>, %b: tensor<128x64xbf16>, %c: tensor<64x128xbf16>, %x: index) -> tensor<64x128xf32> {
+  %d = tile.mma %a, %b transpose_b until %x : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32> {group = 4 : i64}
+  %e = tile.mma %a, %c, acc %d sum until %x : tensor<64x64xbf16>, tensor<64x128xbf16> -> tensor<64x128xf32>
+  return %e : tensor<64x128xf32>
+}
+
 // CHECK-LABEL: func @any
 // CHECK: tile.any_nonfinite %{{.*}} : tensor<64x64xbf16>
 // CHECK: tile.any_nonfinite %{{.*}} : tensor<64x32xf32, #tile.shared>

@@ -60,6 +60,59 @@ func.func @masked(%n: index, %end: index, %last: index) {
 
 // -----
 
+// Products of the triangle are whole while no row ends in them: position - j is
+// at least 63 where j + 64 <= position + 1, and not known to be 64.
+
+#mma = #tile.mma<warps = [4, 1]>
+!a = tensor<64x64xbf16, #tile.shared>
+!b = tensor<80x64xbf16, #tile.shared>
+!d = tensor<64x64xf32, #mma>
+!e = tensor<64x80xf32, #mma>
+
+// CHECK-LABEL: func @triangle(
+// CHECK: scf.for
+// CHECK: tile.mma %{{.+}}, %{{.+}} transpose_b :
+// CHECK: tile.mma %{{.+}}, %{{.+}} transpose_b until %{{.+}} :
+// CHECK: tile.mma %{{.+}}, %{{.+}}, acc %{{.+}} :
+// CHECK: scf.for
+// CHECK: tile.mma %{{.+}}, %{{.+}} transpose_b until %{{.+}} :
+// CHECK: tile.mma %{{.+}}, %{{.+}} transpose_b until %{{.+}} :
+// CHECK: tile.mma %{{.+}}, %{{.+}}, acc %{{.+}} sum until %{{.+}} :
+func.func @triangle(%end: index, %position: index, %w: !b) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant dense<0.0> : !d
+  %r = tile.ring {barriers = 24584, consumers = 4, offset = 8192} : !tile.ring<2 x !a>
+  tile.specialize {
+  }, {
+    %o = scf.for %j = %c0 to %end step %c64 iter_args(%c = %zero) -> (!d) {
+      %k = arith.divui %j, %c64 : index
+      %v = tile.consume %r[%k] pending 0 : !tile.ring<2 x !a> -> !a
+      %next = arith.addi %j, %c64 : index
+      %x = arith.subi %position, %j : index
+      %s = tile.mma %v, %v transpose_b until %x : !a, !a -> !d
+      %t = tile.mma %v, %w transpose_b until %x : !a, !b -> !e
+      "test.use"(%t) : (!e) -> ()
+      %first = arith.addi %position, %c1 : index
+      %bound = arith.minsi %end, %first : index
+      %isMasked = arith.cmpi sgt, %next, %bound : index
+      %m = scf.if %isMasked -> (!d) {
+        %u = arith.negf %s : !d
+        scf.yield %u : !d
+      } else {
+        scf.yield %s : !d
+      }
+      %e = tile.mma %v, %v, acc %m sum until %x : !a, !a -> !d
+      scf.yield %e : !d
+    }
+    "test.use"(%o) : (!d) -> ()
+  }
+  return
+}
+
+// -----
+
 // Without an offset, with the sides exchanged and equality: iv >= bound.
 
 !a = tensor<64x64xbf16, #tile.shared>

@@ -278,7 +278,7 @@ def PeelMasks : Pass<"peermla-peel-masks", "mlir::func::FuncOp"> {
     %r = scf.for %j = %middle to %ub step %c128 iter_args(%o = %r0) { then }
     ```
     Where the bound is not more than `%e`, `min(%e - %j, %c128)` in the first loop is
-    `%c128`. Numerics: unchanged.
+    `%c128`, and a product `until %e - %j` is whole. Numerics: unchanged.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numPeeled", "num-peeled", "Loops split">];

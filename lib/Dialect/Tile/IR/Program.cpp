@@ -261,6 +261,11 @@ static void printProduct(AsmPrinter &printer, Operation *, Type, Value,
   printer << dType;
 }
 
+int64_t MmaOp::getExtentOfTriangle() {
+  auto type = cast<RankedTensorType>((getSum() ? getA() : getD()).getType());
+  return type.getDimSize(1);
+}
+
 LogicalResult MmaOp::verify() {
   auto a = cast<RankedTensorType>(getA().getType());
   auto b = cast<RankedTensorType>(getB().getType());
@@ -297,6 +302,10 @@ LogicalResult MmaOp::verify() {
                          << a;
   if (d.getEncoding() && !isa<MmaLayoutAttr>(d.getEncoding()))
     return emitOpError() << "expects 'd' in #tile.mma, got " << d;
+  // (C6)
+  if (!getUntil() && (getSum() || getGroup() != 1))
+    return emitOpError() << "expects 'until' beside '"
+                         << (getSum() ? "sum" : "group") << "'";
   // (C5)
   if (!getFlight())
     return success();

@@ -409,7 +409,7 @@ def Tile_ClearRowsOp : Tile_Op<"clear_rows",
 // Compute
 //===----------------------------------------------------------------------===//
 
-def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
+def Tile_MmaOp : Tile_Op<"mma", [Pure, AttrSizedOperandSegments]> {
   let summary = "a product of tiles, d = a b + c";
   let description = [{
     ```
@@ -420,6 +420,10 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     Without `c` it is zero. A product in `flight` may still run when the op ends: its
     result is `c` of another one in flight, or what `tile.mma_wait` waits for.
 
+    Products of a triangle may be left out. With `until x`, nothing is asked of
+    d[m, n] for n > x + m floordiv `group`. With `sum until x`, a[m, k] is zero for
+    k > x + m floordiv `group`, and b[k, n] finite.
+
     Constraints:
     * (C1) `a`, `b` and `d` have rank 2 and agree in M, N and K.
     * (C2) `a` and `b` agree in their element type: f16, bf16 or f32.
@@ -429,24 +433,34 @@ def Tile_MmaOp : Tile_Op<"mma", [Pure]> {
     * (C5) the result of a product in flight is `c` of one in flight, goes round or
       out of a loop, or to `tile.mma_wait`. An `a` in registers is made anew behind
       that only.
+    * (C6) `group` and `sum` come with `until`.
 
     ```mlir
     %d = tile.mma %a, %b, acc %c transpose_b
         : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32>
+    %s = tile.mma %q, %k transpose_b until %x
+        : tensor<64x64xbf16>, tensor<128x64xbf16> -> tensor<64x128xf32> {group = 4}
     ```
   }];
   let arguments = (ins AnyRankedTensor:$a, AnyRankedTensor:$b,
-                       Optional<AnyRankedTensor>:$c, UnitAttr:$transpose_b,
-                       UnitAttr:$flight);
+                       Optional<AnyRankedTensor>:$c, Optional<Index>:$until,
+                       UnitAttr:$transpose_b, UnitAttr:$flight, UnitAttr:$sum,
+                       DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$group);
   let results = (outs AnyRankedTensor:$d);
   let builders = [
     OpBuilder<(ins "::mlir::Type":$d, "::mlir::Value":$a, "::mlir::Value":$b,
                    "::mlir::Value":$c, "bool":$transposeB), [{
-      build($_builder, $_state, d, a, b, c, transposeB, /*flight=*/false);
+      build($_builder, $_state, d, a, b, c, /*until=*/::mlir::Value(), transposeB,
+            /*flight=*/false, /*sum=*/false, /*group=*/1);
     }]>
   ];
+  let extraClassDeclaration = [{
+    /// The extent of what `until` ends: N, or K of a `sum`.
+    int64_t getExtentOfTriangle();
+  }];
   let assemblyFormat = [{
     $a `,` $b (`,` `acc` $c^)? (`transpose_b` $transpose_b^)? (`flight` $flight^)?
+    (`sum` $sum^)? (`until` $until^)?
     `:` type($a) `,` type($b) `->` custom<Product>(type($c), ref($c), type($d))
     attr-dict
   }];
