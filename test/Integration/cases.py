@@ -206,7 +206,7 @@ MLA = (
         ALL, num_attention_heads=2, q_lora_rank=96, kv_lora_rank=512, qk_nope_head_dim=128,
         qk_rope_head_dim=64, v_head_dim=128, rope_scaling=YARN, edit=edits.gentle_queries),
     mla("dc_1", USUAL, ("f32", "bf16"), kv_lora_rank=1),
-    mla("dv_1", USUAL, v_head_dim=1, num_attention_heads=1),
+    mla("dv_1", USUAL, v_head_dim=1, num_attention_heads=2),
     mla("dr_0", USUAL, ("f32", "bf16"), qk_rope_head_dim=0),
     mla("dr_0_q_lora_null", USUAL, qk_rope_head_dim=0, q_lora_rank=None),
     mla("q_lora_null", USUAL, ("f32", "bf16"), q_lora_rank=None),
