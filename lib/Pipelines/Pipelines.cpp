@@ -129,6 +129,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     SelectSchedulesOptions schedules;
     schedules.plans = options.plans;
     target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
+    target.addNestedPass<func::FuncOp>(createFuseProjections());
     target.addNestedPass<func::FuncOp>(createSplitReductions());
     SplitKeysOptions split;
     split.deterministic = options.deterministic;

@@ -271,6 +271,40 @@ def SelectSchedules
   let dependentDialects = ["peermla::tile::TileDialect"];
 }
 
+def FuseProjections
+    : InterfacePass<"peermla-fuse-projections", "mlir::FunctionOpInterface"> {
+  let summary = "Project queries where they select, while there are few";
+  let description = [{
+    On GPUs. A selection of experts whose queries come from a projection that nobody
+    else reads is there twice: up to as many tokens as a block of its schedule has, the
+    projection loses its schedule and so becomes part of the selection's kernel; else it
+    stays one of its own. The choice is made on the host, from the extent of a tensor.
+    Numerics: unchanged.
+
+    ```mlir
+    %q = linalg.matmul {peermla.schedule = ...} ins(%x, %w) ...
+    %s = linalg.generic ... ins(%q, %keys)
+    %gates, %ids = peer.select {peermla.schedule = #tile.schedule<block = [128, 1], ...>} ins(%s) ...
+    ```
+    becomes
+    ```mlir
+    %few = arith.cmpi ule, %T, %c128
+    %gates, %ids = scf.if %few {
+      %q = linalg.matmul ins(%x, %w) ...
+      ...
+    } else {
+      %q = linalg.matmul {peermla.schedule = ...} ins(%x, %w) ...
+      ...
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numFused", "num-fused", "Selections that may project">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def SplitReductions
     : InterfacePass<"peermla-split-reductions", "mlir::FunctionOpInterface"> {
   let summary = "Make parts of a reduction work items while there are few others";

@@ -207,12 +207,14 @@ LogicalResult ProgramBuilder::write(Block &block) {
 }
 
 LogicalResult ProgramBuilder::write(Operation *op) {
+  return isOfSelection(op) ? success() : writeNow(op);
+}
+
+LogicalResult ProgramBuilder::writeNow(Operation *op) {
   b.setLoc(op->getLoc());
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
     if (!linalgOp.hasPureTensorSemantics())
       return fail(op, "is not on tensors");
-    if (isOfSelection(linalgOp))
-      return success();
     if (linalg::isaContractionOpInterface(linalgOp))
       return writeProduct(linalgOp);
     return writeElementwise(linalgOp);

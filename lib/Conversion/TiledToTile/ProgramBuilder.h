@@ -60,6 +60,7 @@ private:
   // Ops of the kernel, in ProgramBuilder.cpp.
   mlir::LogicalResult write(mlir::Block &block);
   mlir::LogicalResult write(mlir::Operation *op);
+  mlir::LogicalResult writeNow(mlir::Operation *op);
   mlir::LogicalResult writeScalar(mlir::Operation *op);
   mlir::LogicalResult writeSlice(mlir::Operation *op);
   mlir::LogicalResult writeReshape(mlir::Operation *op);
@@ -73,8 +74,11 @@ private:
   mlir::LogicalResult writeExperts(mlir::Operation *op);
   // In ProgramSelect.cpp.
   mlir::LogicalResult writeSelect(mlir::Operation *op);
-  /// Whether a selection alone reads the result, and computes it itself.
-  static bool isOfSelection(mlir::linalg::LinalgOp op);
+  /// Whether the result, a tile, is for a selection alone, which has it written
+  /// where it reads it, or computes it itself: scores.
+  bool isOfSelection(mlir::Operation *op);
+  /// Writes what such a tile needs, and the tile.
+  mlir::LogicalResult writeForSelection(mlir::Value tensor);
 
   // Values.
   /// Upper bounds of the extents of a tensor of the kernel; fails without.

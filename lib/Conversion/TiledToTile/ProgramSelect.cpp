@@ -28,6 +28,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
@@ -57,11 +58,21 @@ struct SelectProgram {
   peer::SelectOp op;
   /// Rows of the tile, k and K.
   int64_t rows, k, size;
-  /// Sub-queries and sub-keys of each dimension.
-  SmallVector<std::pair<View, View>, 2> dimensions;
+  /// Columns of sub-queries, in memory or else a tile that is yet to be
+  /// written, and of sub-keys.
+  struct Part {
+    View queries;
+    Value tile;
+    View keys;
+  };
+  /// The scores of a dimension are the sum of those of its parts.
+  SmallVector<SmallVector<Part, 1>, 2> dimensions;
+
+  /// Writes the tile of a part's queries, if they are not in memory.
+  llvm::function_ref<LogicalResult(Part &)> project;
 
   /// Gates, indices and perhaps scores.
-  SmallVector<Value> write();
+  FailureOr<SmallVector<Value>> write();
 
 private:
   Value index(int64_t value) {
@@ -145,26 +156,30 @@ Value SelectProgram::notice(Value top, Value scores) {
 
 /// The best of the sub-keys of a dimension.
 List SelectProgram::scan(unsigned dimension, Value scratch, Value &top) {
-  auto &[q, keys] = dimensions[dimension];
   int64_t numKeys = op.getNumKeys(dimension);
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   auto scoresType = tile({rows, keysOfBlock}, f32);
 
-  Type storage = cast<MemRefType>(q.memory.getType()).getElementType();
-  int64_t depth = cast<MemRefType>(keys.memory.getType()).getShape().back();
-  int64_t columns = llvm::alignTo(depth, tileUnit);
   auto loadRows = [&](const View &view, int64_t rowDim, Value row,
                       Value numRows, int64_t height) -> Value {
+    auto memory = cast<MemRefType>(view.memory.getType());
+    std::optional<int64_t> depth =
+        getConstantIntValue(view.sizes[view.dims.back()]);
+    int64_t columns =
+        llvm::alignTo(depth.value_or(memory.getShape().back()), tileUnit);
     SmallVector<Value> place(view.offsets);
     place[rowDim] = b.createOrFold<arith::AddIOp>(place[rowDim], row);
     return tile::LoadOp::create(
-        b, tile({height, columns}, storage), view.memory, place,
-        ValueRange{numRows, index(depth)}, Value(), Value(),
+        b, tile({height, columns}, memory.getElementType()), view.memory, place,
+        ValueRange{numRows, view.sizes[view.dims.back()]}, Value(), Value(),
         ArrayRef<int64_t>{rowDim, view.dims.back()});
   };
-  int64_t tokenDim = q.dims.front();
-  int64_t keyDim = keys.dims[keys.dims.size() - 2];
-  Value qTile = loadRows(q, tokenDim, index(0), q.sizes[tokenDim], rows);
+  for (Part &part : dimensions[dimension])
+    if (!part.tile) {
+      int64_t tokenDim = part.queries.dims.front();
+      part.tile = loadRows(part.queries, tokenDim, index(0),
+                           part.queries.sizes[tokenDim], rows);
+    }
   Value none = constant(tile({rows, size}, b.getI64Type()), int64_t(0));
   auto loop = scf::ForOp::create(b, index(0), index(numKeys),
                                  index(keysOfBlock), ValueRange{none, top});
@@ -174,9 +189,13 @@ List SelectProgram::scan(unsigned dimension, Value scratch, Value &top) {
   Value best = loop.getRegionIterArg(0), seen = loop.getRegionIterArg(1);
   Value left = b.createOrFold<arith::SubIOp>(index(numKeys), first);
   Value present = b.createOrFold<arith::MinSIOp>(index(keysOfBlock), left);
-  Value kTile = loadRows(keys, keyDim, first, present, keysOfBlock);
-  Value product = tile::MmaOp::create(b, scoresType, qTile, kTile, Value(),
-                                      /*transposeB=*/true);
+  Value product;
+  for (Part &part : dimensions[dimension]) {
+    int64_t keyDim = part.keys.dims[part.keys.dims.size() - 2];
+    Value keys = loadRows(part.keys, keyDim, first, present, keysOfBlock);
+    product = tile::MmaOp::create(b, scoresType, part.tile, keys, product,
+                                  /*transposeB=*/true);
+  }
   Value noColumn = index(0), numRows = index(rows);
   tile::StoreOp::create(b, product, scratch, ValueRange{noColumn, noColumn},
                         ValueRange{numRows, index(keysOfBlock)},
@@ -287,7 +306,7 @@ Value SelectProgram::computeGates(Value scores) {
   llvm_unreachable("all score functions are listed");
 }
 
-SmallVector<Value> SelectProgram::write() {
+FailureOr<SmallVector<Value>> SelectProgram::write() {
   Type f32 = b.getF32Type();
   auto space = gpu::AddressSpaceAttr::get(
       b.getContext(), gpu::GPUDialect::getWorkgroupAddressSpace());
@@ -297,6 +316,15 @@ SmallVector<Value> SelectProgram::write() {
                       space),
       IntegerAttr());
   Value top = constant(tile({rows}, f32), double(-infinity));
+  // All queries first, in shared memory: registers are for lists then.
+  for (SmallVector<Part, 1> &parts : dimensions)
+    for (Part &part : parts) {
+      if (failed(project(part)))
+        return failure();
+      if (part.tile)
+        part.tile = tile::ConvertOp::create(b, part.tile.getType(), part.tile,
+                                            Value(), Value());
+    }
   List list = scan(0, scratch, top);
   for (unsigned i = 1, e = dimensions.size(); i < e; ++i) {
     List other = scan(i, scratch, top);
@@ -314,20 +342,50 @@ SmallVector<Value> SelectProgram::write() {
   return results;
 }
 
-/// The queries and keys of a matrix product of scores, or null.
-static std::optional<std::pair<Value, Value>> getFactors(Value scores) {
+namespace {
+
+/// What a matrix product of scores reads.
+struct Factors {
+  Value queries, keys;
+  /// Another product, which it adds to; null if it starts with zero.
+  Value sum;
+};
+
+} // namespace
+
+static std::optional<Factors> getFactors(Value scores) {
   auto product = scores.getDefiningOp<linalg::LinalgOp>();
   if (!product || !linalg::isaContractionOpInterface(product) ||
       product.getNumDpsInputs() != 2 ||
       cast<RankedTensorType>(scores.getType()).getRank() != 3)
     return std::nullopt;
-  return std::pair(product.getDpsInputOperand(0)->get(),
-                   product.getDpsInputOperand(1)->get());
+  Value sum = product.getDpsInitOperand(0)->get();
+  auto before = sum.getDefiningOp<linalg::LinalgOp>();
+  bool adds = before && linalg::isaContractionOpInterface(before);
+  return Factors{product.getDpsInputOperand(0)->get(),
+                 product.getDpsInputOperand(1)->get(), adds ? sum : Value()};
 }
 
-bool ProgramBuilder::isOfSelection(linalg::LinalgOp op) {
-  return llvm::all_of(op->getUsers(), llvm::IsaPred<peer::SelectOp>) &&
-         !op->use_empty();
+bool ProgramBuilder::isOfSelection(Operation *op) {
+  if (!isa<linalg::LinalgOp, scf::ForOp, tensor::ExpandShapeOp,
+           tensor::CollapseShapeOp>(op) ||
+      op->getBlock() != loop.getBody() || op->use_empty())
+    return false;
+  return llvm::all_of(op->getUsers(), [&](Operation *user) {
+    return isa<peer::SelectOp>(user) || isOfSelection(user);
+  });
+}
+
+LogicalResult ProgramBuilder::writeForSelection(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (!op || tiles.contains(tensor) || !isOfSelection(op))
+    return success();
+  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  for (Value value : used)
+    if (failed(writeForSelection(value)))
+      return failure();
+  return writeNow(op);
 }
 
 LogicalResult ProgramBuilder::writeSelect(Operation *operation) {
@@ -344,24 +402,50 @@ LogicalResult ProgramBuilder::writeSelect(Operation *operation) {
     return fail(op, "has several heads");
   if (k < 2 || k > maxSelected)
     return fail(op, "selects one, or more than " + Twine(maxSelected));
-  SelectProgram program{b, op, tokens, k, int64_t(llvm::PowerOf2Ceil(k)), {}};
+  auto project = [&](SelectProgram::Part &part) -> LogicalResult {
+    Value queries = part.tile;
+    if (!queries)
+      return success();
+    if (failed(writeForSelection(queries)))
+      return failure();
+    part.tile = tiles.lookup(queries);
+    int64_t width = cast<RankedTensorType>(queries.getType()).getShape().back();
+    int64_t shape[] = {tokens,
+                       static_cast<int64_t>(llvm::alignTo(width, tileUnit))};
+    if (!part.tile || cast<RankedTensorType>(part.tile.getType()).getShape() !=
+                          ArrayRef<int64_t>(shape))
+      return fail(op, "reads queries that are no tile of its tokens");
+    return success();
+  };
+  SelectProgram program{b,  op,     tokens, k, int64_t(llvm::PowerOf2Ceil(k)),
+                        {}, project};
   for (Value scores : op.getScores()) {
-    auto factors = getFactors(scores);
-    if (!factors)
-      return fail(op, "reads scores that are no matrix product");
-    auto q = views.find(factors->first), keys = views.find(factors->second);
-    if (q == views.end() || keys == views.end() ||
-        llvm::is_contained(q->second.dims, -1) ||
-        llvm::is_contained(keys->second.dims, -1))
-      return fail(op, "reads what is no memory");
-    Type element = getElementTypeOrSelf(factors->first.getType());
-    if (element != getElementTypeOrSelf(factors->second.getType()) ||
-        !isa<Float16Type, BFloat16Type, Float32Type>(element) ||
-        !getElementTypeOrSelf(scores.getType()).isF32())
-      return fail(op, "is not of f16, bf16 or f32, with scores of f32");
-    program.dimensions.emplace_back(q->second, keys->second);
+    auto &parts = program.dimensions.emplace_back();
+    for (Value sum = scores; sum;) {
+      std::optional<Factors> factors = getFactors(sum);
+      if (!factors)
+        return fail(op, "reads scores that are no matrix product");
+      auto q = views.find(factors->queries), keys = views.find(factors->keys);
+      bool isTile = q == views.end();
+      if (keys == views.end() || llvm::is_contained(keys->second.dims, -1) ||
+          (!isTile && llvm::is_contained(q->second.dims, -1)))
+        return fail(op, "reads what is no memory");
+      Type element = getElementTypeOrSelf(factors->queries.getType());
+      if (element != getElementTypeOrSelf(factors->keys.getType()) ||
+          !isa<Float16Type, BFloat16Type, Float32Type>(element) ||
+          !getElementTypeOrSelf(sum.getType()).isF32())
+        return fail(op, "is not of f16, bf16 or f32, with scores of f32");
+      parts.push_back({isTile ? View() : q->second,
+                       isTile ? factors->queries : Value(), keys->second});
+      sum = factors->sum;
+    }
+    // The first product is what the others add to.
+    std::reverse(parts.begin(), parts.end());
   }
-  for (auto [result, value] : llvm::zip(op->getResults(), program.write()))
+  FailureOr<SmallVector<Value>> results = program.write();
+  if (failed(results))
+    return failure();
+  for (auto [result, value] : llvm::zip(op->getResults(), *results))
     tiles[result] = value;
   return success();
 }

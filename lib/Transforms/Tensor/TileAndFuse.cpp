@@ -14,6 +14,7 @@
 #include "RaggedTiling.h"
 #include "Schedules.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Affine/ViewLikeInterfaceUtils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
@@ -61,6 +62,36 @@ struct SliceBeforeExpanding : OpRewritePattern<tensor::ExtractSliceOp> {
     rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(
         slice, slice.getType(), collapsed, groups, slice.getMixedSizes());
     return success();
+  }
+};
+
+/// A slice of a slice of such an expanded tensor is one slice of it.
+struct SliceOfSlice : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp slice,
+                                PatternRewriter &rewriter) const override {
+    auto outer = slice.getSource().getDefiningOp<tensor::ExtractSliceOp>();
+    if (!outer || outer.getDroppedDims().any() || !isOfTile(outer))
+      return failure();
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    if (failed(affine::mergeOffsetsSizesAndStrides(
+            rewriter, slice.getLoc(), outer, slice, outer.getDroppedDims(),
+            offsets, sizes, strides)))
+      return failure();
+    rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
+        slice, slice.getType(), outer.getSource(), offsets, sizes, strides);
+    return success();
+  }
+
+  static bool isOfTile(tensor::ExtractSliceOp slice) {
+    while (auto outer =
+               slice.getSource().getDefiningOp<tensor::ExtractSliceOp>())
+      slice = outer;
+    auto expand = slice.getSource().getDefiningOp<tensor::ExpandShapeOp>();
+    Operation *producer = expand ? expand.getSrc().getDefiningOp() : nullptr;
+    return isa_and_nonnull<linalg::LinalgOp>(producer) &&
+           !producer->hasAttr(scheduleName);
   }
 };
 
@@ -190,7 +221,7 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         });
     RewritePatternSet patterns(&getContext());
-    patterns.add<SliceBeforeExpanding>(&getContext());
+    patterns.add<SliceBeforeExpanding, SliceOfSlice>(&getContext());
     options.cleanupPatterns = std::move(patterns);
     FailureOr<scf::SCFTileAndFuseResult> result =
         scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);
@@ -215,22 +246,27 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   }
 
   /// Leaves the rest of the decision to the lowering of the tile, of the matrix
-  /// product if there is one. A selection decides for those of its scores.
+  /// product if there is one. A selection decides for those of its scores; what
+  /// projects its queries is one like any other.
   static void keepRest(ArrayRef<Operation *> tiles,
                        tile::ScheduleAttr schedule) {
     if (schedule.getInner().empty() && schedule.getRegisters().empty() &&
         schedule.getWarps().empty())
       return;
+    auto rest = tile::ScheduleAttr::get(
+        schedule.getContext(), {}, schedule.getInner(), schedule.getRegisters(),
+        /*split=*/0, /*parts=*/0, schedule.getWarps(), schedule.getStages(),
+        schedule.getInstructions(), schedule.getRoles());
     Operation *kept = tiles.front();
-    for (Operation *op : tiles)
-      if (isContraction(op) && !isa<peer::SelectOp>(kept))
+    for (Operation *op : tiles) {
+      if (!isContraction(op))
+        continue;
+      if (!isa<peer::SelectOp>(kept))
         kept = op;
-    kept->setAttr(scheduleName,
-                  tile::ScheduleAttr::get(
-                      schedule.getContext(), {}, schedule.getInner(),
-                      schedule.getRegisters(), /*split=*/0, /*parts=*/0,
-                      schedule.getWarps(), schedule.getStages(),
-                      schedule.getInstructions(), schedule.getRoles()));
+      else if (!llvm::all_of(op->getUsers(), llvm::IsaPred<peer::SelectOp>))
+        op->setAttr(scheduleName, rest);
+    }
+    kept->setAttr(scheduleName, rest);
   }
 
   /// Tells a tile of attention where it is and what it can be: tokens and heads

@@ -8,6 +8,11 @@
 // peel or shift a load: its slot stays right. Also lays out shared memory, what
 // threads hand to each other behind the rings.
 //
+// Loops behind each other have their rings in the same place; between them a
+// consume waits for the last copies, and the threads meet. Where tensor copies
+// may fill the rings, which threads do not order by meeting, each loop has a
+// place of its own.
+//
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -46,6 +51,16 @@ static std::optional<int64_t> getTripCount(scf::ForOp loop) {
   return llvm::divideCeil(std::max<int64_t>(*upper - *lower, 0), *step);
 }
 
+/// The loop around all others, or null.
+static scf::ForOp getOutermost(scf::ForOp loop) {
+  while (loop)
+    if (auto outer = loop->getParentOfType<scf::ForOp>())
+      loop = outer;
+    else
+      break;
+  return loop;
+}
+
 namespace {
 
 struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
@@ -57,19 +72,36 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
     if (!schedule)
       return;
-    // The loads of each loop share the number of slots.
+    // The loads of each loop share the number of slots; those of no loop come
+    // first, and stay.
     llvm::MapVector<scf::ForOp, SmallVector<tile::LoadOp>> loads;
+    loads[scf::ForOp()] = {};
     function.walk([&](tile::LoadOp load) {
       auto type = cast<RankedTensorType>(load.getResult().getType());
       if (isa_and_nonnull<tile::SharedLayoutAttr>(type.getEncoding()))
         loads[load->getParentOfType<scf::ForOp>()].push_back(load);
     });
     int64_t available = getAvailable(function), offset = 0;
+    bool sharesPlaces = true;
     // Barriers of tensor copies come behind what is placed here.
-    if (schedule.getInstructions() == tile::Instructions::Wgmma)
+    if (schedule.getInstructions() == tile::Instructions::Wgmma) {
       available -= bytesForBarriers;
+      sharesPlaces = false;
+    }
     placeMeetings(function, offset);
+    scf::ForOp outermost;
+    tile::RingOp lastRing;
+    int64_t base = offset, end = offset;
     for (auto &[loop, ofLoop] : loads) {
+      if (scf::ForOp outer = getOutermost(loop); outer && outer != outermost) {
+        if (!outermost)
+          base = offset;
+        else if (sharesPlaces) {
+          meet(outer, lastRing);
+          offset = base;
+        }
+        outermost = outer;
+      }
       int64_t bytes = 0;
       for (tile::LoadOp load : ofLoop)
         bytes += getSlotBytes(load.getResult().getType());
@@ -88,10 +120,14 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         return signalPassFailure();
       }
       for (tile::LoadOp load : ofLoop) {
-        stage(function, loop, load, slots, offset);
+        tile::RingOp ring = stage(function, loop, load, slots, offset);
+        if (loop)
+          lastRing = ring;
         offset += slots * getSlotBytes(load.getResult().getType());
       }
+      end = std::max(end, offset);
     }
+    offset = end;
     WalkResult placed = function.walk([&](tile::ScratchOp scratch) {
       auto type = cast<MemRefType>(scratch.getResult().getType());
       int64_t bytes = llvm::alignTo(
@@ -146,8 +182,17 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     return (target ? *target : GpuTarget::all().front()).sharedBytesPerBlock;
   }
 
-  static void stage(func::FuncOp function, scf::ForOp loop, tile::LoadOp load,
-                    int64_t slots, int64_t offset) {
+  /// In front of the loop no copy is on its way, and the threads have met.
+  static void meet(scf::ForOp loop, tile::RingOp ring) {
+    OpBuilder b(loop);
+    Location loc = loop.getLoc();
+    tile::ConsumeOp::create(b, loc, ring.getResult().getType().getTile(), ring,
+                            arith::ConstantIndexOp::create(b, loc, 0),
+                            b.getI64IntegerAttr(0), /*rows=*/Value());
+  }
+
+  static tile::RingOp stage(func::FuncOp function, scf::ForOp loop,
+                            tile::LoadOp load, int64_t slots, int64_t offset) {
     Location loc = load.getLoc();
     OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
     auto type = cast<RankedTensorType>(load.getResult().getType());
@@ -164,6 +209,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     }
     load.getRingMutable().assign(ring.getResult());
     load.getFillMutable().assign(fill);
+    return ring;
   }
 };
 

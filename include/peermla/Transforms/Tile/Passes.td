@@ -63,8 +63,9 @@ def StageCopies : Pass<"peermla-stage-copies", "mlir::func::FuncOp"> {
     A load of a `#tile.shared` tile in a loop gets a ring of as many slots as the
     schedule has stages, not more than the loop has iterations or than fit into
     `shared-bytes`, and the fill number (iv - lb) / step; elsewhere one slot and
-    fill 0. Scratch gets its place behind the rings. The function learns how much
-    shared memory it takes.
+    fill 0. Unless tensor copies may fill them, rings of loops behind each other have
+    the same place, and the threads meet in front of the later loop. Scratch gets its
+    place behind the rings. The function learns how much shared memory it takes.
 
     ```mlir
     scf.for %k = %c0 to %c192 step %c64 {

@@ -1,0 +1,251 @@
+//===- FuseProjections.cpp - few tokens are projected where they select ---===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A selection of one block of tokens has as many work items as heads, and each
+// needs the queries of its head alone: computed there, they take no launch and
+// no memory of their own. With more blocks the projection would read its weight
+// once per block of the selection, by smaller tiles than its own: it stays.
+//
+// Scores are sums of parts then, so that few columns of queries at a time are
+// accumulators of the projection.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Schedules.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Support/KernelPlan.h"
+#include "peermla/Support/TargetInfo.h"
+#include "peermla/Transforms/Passes.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace peermla {
+#define GEN_PASS_DEF_FUSEPROJECTIONS
+#include "peermla/Transforms/Passes.h.inc"
+} // namespace peermla
+
+using namespace mlir;
+using namespace peermla;
+
+/// Columns of queries that are accumulators at a time; steps of sums, and keys
+/// that are scored at a time.
+static constexpr int64_t columnsOfPart = 64, unit = 64;
+/// Bytes of shared memory for what is not counted.
+static constexpr int64_t margin = 2048;
+
+static tile::ScheduleAttr getSchedule(Operation *op) {
+  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
+}
+
+namespace {
+
+/// A selection with what computes its scores.
+class Selection {
+public:
+  explicit Selection(peer::SelectOp select) : select(select) {}
+
+  /// Finds the projection, if it is there for the selection alone.
+  bool match() {
+    tile::ScheduleAttr schedule = getSchedule(select);
+    if (!schedule || schedule.getWarps().empty() ||
+        schedule.getBlock().empty() || schedule.getBlock().front() < 1)
+      return false;
+    for (Value scores : select.getScores()) {
+      auto product = scores.getDefiningOp<linalg::LinalgOp>();
+      if (!product || !isContraction(product) ||
+          ShapedType::isDynamic(getQueryType(product).getShape().back()))
+        return false;
+    }
+    collect(select);
+    const GpuTarget *gpu = GpuTarget::of(select);
+    if (!projection || getSharedBytes() > gpu->sharedBytesPerBlock - margin)
+      return false;
+    // All of it is repeated: nobody else may read of it.
+    for (Operation *op : ops)
+      for (Operation *user : op->getUsers())
+        if (op != select && !ops.contains(user))
+          return false;
+    return true;
+  }
+
+  /// Makes it two, for up to a block of tokens and for more.
+  void version(bool plans) {
+    OpBuilder b(select);
+    Location loc = select.getLoc();
+    int64_t rows = getSchedule(select).getBlock().front();
+    Value extent = tensor::DimOp::create(b, loc, select.getGatesInit(), 0);
+    Value few =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, extent,
+                              arith::ConstantIndexOp::create(b, loc, rows));
+    auto choice = scf::IfOp::create(b, loc, select->getResultTypes(), few,
+                                    /*withElseRegion=*/true);
+    for (bool isFused : {true, false}) {
+      b.setInsertionPointToStart(isFused ? choice.thenBlock()
+                                         : choice.elseBlock());
+      IRMapping mapping;
+      SmallVector<Operation *> copies;
+      for (Operation &op : *select->getBlock())
+        if (ops.contains(&op))
+          copies.push_back(b.clone(op, mapping));
+      if (isFused) {
+        fuse(copies, mapping.lookup(projection), plans);
+        auto copy = cast<peer::SelectOp>(copies.back());
+        for (OpOperand &scores : copy.getScoresMutable())
+          splitSum(scores);
+      }
+      scf::YieldOp::create(b, loc, copies.back()->getResults());
+    }
+    select->replaceAllUsesWith(choice);
+    // Users come behind what they read.
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(*select->getBlock())))
+      if (ops.contains(&op))
+        op.erase();
+  }
+
+private:
+  /// What TileAndFuse computes with the selection's tiles.
+  void collect(Operation *op) {
+    if (!ops.insert(op))
+      return;
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!producer || producer->getBlock() != select->getBlock())
+        continue;
+      if (isa<linalg::LinalgOp>(producer) && getSchedule(producer)) {
+        if (!isProjection(producer) || (projection && projection != producer))
+          continue;
+        projection = producer;
+        collect(producer);
+      } else if (isa<linalg::LinalgOp, tensor::ExtractSliceOp,
+                     tensor::ExpandShapeOp>(producer)) {
+        collect(producer);
+      }
+    }
+  }
+
+  static RankedTensorType getQueryType(linalg::LinalgOp product) {
+    return cast<RankedTensorType>(
+        product.getDpsInputOperand(0)->get().getType());
+  }
+
+  /// What a block keeps in shared memory: the queries of all dimensions, one
+  /// after the other two slots of the projection and of keys, and the scores of
+  /// a block of keys. What takes a single step stays where it is.
+  int64_t getSharedBytes() {
+    int64_t rows = getSchedule(select).getBlock().front(), slots = 0, bytes = 0;
+    int64_t depth = 0, bytesOfElement = 0;
+    for (Operation *op : ops)
+      if (isContraction(op) && op->getNumOperands() == 3 &&
+          getQueryType(cast<linalg::LinalgOp>(op)).getRank() == 2)
+        depth = getQueryType(cast<linalg::LinalgOp>(op)).getShape().back();
+    for (auto [scores, numKeys] :
+         llvm::zip(select.getScores(), select.getNumKeys())) {
+      RankedTensorType queries =
+          getQueryType(scores.getDefiningOp<linalg::LinalgOp>());
+      bytesOfElement = queries.getElementTypeBitWidth() / 8;
+      int64_t columns = llvm::alignTo(queries.getShape().back(), unit);
+      int64_t row = columns * bytesOfElement;
+      bytes += rows * row;
+      (numKeys > unit ? slots : bytes) += unit * row;
+      if (depth <= unit)
+        bytes += columns / columnsOfPart * (rows + columnsOfPart) * unit *
+                 bytesOfElement;
+    }
+    if (depth > unit)
+      slots = std::max(slots, (rows + columnsOfPart) * unit * bytesOfElement);
+    return bytes + 2 * slots + rows * (unit + 4) * int64_t(sizeof(float));
+  }
+
+  /// A kernel over tokens with a matrix product for matrix instructions.
+  static bool isProjection(Operation *root) {
+    auto type = cast<RankedTensorType>(root->getResult(0).getType());
+    auto hasProduct = [](Operation *op) { return op && isContraction(op); };
+    bool multiplies = hasProduct(root);
+    for (Value operand : root->getOperands())
+      multiplies |= hasProduct(operand.getDefiningOp());
+    return multiplies && type.getRank() == 2 && !type.isDynamicDim(1) &&
+           !getSchedule(root).getWarps().empty();
+  }
+
+  void fuse(ArrayRef<Operation *> copies, Operation *root, bool plans) {
+    root->removeAttr(scheduleName);
+    root->removeAttr(planName);
+    if (!plans)
+      return;
+    Operation *selects = copies.back();
+    Kernel kernel{selects, {}};
+    llvm::append_range(kernel.members, llvm::reverse(copies));
+    selects->setAttr(planName,
+                     planKernel(kernel, getSchedule(selects),
+                                "projects the tokens of its only block"));
+  }
+
+  /// Scores of a part of the columns after the other.
+  static void splitSum(OpOperand &scores) {
+    auto product = scores.get().getDefiningOp<linalg::LinalgOp>();
+    SmallVector<Value> factors{product.getDpsInputOperand(0)->get(),
+                               product.getDpsInputOperand(1)->get()};
+    int64_t columns =
+        cast<RankedTensorType>(factors[0].getType()).getShape().back();
+    SmallVector<AffineMap> maps = product.getIndexingMapsArray();
+    bool endWithSum =
+        maps[0].getResults().back() == maps[1].getResults().back();
+    if (columns <= columnsOfPart || !endWithSum)
+      return;
+    OpBuilder b(product);
+    Value sum = product.getDpsInitOperand(0)->get();
+    for (int64_t first = 0; first < columns; first += columnsOfPart) {
+      IRMapping part;
+      for (Value factor : factors)
+        part.map(factor, takeColumns(b, product.getLoc(), factor, first,
+                                     std::min(columnsOfPart, columns - first)));
+      part.map(product.getDpsInitOperand(0)->get(), sum);
+      sum = b.clone(*product, part)->getResult(0);
+    }
+    scores.set(sum);
+    product.erase();
+  }
+
+  static Value takeColumns(OpBuilder &b, Location loc, Value tensor,
+                           int64_t first, int64_t count) {
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, tensor);
+    SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
+    SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
+    offsets.back() = b.getIndexAttr(first);
+    sizes.back() = b.getIndexAttr(count);
+    return tensor::ExtractSliceOp::create(b, loc, tensor, offsets, sizes,
+                                          strides);
+  }
+
+  peer::SelectOp select;
+  Operation *projection = nullptr;
+  llvm::SetVector<Operation *> ops;
+};
+
+struct FuseProjections : peermla::impl::FuseProjectionsBase<FuseProjections> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (getOperation().isExternal() || !GpuTarget::of(getOperation()))
+      return;
+    SmallVector<peer::SelectOp> selects(
+        getOperation().getFunctionBody().front().getOps<peer::SelectOp>());
+    for (peer::SelectOp select : selects) {
+      Selection selection(select);
+      if (!selection.match())
+        continue;
+      selection.version(select->hasAttr(planName));
+      ++numFused;
+    }
+  }
+};
+
+} // namespace
