@@ -129,7 +129,9 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     SelectSchedulesOptions schedules;
     schedules.plans = options.plans;
     target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
-    target.addNestedPass<func::FuncOp>(createFuseProjections());
+    FuseProjectionsOptions projections;
+    projections.deterministic = options.deterministic;
+    target.addNestedPass<func::FuncOp>(createFuseProjections(projections));
     target.addNestedPass<func::FuncOp>(createSplitReductions());
     SplitKeysOptions split;
     split.deterministic = options.deterministic;

@@ -279,7 +279,9 @@ def FuseProjections
     else reads is there twice: up to as many tokens as a block of its schedule has, the
     projection loses its schedule and so becomes part of the selection's kernel; else it
     stays one of its own. The choice is made on the host, from the extent of a tensor.
-    Numerics: unchanged.
+    Numerics: unchanged but for what matrix instructions of two kinds may round
+    differently; nothing is done where results must be `deterministic`, the same for a
+    token whatever is beside it.
 
     ```mlir
     %q = linalg.matmul {peermla.schedule = ...} ins(%x, %w) ...
@@ -298,6 +300,10 @@ def FuseProjections
     }
     ```
   }];
+  let options = [
+    Option<"deterministic", "deterministic", "bool", /*default=*/"false",
+           "Leave all projections kernels of their own">
+  ];
   let statistics = [
     Statistic<"numFused", "num-fused", "Selections that may project">
   ];

@@ -234,7 +234,8 @@ struct FuseProjections : peermla::impl::FuseProjectionsBase<FuseProjections> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (getOperation().isExternal() || !GpuTarget::of(getOperation()))
+    if (deterministic || getOperation().isExternal() ||
+        !GpuTarget::of(getOperation()))
       return;
     SmallVector<peer::SelectOp> selects(
         getOperation().getFunctionBody().front().getOps<peer::SelectOp>());

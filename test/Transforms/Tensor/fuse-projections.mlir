@@ -1,5 +1,8 @@
 // RUN: peermla-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(peermla-fuse-projections),canonicalize,cse)' | FileCheck %s
 // RUN: peermla-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(peermla-fuse-projections,peermla-tile-and-fuse),canonicalize,cse)' | FileCheck %s --check-prefix=TILES
+// RUN: peermla-opt %s -split-input-file -pass-pipeline='builtin.module(func.func(peermla-fuse-projections{deterministic=true}))' | FileCheck %s --check-prefix=DETERMINISTIC
+
+// DETERMINISTIC-NOT: scf.if
 
 #a = affine_map<(t, n, k) -> (t, k)>
 #b = affine_map<(t, n, k) -> (n, k)>
