@@ -191,6 +191,9 @@ static void acquireGlobal(Cluster &cluster, const void *address) {
 static void beginStrong(Thread &thread, const void *address, uint32_t flags) {
   if ((flags & AccessFlags::Acquire) || thread.fencedMemory)
     acquireShared(thread, address);
+  // No fence extends its scope.
+  if (flags & AccessFlags::ClusterScope)
+    return;
   // What it sees may be younger than this: other clusters run at the same time.
   if (flags & AccessFlags::Acquire)
     thread.cluster->pendingAcquire = address;
@@ -212,7 +215,7 @@ static void endStrong(Thread &thread, const void *address, uint32_t flags) {
   SyncClock &clock = cluster.atomicClocks[reinterpret_cast<uintptr_t>(address)];
   clock.release(thread.knowledge);
   clock.seal();
-  if (cluster.globalRaces)
+  if (cluster.globalRaces && !(flags & AccessFlags::ClusterScope))
     cluster.state.globalShadow.release(address, cluster.globalKnowledge,
                                        !(flags & AccessFlags::Release));
 }
@@ -294,7 +297,8 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     return address;
   if (strong)
     beginStrong(thread, address, flags);
-  cluster.touchGlobal(&thread, address, size, write, strong, site);
+  cluster.touchGlobal(&thread, address, size, write,
+                      strong && !(flags & AccessFlags::ClusterScope), site);
   if (strong)
     endStrong(thread, address, flags);
   return address;

@@ -117,12 +117,14 @@ struct Meeting {
 };
 
 struct Warp {
-  static constexpr uint32_t kMaxMeetings = 16;
+  /// A lane waits in one at a time.
+  static constexpr uint32_t kMaxMeetings = 32;
   Block *block = nullptr;
   uint32_t index = 0;
   /// Lanes that exist, and those of them that have ended.
   uint32_t lanes = 0, exited = 0;
-  /// One meeting per disjoint mask.
+  /// One per mask. Masks may overlap: a lane that others wait for is in another
+  /// one first.
   Meeting meetings[kMaxMeetings];
   uint32_t numMeetings = 0;
   SyncClock clock;

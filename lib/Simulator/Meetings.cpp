@@ -15,13 +15,6 @@ static Meeting *findMeeting(Warp &warp, uint32_t mask) {
   return nullptr;
 }
 
-static Meeting *findOverlap(Warp &warp, uint32_t mask) {
-  for (uint32_t i = 0; i < warp.numMeetings; ++i)
-    if (warp.meetings[i].mask & mask)
-      return &warp.meetings[i];
-  return nullptr;
-}
-
 bool peermla::sim::meet(Thread &thread, uint32_t kind, uint32_t mask,
                         bool aligned, const char *what, uint32_t site) {
   Cluster &cluster = *thread.cluster;
@@ -40,17 +33,6 @@ bool peermla::sim::meet(Thread &thread, uint32_t kind, uint32_t mask,
                    "have ended");
   Meeting *meeting = findMeeting(warp, mask);
   if (!meeting) {
-    if (Meeting *other = findOverlap(warp, mask)) {
-      cluster.report(ReportKind::Divergence, &thread, site,
-                     "lanes of one warp are in collective instructions with "
-                     "different masks that overlap",
-                     other->site);
-    }
-    if (warp.numMeetings == Warp::kMaxMeetings) {
-      // Only after that report. The lane stays behind.
-      cluster.wait(thread, what, site);
-      return false;
-    }
     meeting = &warp.meetings[warp.numMeetings++];
     *meeting = {mask, 0, kind, site};
   } else if (meeting->kind != kind || (aligned && meeting->site != site)) {

@@ -120,6 +120,9 @@ enum : uint32_t {
   Volatile = 64,
   /// A generic pointer that may also be to a local variable.
   MayBeLocal = 128,
+  /// In the scope of the block or cluster: for other clusters the access is a
+  /// weak one, which neither acquires nor releases.
+  ClusterScope = 256,
 };
 } // namespace AccessFlags
 

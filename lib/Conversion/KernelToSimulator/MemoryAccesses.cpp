@@ -53,6 +53,13 @@ static unsigned getSpaceFlags(Value pointer, bool hasLocals) {
   }
 }
 
+/// The names are those of NVPTX; without one it is the system.
+static unsigned getScopeFlags(std::optional<StringRef> scope) {
+  bool isNarrow =
+      scope == "singlethread" || scope == "block" || scope == "cluster";
+  return isNarrow ? unsigned(sim::AccessFlags::ClusterScope) : 0;
+}
+
 static unsigned getOrderFlags(LLVM::AtomicOrdering ordering) {
   using O = LLVM::AtomicOrdering;
   namespace F = sim::AccessFlags;
@@ -138,24 +145,28 @@ void Instrumentation::instrument(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](LLVM::LoadOp load) {
         check(load.getAddrMutable(), load.getType(), load.getAlignment(),
-              isVolatile(load) | getOrderFlags(load.getOrdering()));
+              isVolatile(load) | getOrderFlags(load.getOrdering()) |
+                  getScopeFlags(load.getSyncscope()));
       })
       .Case([&](LLVM::StoreOp store) {
         check(store.getAddrMutable(), store.getValue().getType(),
               store.getAlignment(),
               F::Write | isVolatile(store) |
-                  getOrderFlags(store.getOrdering()));
+                  getOrderFlags(store.getOrdering()) |
+                  getScopeFlags(store.getSyncscope()));
       })
       .Case([&](LLVM::AtomicRMWOp atomic) {
         check(atomic.getPtrMutable(), atomic.getVal().getType(),
               atomic.getAlignment(),
-              F::Write | F::Atomic | getOrderFlags(atomic.getOrdering()));
+              F::Write | F::Atomic | getOrderFlags(atomic.getOrdering()) |
+                  getScopeFlags(atomic.getSyncscope()));
       })
       .Case([&](LLVM::AtomicCmpXchgOp atomic) {
         check(atomic.getPtrMutable(), atomic.getVal().getType(),
               atomic.getAlignment(),
               F::Write | F::Atomic |
-                  getOrderFlags(atomic.getSuccessOrdering()));
+                  getOrderFlags(atomic.getSuccessOrdering()) |
+                  getScopeFlags(atomic.getSyncscope()));
       })
       .Case<LLVM::MemcpyOp, LLVM::MemmoveOp>([&](auto copy) {
         checkBytes(copy.getDstMutable(), copy.getLen(), F::Write);

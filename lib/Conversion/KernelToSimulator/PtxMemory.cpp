@@ -40,6 +40,8 @@ static unsigned getFlags(const PtxStatement &statement) {
       flags |= F::Acquire;
     if (part == "release")
       flags |= F::Release;
+    if (part == "cta" || part == "cluster")
+      flags |= F::ClusterScope;
   }
   return flags;
 }

@@ -1,6 +1,7 @@
 // RUN: peermla-opt %s --peermla-kernel-to-simulator | FileCheck %s
 
-// Flags of the access: 1 writes, 2 shared, 4 global, 8 atomic.
+// Flags of the access: 1 writes, 2 shared, 4 global, 8 atomic, 16
+// acquires, 32 releases, 256 in the scope of the cluster or of less.
 
 // CHECK-LABEL: llvm.func internal @spaces
 llvm.func @spaces(%global: !llvm.ptr<1>, %shared: !llvm.ptr<3>, %generic: !llvm.ptr) attributes {nvvm.kernel} {
@@ -19,6 +20,23 @@ llvm.func @spaces(%global: !llvm.ptr<1>, %shared: !llvm.ptr<3>, %generic: !llvm.
   // CHECK: llvm.call @peermla_sim_access(%{{.*}}, %{{.*}}, %{{.*}}, %[[ATOMIC]], %{{.*}})
   // CHECK: llvm.atomicrmw add
   %old = llvm.atomicrmw add %generic, %one monotonic : !llvm.ptr, i32
+  llvm.return
+}
+
+// CHECK-LABEL: llvm.func internal @scopes
+llvm.func @scopes(%p: !llvm.ptr<1>, %one: i32) attributes {nvvm.kernel} {
+  // CHECK: %[[BLOCK:.*]] = llvm.mlir.constant(301 : i32)
+  // CHECK: llvm.call @peermla_sim_access(%{{.*}}, %{{.*}}, %{{.*}}, %[[BLOCK]], %{{.*}})
+  // CHECK: llvm.atomicrmw add
+  %a = llvm.atomicrmw add %p, %one syncscope("block") release : !llvm.ptr<1>, i32
+  // CHECK: %[[DEVICE:.*]] = llvm.mlir.constant(45 : i32)
+  // CHECK: llvm.call @peermla_sim_access(%{{.*}}, %{{.*}}, %{{.*}}, %[[DEVICE]], %{{.*}})
+  // CHECK: llvm.atomicrmw add
+  %b = llvm.atomicrmw add %p, %one syncscope("device") release : !llvm.ptr<1>, i32
+  // CHECK: %[[CLUSTER:.*]] = llvm.mlir.constant(284 : i32)
+  // CHECK: llvm.call @peermla_sim_access(%{{.*}}, %{{.*}}, %{{.*}}, %[[CLUSTER]], %{{.*}})
+  // CHECK: llvm.load
+  %c = llvm.inline_asm has_side_effects "ld.acquire.cluster.global.u32 $0, [$1];", "=r,l" %p : (!llvm.ptr<1>) -> i32
   llvm.return
 }
 

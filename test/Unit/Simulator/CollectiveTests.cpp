@@ -179,6 +179,27 @@ TEST(CollectiveTest, lanesAtDifferentInstructionsAreReported) {
   EXPECT_EQ(summarize(result), "divergence 2 1; deadlock 1");
 }
 
+TEST(CollectiveTest, masksOfThoseWhoWaitMayOverlap) {
+  TestKernel kernel(32);
+  uint32_t ballots = 0;
+  Result result = kernel.run([&] {
+    // Half of the warp votes while the other half waits for all.
+    if (getTid() < 16)
+      ballots +=
+          peermla_sim_vote(uint32_t(VoteKind::Ballot), 0xffff, 1, 1) == 0xffff;
+    peermla_sim_warp_sync(~0u, 2);
+  });
+  EXPECT_EQ(summarize(result), "");
+  EXPECT_EQ(ballots, 16u);
+}
+
+TEST(CollectiveTest, masksThatWaitForEachOtherAreADeadlock) {
+  TestKernel kernel(32);
+  Result result = kernel.run(
+      [&] { peermla_sim_warp_sync(getTid() < 16 ? 0x1ffff : 0xffff8000, 1); });
+  EXPECT_EQ(summarize(result), "deadlock 1");
+}
+
 TEST(CollectiveTest, maskWithoutTheLaneIsReported) {
   TestKernel kernel(32);
   Result result = kernel.run([&] { peermla_sim_warp_sync(0x7fffffff, 1); });
