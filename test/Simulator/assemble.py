@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 
 import cases
+import wrong_kernels
 
 
 def run(*command):
@@ -20,22 +21,23 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    all_cases = cases.all_cases()
-    for case in all_cases:
-        path = arguments.work / case.name
+    kernels = [(case.name, case.text, case.architecture) for case in cases.all_cases()]
+    kernels += [(*kernel, "sm_90a") for kernel in wrong_kernels.get_right_kernels()]
+    for name, text, architecture in kernels:
+        path = arguments.work / name
         source = path.with_suffix(".mlir")
-        source.write_text(cases.lower(case.text, arguments.tools))
+        source.write_text(cases.lower(text, arguments.tools))
         # The kernels are in a gpu.module; its body is what llc gets.
         body = run(arguments.tools / "peermla-opt", source, "--convert-nvvm-to-llvm")
         start = body.index("{", body.index("gpu.module")) + 1
         end = body.rindex("}", 0, body.rindex("}"))
         source.write_text(f"module {{{body[start:end]}}}\n")
         run("mlir-translate", "--mlir-to-llvmir", source, "-o", path.with_suffix(".ll"))
-        run("llc", "-mtriple=nvptx64-nvidia-cuda", f"-mcpu={case.architecture}", "-mattr=+ptx80",
+        run("llc", "-mtriple=nvptx64-nvidia-cuda", f"-mcpu={architecture}", "-mattr=+ptx81",
             path.with_suffix(".ll"), "-o", path.with_suffix(".ptx"))
-        run("ptxas", f"-arch={case.architecture}", path.with_suffix(".ptx"), "-o",
+        run("ptxas", f"-arch={architecture}", path.with_suffix(".ptx"), "-o",
             path.with_suffix(".cubin"))
-    print(f"{len(all_cases)} kernels assembled")
+    print(f"{len(kernels)} kernels assembled")
 
 
 if __name__ == "__main__":

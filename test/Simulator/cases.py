@@ -71,15 +71,9 @@ def block_reduction():
 
 
 def copies():
-    rows, lanes = 5, np.arange(32)
-    generator = np.random.default_rng(4)
-    values = (generator.integers(-64, 65, (rows, 32, 4)) / 8).astype(np.float32)
-    return Case(
-        "copy_ring", copy_ring.build(),
-        ["--parameters=x,y,rows", "--block=64", f"--set=rows={rows}", "--output=y:f32:32"],
-        {"x": values}, "y", values[:, lanes ^ 9, 0].sum(axis=0, dtype=np.float64), 0.0, "sm_90a",
-        (copy_ring.SLOT_BYTES,),
-    )
+    options, inputs, reference = copy_ring.launch()
+    return Case("copy_ring", copy_ring.build(), options, inputs, "y", reference, 0.0, "sm_90a",
+                (copy_ring.SLOT_BYTES,))
 
 
 def gemm(name, text, shape, architecture, options, layout):

@@ -10,6 +10,8 @@ import contextlib
 
 SHARED, GLOBAL = "!llvm.ptr<3>", "!llvm.ptr<1>"
 ALL_LANES = -1
+# Bytes of a swizzle, and what a matrix descriptor says in their place.
+SWIZZLES = {0: 0, 128: 1, 64: 2, 32: 3}
 
 LOWERING = [
     "--convert-scf-to-cf",
@@ -160,6 +162,14 @@ class Kernel:
             f"llvm.getelementptr {base}[{self.operand(offset)}] : ({space}, i32) -> {space}, {element}"
         )
 
+    def load(self, base, index, space=SHARED, kind="i32"):
+        """Element `index` of those at `base`."""
+        return self.value(f"llvm.load {self.address(base, index, space, kind)} : {space} -> {kind}")
+
+    def store(self, value, base, index, space=SHARED, kind="i32"):
+        target = self.address(base, index, space, kind)
+        self.line(f"llvm.store {self.operand(value)}, {target} : {kind}, {space}")
+
     def shuffle_xor(self, value, distance):
         lanes, clamp = self.constant(ALL_LANES), self.constant(31)
         return self.value(
@@ -195,10 +205,12 @@ class Kernel:
 
     # Warpgroup matrix products ------------------------------------------------
 
-    def descriptor(self, pointer, leading, stride):
-        """Describes an operand in shared memory, swizzled by 128 bytes; the two
-        byte offsets are those of the PTX manual."""
-        fields = (leading >> 4) << 16 | (stride >> 4) << 32 | 1 << 62
+    def descriptor(self, pointer, leading, stride, swizzle=128):
+        """Describes an operand in shared memory; the two byte offsets are those
+        of the PTX manual."""
+        fields = (leading >> 4) << 16 | (stride >> 4) << 32 | SWIZZLES[swizzle] << 62
+        # Constants are signed.
+        fields -= (fields >> 63) << 64
         whole = self.value(f"llvm.ptrtoint {pointer} : {SHARED} to i64")
         start = self.binary("shrui", self.binary("andi", whole, 0x3FFFF, "i64"), 4, "i64")
         return self.binary("ori", start, fields, "i64")
