@@ -36,8 +36,9 @@ bool peermla::assignRoles(LLVM::LLVMFuncOp kernel, const KernelInfo &info) {
   if (!op)
     return false;
   FragmentBuilder b(op.getLoc(), op);
+  static constexpr int64_t asTheyAre[] = {0, 0};
   ArrayRef<int64_t> registers =
-      op.getRegisters().value_or(ArrayRef<int64_t>{0, 0});
+      op.getRegisters().value_or(ArrayRef<int64_t>(asTheyAre));
   Value limit = b.i32(info.threads);
   auto either = scf::IfOp::create(b, b.isLess(b.thread(), limit),
                                   /*withElseRegion=*/true);
