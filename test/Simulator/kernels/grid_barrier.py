@@ -58,7 +58,8 @@ FAULTS = {
         {"arrival": "release.cta"}, why="it releases nothing to other blocks", **READ,
     ),
     "one block more": Fault({"arrivals": BLOCKS + 1}, "deadlock", "ld.acquire.gpu.global.u32", "it never comes"),
-    "one block less": Fault({"arrivals": BLOCKS - 1}, why="the last need not have written", **READ),
+    # With one block less the last may still have written in time: no race on some runs.
+    "its own arrival alone": Fault({"arrivals": 1}, why="the others need not have written", **READ),
 }
 
 
