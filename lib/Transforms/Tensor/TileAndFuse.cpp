@@ -38,6 +38,15 @@ using namespace peermla;
 
 namespace {
 
+/// The op that expands what another op than a kernel's root computes, or null.
+tensor::ExpandShapeOp getExpandedTile(Value tensor) {
+  auto expand = tensor.getDefiningOp<tensor::ExpandShapeOp>();
+  Operation *producer = expand ? expand.getSrc().getDefiningOp() : nullptr;
+  bool isTile = isa_and_nonnull<linalg::LinalgOp>(producer) &&
+                !producer->hasAttr(scheduleName);
+  return isTile ? expand : nullptr;
+}
+
 /// A slice of an expanded tensor becomes an expanded slice where another op
 /// than a kernel's root computes the tensor, so that its tile is fused.
 struct SliceBeforeExpanding : OpRewritePattern<tensor::ExtractSliceOp> {
@@ -45,12 +54,8 @@ struct SliceBeforeExpanding : OpRewritePattern<tensor::ExtractSliceOp> {
 
   LogicalResult matchAndRewrite(tensor::ExtractSliceOp slice,
                                 PatternRewriter &rewriter) const override {
-    auto expand = slice.getSource().getDefiningOp<tensor::ExpandShapeOp>();
+    tensor::ExpandShapeOp expand = getExpandedTile(slice.getSource());
     if (!expand || slice.getDroppedDims().any())
-      return failure();
-    Operation *producer = expand.getSrc().getDefiningOp();
-    if (!isa_and_nonnull<linalg::LinalgOp>(producer) ||
-        producer->hasAttr(scheduleName))
       return failure();
     SmallVector<ReassociationIndices> groups = expand.getReassociationIndices();
     SmallVector<OpFoldResult> offsets, sizes, strides;
@@ -88,10 +93,7 @@ struct SliceOfSlice : OpRewritePattern<tensor::ExtractSliceOp> {
     while (auto outer =
                slice.getSource().getDefiningOp<tensor::ExtractSliceOp>())
       slice = outer;
-    auto expand = slice.getSource().getDefiningOp<tensor::ExpandShapeOp>();
-    Operation *producer = expand ? expand.getSrc().getDefiningOp() : nullptr;
-    return isa_and_nonnull<linalg::LinalgOp>(producer) &&
-           !producer->hasAttr(scheduleName);
+    return getExpandedTile(slice.getSource()) != nullptr;
   }
 };
 

@@ -6,7 +6,7 @@
 //
 // `#tile.schedule` is the decision how a kernel is cut: one pass writes it from
 // a cost model, the others read it. `tile.launch` runs a kernel of a GPU; what
-// a kernel is made of is in TileProgramOps.td.
+// a kernel is made of is in TileProgramOps.td and the files after it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +27,7 @@ def Tile_Dialect : Dialect {
 
 include "peermla/Dialect/Tile/IR/TileLayouts.td"
 include "peermla/Dialect/Tile/IR/TileProgramOps.td"
+include "peermla/Dialect/Tile/IR/TileRingOps.td"
 include "peermla/Dialect/Tile/IR/TileRowsOps.td"
 include "peermla/Dialect/Tile/IR/TileSelectionOps.td"
 
