@@ -16,10 +16,6 @@
 using namespace peermla::sim;
 using namespace peermla::sim::abi;
 
-/// Atomic and volatile accesses in a row after which others get a turn: the
-/// thread may be waiting for one of them.
-static constexpr uint32_t kMaxPolls = 64;
-
 Block *Cluster::getBlock(const void *address) {
   uint64_t offset = reinterpret_cast<uintptr_t>(address) -
                     reinterpret_cast<uintptr_t>(arenas.getData());
@@ -220,26 +216,6 @@ static void endStrong(Thread &thread, const void *address, uint32_t flags) {
                                        !(flags & AccessFlags::Release));
 }
 
-/// A thread that looks at the same thing again and again lets others run.
-/// Writing is progress unless the memory looks as it did last time: then it is
-/// a failed exchange or the addition of zero.
-static void poll(Thread &thread, const void *address, uint32_t size, bool write,
-                 bool shared, uint32_t site) {
-  uint64_t bits = 0;
-  memcpy(&bits, address, std::min<size_t>(size, sizeof(bits)));
-  bool isSame = std::exchange(thread.polledAddress, address) == address &&
-                bits == thread.polledBits;
-  thread.polledBits = bits;
-  if (write && !isSame)
-    thread.cluster->progress();
-  if (++thread.polls <= kMaxPolls)
-    return;
-  thread.pollsGlobal = !shared;
-  thread.cluster->wait(thread, "a loop of atomic accesses", site,
-                       /*timed=*/true);
-  thread.pollsGlobal = false;
-}
-
 Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
                                           I32 flags, I32 site) {
   Thread &thread = *currentThread;
@@ -276,7 +252,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
       cluster.counting.addAccess(thread, site, /*shared=*/true, address, size);
     uint32_t offset = cluster.getOffset(address);
     if (atomic || (flags & AccessFlags::Volatile))
-      poll(thread, address, size, write, shared, site);
+      cluster.poll(thread, address, size, write, shared, site);
     // Bytes of a live mbarrier are written by its instructions alone; that is
     // found out when the barrier is used.
     if (atomic && cluster.races)
@@ -292,7 +268,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     cluster.counting.addAccess(thread, site, /*shared=*/false, address, size);
   bool strong = atomic || (flags & AccessFlags::Volatile);
   if (strong)
-    poll(thread, address, size, write, shared, site);
+    cluster.poll(thread, address, size, write, shared, site);
   if (!cluster.races)
     return address;
   if (strong)
@@ -311,8 +287,8 @@ Void peermla::sim::abi::peermla_sim_count(I32 kind, I32 number, I32 site) {
   Counting &counting = thread.cluster->counting;
   counting.addInstructions(InstructionClass(kind), site, number);
   thread.instructions += number;
-  if (thread.instructions >= counting.instructionLimit)
-    reportInstructionLimit(thread, site);
+  if (thread.instructions >= thread.sliceEnd)
+    endSlice(thread, site);
 }
 
 Void peermla::sim::abi::peermla_sim_fence(I32 kind, I32 site) {

@@ -15,6 +15,17 @@
 
 using namespace peermla::sim;
 
+/// A thread that has executed so many instructions lets others run: it may be
+/// in a loop that looks at memory in a way that is no polling.
+static constexpr uint64_t kSlice = 1 << 20;
+
+/// The next number of instructions at which to look what the thread does.
+static uint64_t getSliceEnd(const Options &options, uint64_t instructions) {
+  uint64_t end = instructions + kSlice;
+  return options.instructionLimit ? std::min(options.instructionLimit, end)
+                                  : end;
+}
+
 void Thread::reset(uint32_t threadIndex) {
   index = threadIndex;
   lane = threadIndex % kWarpSize;
@@ -23,7 +34,7 @@ void Thread::reset(uint32_t threadIndex) {
   waitsFor = nullptr;
   waitSite = kNoSite;
   instructions = 0;
-  polls = 0;
+  polls = vainPolls = 0;
   knowledge = Knowledge();
   numStrong = 0;
   polledAddress = nullptr;
@@ -43,13 +54,11 @@ Cluster::Cluster(LaunchState &state, Mapping arenas, Mapping stacks,
       globalRaces(options.checkRaces && state.numClusters > 1 &&
                   state.numClusters <= GlobalShadow::kMaxClusters),
       arenas(std::move(arenas)), stacks(std::move(stacks)),
-      stackBytes(stackBytes), blocks(state.numBlocks),
+      stackBytes(stackBytes), runsRandomly(state.runsRandomly()),
+      takesTurns(state.launch.kernel->communicates), blocks(state.numBlocks),
       threads(size_t(state.numBlocks) * state.numThreads) {
-  runsRandomly = options.shuffle || options.async == Async::Random;
   if (options.countAccesses)
     counting.sites.resize(state.launch.kernel->numSites);
-  if (options.instructionLimit)
-    counting.instructionLimit = options.instructionLimit;
   for (uint32_t rank = 0; rank < blocks.size(); ++rank) {
     Block &block = blocks[rank];
     block.cluster = this;
@@ -100,6 +109,7 @@ void Cluster::prepareBlocks() {
     for (uint32_t i = 0; i < state.numThreads; ++i) {
       Thread &thread = block.threads[i];
       thread.reset(i);
+      thread.sliceEnd = getSliceEnd(options, 0);
       thread.cluster = this;
       thread.block = &block;
       thread.warp = &block.warps[i / kWarpSize];
@@ -115,7 +125,7 @@ void Cluster::prepareBlocks() {
   }
 }
 
-bool Cluster::run(uint64_t clusterIndex) {
+void Cluster::begin(uint64_t clusterIndex) {
   index = clusterIndex;
   const Dim3 &grid = state.launch.grid, &size = state.launch.cluster;
   uint32_t x = grid.x / size.x, y = grid.y / size.y;
@@ -133,22 +143,33 @@ bool Cluster::run(uint64_t clusterIndex) {
   clusterClock.clear();
   clusterWaiters.clear();
   stalls = 0;
-  workAtStall = 0;
+  freshReads = 0;
+  ending = Turn::Finished;
+  isStuck = false;
+  changesSeen = countChanges();
+  eventsSeen = events;
   prepareBlocks();
   queue.clear();
   queueHead = 0;
   for (Thread &thread : threads)
     queue.push_back(&thread);
   unfinished = uint32_t(threads.size());
-  state.residents.enter(this);
-  loop();
-  state.residents.leave(this);
+}
+
+Cluster::Turn Cluster::takeTurn() {
+  Turn turn = loop();
   currentThread = nullptr;
   finishAccess();
-  if (!abandoned)
+  if (turn == Turn::Finished)
     reportLeftovers();
+  if (turn == Turn::Finished || turn == Turn::Abandoned)
+    counting.flush();
+  return turn;
+}
+
+void Cluster::abandon() {
+  finishAccess();
   counting.flush();
-  return !abandoned;
 }
 
 void Cluster::reportLeftovers() {
@@ -257,8 +278,13 @@ void peermla::sim::reportStackOverflow(Thread &thread, uint32_t site) {
   cluster.endThread(thread);
 }
 
-void peermla::sim::reportInstructionLimit(Thread &thread, uint32_t site) {
+void peermla::sim::endSlice(Thread &thread, uint32_t site) {
   Cluster &cluster = *thread.cluster;
+  uint64_t limit = cluster.options.instructionLimit;
+  if (!limit || thread.instructions < limit) {
+    thread.sliceEnd = getSliceEnd(cluster.options, thread.instructions);
+    return cluster.yield(thread, Cluster::Turn::Pauses);
+  }
   cluster.report(ReportKind::Trap, &thread, site,
                  "the thread has executed " +
                      std::to_string(thread.instructions) +

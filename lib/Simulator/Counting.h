@@ -27,9 +27,9 @@ namespace peermla::sim {
 
 struct Thread;
 
-/// Reports that `thread` has reached Options::instructionLimit, or the end of
-/// its stack, and ends it.
-void reportInstructionLimit(Thread &thread, uint32_t site);
+/// `thread` has executed Thread::sliceEnd instructions: lets others run, or
+/// reports that it has reached Options::instructionLimit and ends it.
+void endSlice(Thread &thread, uint32_t site);
 void reportStackOverflow(Thread &thread, uint32_t site);
 
 class Counting {
@@ -37,7 +37,6 @@ public:
   Counters total;
   /// By site; empty if accesses are not counted.
   std::vector<Counters> sites;
-  uint64_t instructionLimit = ~0ull;
 
   bool countsAccesses() const { return !sites.empty(); }
 

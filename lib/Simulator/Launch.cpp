@@ -6,6 +6,7 @@
 
 #include "Faults.h"
 #include "Machine.h"
+#include "Residents.h"
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -21,8 +22,8 @@ static constexpr uint32_t kRegisters = 65536;
 static constexpr uint32_t kMaxThreadRegisters = 255;
 static constexpr size_t kDefaultStack = 128 << 10;
 static constexpr size_t kPage = 4096;
-/// Threads of the system for one launch, beside the caller's.
-static constexpr size_t kMaxWorkers = 255;
+/// Threads of the system for one launch.
+static constexpr uint64_t kMaxWorkers = 256;
 
 static std::string print(const Dim3 &dim) {
   return std::to_string(dim.x) + "x" + std::to_string(dim.y) + "x" +
@@ -147,7 +148,9 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
                             ? options.threads
                             : std::max(1u, std::thread::hardware_concurrency());
   state.numClusters = numClusters;
-  numWorkers = std::min<uint64_t>({numWorkers, numClusters, 256});
+  numWorkers = kernel.communicates
+                   ? 1
+                   : std::min<uint64_t>({numWorkers, numClusters, kMaxWorkers});
   size_t stackBytes = kernel.stackBytes ? kernel.stackBytes : kDefaultStack;
   stackBytes = std::max(stackBytes, 2 * kStackReserve);
   stackBytes = (stackBytes + kPage - 1) / kPage * kPage;
@@ -158,67 +161,27 @@ Result peermla::sim::run(const Launch &launch, const Options &options) {
   auto work = [&] {
     // A kernel may run on a thread that itself is in a kernel's runtime call.
     Thread *outer = currentThread;
-    Mapping arenas = Mapping::getArenas(state.numBlocks);
-    Mapping stacks =
-        Mapping::getStacks(stackBytes * state.numBlocks * state.numThreads);
-    if (!arenas || !stacks) {
-      std::lock_guard<std::mutex> guard(mutex);
-      reports.push_back(makeLaunchReport(
-          arenas ? "the system has no memory for " +
-                       std::to_string(stackBytes * state.numBlocks *
-                                      state.numThreads) +
-                       " bytes of stacks"
-                 : "the system has no address space for shared memory below "
-                   "4 GiB"));
-      state.stop = true;
-      return;
-    }
-    Cluster cluster(state, std::move(arenas), std::move(stacks), stackBytes);
-    std::optional<FaultGuard> guard;
-    if (options.catchFaults)
-      guard.emplace();
+    Residents residents(state, stackBytes);
     uint64_t done = 0;
-    while (!state.stop) {
-      uint64_t index = state.nextCluster++;
-      if (index >= numClusters)
-        break;
-      done += cluster.run(index);
+    {
+      std::optional<FaultGuard> guard;
+      if (options.catchFaults)
+        guard.emplace();
+      done = residents.run();
     }
-    guard.reset();
     currentThread = outer;
     std::lock_guard<std::mutex> lock(mutex);
     finished += done;
-    result.total.add(cluster.counting.total);
-    result.sites.resize(cluster.counting.sites.size());
-    for (size_t i = 0; i < result.sites.size(); ++i)
-      result.sites[i].add(cluster.counting.sites[i]);
-    for (Report &report : cluster.reporter.reports)
-      reports.push_back(std::move(report));
+    residents.collect(result, reports);
+    if (!residents.getError().empty())
+      reports.push_back(makeLaunchReport(residents.getError()));
   };
-  std::mutex workersMutex;
   std::vector<std::thread> workers;
-  auto startWorker = [&] {
-    std::lock_guard<std::mutex> guard(workersMutex);
-    if (state.nextCluster >= numClusters || workers.size() >= kMaxWorkers)
-      return false;
-    workers.emplace_back(work);
-    return true;
-  };
-  state.residents.startWorker = startWorker;
   for (uint64_t i = 1; i < numWorkers; ++i)
-    startWorker();
+    workers.emplace_back(work);
   work();
-  // Workers start others, which stand behind them.
-  for (size_t i = 0;; ++i) {
-    std::thread worker;
-    {
-      std::lock_guard<std::mutex> guard(workersMutex);
-      if (i == workers.size())
-        break;
-      worker = std::move(workers[i]);
-    }
+  for (std::thread &worker : workers)
     worker.join();
-  }
 
   // By blocks; those of one block are in order already.
   std::vector<std::pair<uint64_t, size_t>> order;

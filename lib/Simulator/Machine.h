@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//     Cluster   what one operating-system thread runs at a time
+//     Cluster   what one operating-system thread runs, in turns with others
 //       Block     a shared-memory arena, named barriers, threads
 //         Warpgroup  wgmma operations in flight
 //         Warp       lanes that meet in collective instructions
@@ -30,7 +30,6 @@
 #include "Random.h"
 #include "Regions.h"
 #include "Reporter.h"
-#include "Residents.h"
 #include "Shadow.h"
 #include "Wgmma.h"
 #include <atomic>
@@ -76,9 +75,11 @@ struct alignas(64) Thread {
   bool leads = false;
   /// A fence.acq_rel has been executed: relaxed atomics order memory.
   bool fencedMemory = false;
-  uint64_t instructions = 0;
-  /// Atomic and volatile accesses since it last waited.
-  uint32_t polls = 0;
+  /// Executed ones, and at how many others must have a turn.
+  uint64_t instructions = 0, sliceEnd = 0;
+  /// Atomic and volatile accesses since it last waited; those of them that
+  /// found global memory as it was, since it last waited for nobody else.
+  uint32_t polls = 0, vainPolls = 0;
   /// In the block, and in the warp.
   uint32_t index = 0, lane = 0;
   Warp *warp = nullptr;
@@ -172,6 +173,9 @@ struct LaunchState {
       : launch(launch), options(options) {}
   const Launch &launch;
   const Options &options;
+  bool runsRandomly() const {
+    return options.shuffle || options.async == Async::Random;
+  }
   /// Threads of a block, blocks of a cluster, bytes of a block.
   uint32_t numThreads = 0, numBlocks = 0, sharedBytes = 0;
   /// Registers of each thread at the start.
@@ -180,7 +184,6 @@ struct LaunchState {
   /// Clusters race if there are several.
   uint64_t numClusters = 0;
   GlobalShadow globalShadow;
-  Residents residents;
   std::atomic<uint64_t> nextCluster{0};
   std::atomic<uint32_t> numReports{0};
   std::atomic<bool> stop{false};
@@ -204,6 +207,9 @@ struct Cluster {
   bool globalRaces;
   Mapping arenas, stacks;
   size_t stackBytes;
+  bool runsRandomly;
+  /// It lets other clusters run while it polls.
+  bool takesTurns;
   std::vector<Block> blocks;
   std::vector<Thread> threads;
   Dim3 id;
@@ -233,9 +239,31 @@ struct Cluster {
   Cluster(LaunchState &state, Mapping arenas, Mapping stacks,
           size_t stackBytes);
 
-  /// Runs all blocks of cluster `index` to their end; false if they did not get
-  /// there.
-  bool run(uint64_t index);
+  //===-- Its life ----------------------------------------------------------===
+
+  enum class Turn : uint8_t {
+    /// All its threads have ended.
+    Finished,
+    /// It can do nothing, or nothing but polling, until others have run.
+    Waits,
+    /// It could go on, but has had its share.
+    Pauses,
+    /// It never ends: a deadlock of its own, or the launch stops.
+    Abandoned
+  };
+  /// What has happened in it.
+  enum class Activity : uint8_t { None, Inside, Outside };
+
+  /// Makes all blocks of cluster `index` ready to run.
+  void begin(uint64_t index);
+  Turn takeTurn();
+  /// Since this was last asked; `Outside`: something that other clusters may
+  /// wait for.
+  Activity takeActivity();
+  /// It is given up between two turns.
+  void abandon();
+  /// Says who waits where, and `note` unless it is empty.
+  void reportDeadlock(const std::string &note = "");
 
   //===-- Scheduling --------------------------------------------------------===
 
@@ -246,8 +274,20 @@ struct Cluster {
   void wake(Thread &thread);
   /// Lets all other ready threads run.
   void yield(Thread &thread);
+  /// Lets all others run, and other clusters, too.
+  void yield(Thread &thread, Turn turn) {
+    ending = turn;
+    yield(thread);
+  }
   /// Something happened that may end a wait: a deadlock is when nothing does.
-  void progress() { stalls = 0; }
+  void progress() {
+    stalls = freshReads = 0;
+    ++events;
+  }
+  /// A strong access of `thread` to `address` is about to happen: loops that
+  /// only look at memory let others run.
+  void poll(Thread &thread, const void *address, uint32_t size, bool write,
+            bool shared, uint32_t site);
   /// Ends the calling thread.
   [[noreturn]] void endThread(Thread &thread);
   uint64_t getSteps() const { return steps; }
@@ -315,12 +355,13 @@ struct Cluster {
 
 private:
   void prepareBlocks();
-  void loop();
+  Turn loop();
   bool performOne();
   bool wakeTimed();
-  /// Whether other clusters may still end the waits of this one.
-  bool waitForOthers();
-  void reportDeadlock();
+  /// Whether other clusters may end a wait of this one.
+  bool mayWaitForOthers() const;
+  /// What others may have waited for.
+  uint64_t countChanges() const;
   void reportLeftovers();
   void finish(Thread &thread);
   void finishBlock(Block &block);
@@ -331,9 +372,16 @@ private:
   size_t queueHead = 0;
   uint64_t steps = 0;
   uint32_t unfinished = 0, stalls = 0;
-  /// Instructions other than those of polling loops, at the last stall.
-  uint64_t workAtStall = 0;
-  bool abandoned = false, runsRandomly = false;
+  /// Strong reads that were no polls, since anything else happened.
+  uint32_t freshReads = 0;
+  /// Other than Finished: the running thread ends the turn.
+  Turn ending = Turn::Finished;
+  /// No thread can run, and nothing but others can end a wait.
+  bool isStuck = false;
+  /// What `progress` was called for; strong accesses that were no polls;
+  /// threads that have ended.
+  uint64_t events = 0, strongAccesses = 0, numEnded = 0;
+  uint64_t eventsSeen = 0, changesSeen = 0;
 };
 
 /// The thread that runs now, in this thread of the system.
@@ -343,8 +391,8 @@ extern thread_local Thread *currentThread;
 inline Thread &enter(InstructionClass kind, uint32_t site) {
   Thread &thread = *currentThread;
   thread.cluster->counting.addInstructions(kind, site, 1);
-  if (++thread.instructions >= thread.cluster->counting.instructionLimit)
-    reportInstructionLimit(thread, site);
+  if (++thread.instructions >= thread.sliceEnd)
+    endSlice(thread, site);
   if (static_cast<char *>(__builtin_frame_address(0)) < thread.stackLimit)
     reportStackOverflow(thread, site);
   return thread;

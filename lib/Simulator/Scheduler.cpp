@@ -5,13 +5,16 @@
 //===----------------------------------------------------------------------===//
 //
 // A queue of threads that can run, first in, first out, or in random order. If
-// it is empty, something asynchronous happens: a copy in flight lands, then
-// waits with a time limit end. If nothing of that helps, it is a deadlock.
+// it is empty, something asynchronous happens: a copy in flight lands; other
+// clusters have a turn, if a thread polls global memory; waits with a time
+// limit end. If nothing of that helps, it is a deadlock.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Machine.h"
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 using namespace peermla::sim;
 
@@ -19,9 +22,18 @@ thread_local Thread *peermla::sim::currentThread = nullptr;
 
 /// Waits with a time limit may all end in vain so often before they count as a
 /// deadlock.
-static constexpr uint32_t kMaxStalls = 64;
+static constexpr uint32_t kMaxStalls = 512;
 /// In random order, one turn in so many lets a copy land.
 static constexpr uint32_t kTurnsPerCopy = 64;
+/// In random order, one strong access of global memory in so many lets another
+/// cluster run.
+static constexpr uint32_t kAccessesPerTurn = 8;
+/// Accesses that find memory unchanged, before a thread lets others run; and
+/// when none could.
+static constexpr uint32_t kMaxPolls = 64, kPollsPerStall = 8;
+/// Strong reads, each of something else than the one before, that count as
+/// progress: loops may also poll several addresses.
+static constexpr uint32_t kMaxFreshReads = 1 << 20;
 
 void Cluster::fiberMain() {
   Thread &thread = *currentThread;
@@ -60,15 +72,23 @@ void Cluster::yield(Thread &thread) {
   thread.context.switchTo(scheduler);
 }
 
-void Cluster::loop() {
-  abandoned = false;
+Cluster::Turn Cluster::loop() {
+  if (std::exchange(isStuck, false)) {
+    stalls = 0;
+    wakeTimed();
+  }
   while (!state.stop.load(std::memory_order_relaxed)) {
     if (queueHead == queue.size()) {
       queue.clear();
       queueHead = 0;
       if (unfinished == 0)
-        return;
-      if (performOne() || wakeTimed() || waitForOthers())
+        return Turn::Finished;
+      if (performOne())
+        continue;
+      isStuck = mayWaitForOthers();
+      if (isStuck)
+        return Turn::Waits;
+      if (wakeTimed())
         continue;
       reportDeadlock();
       break;
@@ -95,8 +115,10 @@ void Cluster::loop() {
       queue.erase(queue.begin(), queue.begin() + queueHead);
       queueHead = 0;
     }
+    if (ending != Turn::Finished)
+      return std::exchange(ending, Turn::Finished);
   }
-  abandoned = true;
+  return Turn::Abandoned;
 }
 
 bool Cluster::performOne() {
@@ -135,27 +157,78 @@ bool Cluster::wakeTimed() {
   return found;
 }
 
-bool Cluster::waitForOthers() {
-  bool polls =
-      std::any_of(threads.begin(), threads.end(), [](const Thread &thread) {
-        return thread.state == Thread::WaitingTimed && thread.pollsGlobal;
-      });
-  if (!polls || state.numClusters == 1)
-    return false;
+bool Cluster::mayWaitForOthers() const {
+  return takesTurns &&
+         std::any_of(threads.begin(), threads.end(), [](const Thread &thread) {
+           return thread.state == Thread::WaitingTimed && thread.pollsGlobal;
+         });
+}
+
+uint64_t Cluster::countChanges() const {
   using I = InstructionClass;
-  uint64_t work = 0;
-  for (I kind : {I::StoreGlobal, I::LoadShared, I::StoreShared, I::Barrier,
-                 I::Collective, I::Mma, I::Wgmma, I::CopyAsync, I::Tma})
-    work += counting.total.instructions[uint32_t(kind)];
-  bool hasProgressed = std::exchange(workAtStall, work) != work;
-  if (!state.residents.wait(this, hasProgressed))
-    return false;
-  progress();
-  return wakeTimed();
+  const auto &counts = counting.total.instructions;
+  return strongAccesses + numEnded + counts[uint32_t(I::StoreGlobal)] +
+         counts[uint32_t(I::Tma)];
+}
+
+Cluster::Activity Cluster::takeActivity() {
+  uint64_t changes = countChanges();
+  bool outside = std::exchange(changesSeen, changes) != changes;
+  bool inside = std::exchange(eventsSeen, events) != events;
+  return outside  ? Activity::Outside
+         : inside ? Activity::Inside
+                  : Activity::None;
+}
+
+void Cluster::poll(Thread &thread, const void *address, uint32_t size,
+                   bool write, bool shared, uint32_t site) {
+  uint64_t bits = 0;
+  memcpy(&bits, address, std::min<size_t>(size, sizeof(bits)));
+  // A write that finds what was there last time is a failed exchange or the
+  // addition of zero.
+  bool isVain = std::exchange(thread.polledAddress, address) == address &&
+                bits == thread.polledBits;
+  thread.polledBits = bits;
+  if (write && !isVain)
+    progress();
+  else if (!write && !isVain && freshReads < kMaxFreshReads) {
+    ++freshReads;
+    stalls = 0;
+  } else {
+    isVain = true;
+  }
+  bool asksOthers = takesTurns && !shared;
+  ++thread.polls;
+  if (!isVain) {
+    thread.vainPolls = 0;
+    strongAccesses += !shared;
+    bool pauses = thread.polls > kMaxPolls;
+    if (pauses)
+      thread.polls = 0;
+    if (asksOthers && runsRandomly)
+      pauses = random.below(kAccessesPerTurn) == 0;
+    if (pauses)
+      yield(thread, asksOthers ? Turn::Pauses : Turn::Finished);
+    return;
+  }
+  ++thread.vainPolls;
+  if (thread.polls > kMaxPolls) {
+    thread.pollsGlobal = !shared;
+    wait(thread, "a loop of atomic accesses", site, /*timed=*/true);
+    thread.pollsGlobal = false;
+    thread.vainPolls = 0;
+    if (thread.timedOut)
+      thread.polls = kMaxPolls - kPollsPerStall;
+  } else if (asksOthers && thread.vainPolls > kMaxPolls) {
+    // The threads of the block meet at a barrier between two polls.
+    thread.vainPolls = 0;
+    yield(thread, Turn::Waits);
+  }
 }
 
 void Cluster::finish(Thread &thread) {
   progress();
+  ++numEnded;
   --unfinished;
   Block &block = *thread.block;
   --block.running;
@@ -194,7 +267,7 @@ static std::string printBarrier(const NamedBarrier &barrier, uint32_t id,
          " threads";
 }
 
-void Cluster::reportDeadlock() {
+void Cluster::reportDeadlock(const std::string &note) {
   Report deadlock;
   deadlock.kind = ReportKind::Deadlock;
   deadlock.message = "no thread can run, " + std::to_string(unfinished) +
@@ -246,5 +319,7 @@ void Cluster::reportDeadlock() {
       notes.push_back(describe(barrier));
   std::sort(notes.begin(), notes.end());
   deadlock.notes.insert(deadlock.notes.end(), notes.begin(), notes.end());
+  if (!note.empty())
+    deadlock.notes.push_back(note);
   report(std::move(deadlock));
 }

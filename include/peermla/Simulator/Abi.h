@@ -25,7 +25,7 @@
 namespace peermla::sim {
 
 /// Changes with any change of Abi.def or of this file.
-constexpr uint32_t kAbiVersion = 2;
+constexpr uint32_t kAbiVersion = 3;
 
 enum class SpecialRegister : uint32_t {
   TidX,
@@ -330,6 +330,9 @@ struct KernelDescriptor {
   /// in registers: their numbers appear at issue, and no use of one that is
   /// still in flight is seen.
   uint32_t hasUntiedWaits;
+  /// 1 if its clusters may learn of each other while they run: there are strong
+  /// accesses, atomics or reductions of global memory.
+  uint32_t communicates;
 };
 
 /// The types of Abi.def.

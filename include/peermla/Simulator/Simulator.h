@@ -5,13 +5,15 @@
 //===----------------------------------------------------------------------===//
 //
 // `run` executes one launch: every thread of a block is a fiber, the blocks of
-// a cluster share one operating-system thread, clusters are spread over
-// several. What is wrong with a kernel (races, reads of what nobody wrote,
+// a cluster share one operating-system thread; clusters are spread over several
+// unless they may learn of each other through global memory: then they take
+// turns on one. What is wrong with a kernel (races, reads of what nobody wrote,
 // accesses out of bounds, deadlocks, broken rules of asynchronous instructions)
 // becomes a Report; nothing aborts, throws or writes to standard output or
 // error, except what the kernel prints itself. The same launch with the same
-// options gives the same reports; a kernel whose blocks talk to each other
-// through global memory is deterministic with one thread alone.
+// options has the same results and gives the same reports; only which of two
+// clusters that race is named first, and what they leave behind, is known with
+// one thread alone.
 //
 //     KernelDescriptor *kernel = ...;       // from a JIT or an object file
 //     sim::Launch launch;
@@ -78,7 +80,7 @@ struct Options {
   /// while the launch runs; without, such a kernel ends the process.
   bool catchFaults = false;
   uint64_t seed = 0;
-  /// Operating-system threads; 0 for one per processor.
+  /// Operating-system threads at most; 0 for one per processor.
   uint32_t threads = 1;
   /// The launch stops when this many reports exist.
   uint32_t errorLimit = 32;

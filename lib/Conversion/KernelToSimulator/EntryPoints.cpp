@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Rewriter.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/DataLayoutInterfaces.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -217,25 +218,68 @@ static LLVM::LLVMFuncOp addEntry(Rewriter &rewriter,
   return entry;
 }
 
-/// Whether the kernel, or what it calls, keeps accumulators in registers and
-/// waits for products without them.
-static bool hasUntiedWaits(Rewriter &rewriter, LLVM::LLVMFuncOp kernel) {
+/// Calls and what they call.
+using KernelCalls = SmallVector<std::pair<LLVM::CallOp, LLVM::LLVMFuncOp>>;
+
+/// All calls of a kernel and of its callees.
+static KernelCalls collectCalls(Rewriter &rewriter, LLVM::LLVMFuncOp kernel) {
+  KernelCalls calls;
   SmallVector<LLVM::LLVMFuncOp> worklist = {kernel};
   llvm::SmallDenseSet<Operation *> seen = {kernel};
-  bool hasAccumulators = false, hasWaits = false;
+  SymbolTable symbols(rewriter.module);
   while (!worklist.empty()) {
-    LLVM::LLVMFuncOp function = worklist.pop_back_val();
-    hasAccumulators |=
-        function == rewriter.getDeclaration(Runtime::wgmma_registers);
-    hasWaits |= function == rewriter.getDeclaration(Runtime::wgmma_wait);
-    function.walk([&](LLVM::CallOp call) {
-      auto callee = rewriter.module.lookupSymbol<LLVM::LLVMFuncOp>(
-          call.getCallee().value_or(""));
-      if (callee && seen.insert(callee).second)
+    worklist.pop_back_val().walk([&](LLVM::CallOp call) {
+      auto callee =
+          symbols.lookup<LLVM::LLVMFuncOp>(call.getCallee().value_or(""));
+      if (!callee)
+        return;
+      calls.push_back({call, callee});
+      if (seen.insert(callee).second)
         worklist.push_back(callee);
     });
   }
-  return hasAccumulators && hasWaits;
+  return calls;
+}
+
+/// Whether accumulators are kept in registers while there are waits for
+/// products without them.
+static bool hasUntiedWaits(Rewriter &rewriter, const KernelCalls &calls) {
+  auto isCalled = [&](Runtime function) {
+    return llvm::any_of(calls, [&](const auto &call) {
+      return call.second == rewriter.getDeclaration(function);
+    });
+  };
+  return isCalled(Runtime::wgmma_registers) && isCalled(Runtime::wgmma_wait);
+}
+
+/// Whether clusters may learn of each other through one of the calls.
+static bool communicates(Rewriter &rewriter, const KernelCalls &calls) {
+  namespace F = sim::AccessFlags;
+  // What no constant says may be anything.
+  auto getConstant = [](LLVM::CallOp call, unsigned index) -> uint64_t {
+    llvm::APInt value;
+    return matchPattern(call.getOperand(index), m_ConstantInt(&value))
+               ? value.getZExtValue()
+               : ~0ull;
+  };
+  auto isOutside = [](uint64_t flags) {
+    return flags == ~0ull || !(flags & (F::Shared | F::ClusterScope));
+  };
+  return llvm::any_of(calls, [&](const auto &entry) {
+    auto [call, callee] = entry;
+    auto is = [&, callee = callee](Runtime function) {
+      return callee == rewriter.getDeclaration(function);
+    };
+    if (is(Runtime::access)) {
+      uint64_t flags = getConstant(call, 3);
+      return isOutside(flags) && (flags & (F::Atomic | F::Volatile));
+    }
+    if (is(Runtime::atomic))
+      return isOutside(getConstant(call, 5));
+    if (is(Runtime::tma_store))
+      return getConstant(call, 4) != uint64_t(sim::TmaReduction::None);
+    return is(Runtime::atomic_vector) || is(Runtime::bulk_reduce);
+  });
 }
 
 void tosim::addEntryPoints(Rewriter &rewriter, ArrayRef<KernelTraits> kernels,
@@ -275,9 +319,10 @@ void tosim::addEntryPoints(Rewriter &rewriter, ArrayRef<KernelTraits> kernels,
   Type extents = data.array(i32, 3);
   Type descriptor = data.structure({i32, i32, pointer, pointer, pointer,
                                     pointer, pointer, i32, i32, i32, i32,
-                                    extents, extents, i32, i32, i32, i32});
+                                    extents, extents, i32, i32, i32, i32, i32});
   for (const KernelTraits &kernel : kernels) {
     LLVM::LLVMFuncOp entry = addEntry(rewriter, kernel);
+    KernelCalls calls = collectCalls(rewriter, kernel.function);
     std::string prefix = "__peermla_sim_" + kernel.name;
     LLVM::GlobalOp name = data.text(kernel.name);
     LLVM::GlobalOp sizes = defineTable(
@@ -307,7 +352,8 @@ void tosim::addEntryPoints(Rewriter &rewriter, ArrayRef<KernelTraits> kernels,
                makeExtents(kernel.requiredCluster),
                data.number(kernel.maxThreads, i32),
                data.number(kernel.maxRegisters, i32), data.number(0, i32),
-               data.number(hasUntiedWaits(rewriter, kernel.function), i32)});
+               data.number(hasUntiedWaits(rewriter, calls), i32),
+               data.number(communicates(rewriter, calls), i32)});
         });
   }
 }

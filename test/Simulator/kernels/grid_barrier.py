@@ -58,7 +58,14 @@ FAULTS = {
         {"arrival": "release.cta"}, why="it releases nothing to other blocks", **READ,
     ),
     "one block more": Fault({"arrivals": BLOCKS + 1}, "deadlock", "ld.acquire.gpu.global.u32", "it never comes"),
-    # With one block less the last may still have written in time: no race on some runs.
+    # In some orders the last one arrives before the others look.
+    "one block less": Fault(
+        {"arrivals": BLOCKS - 1}, why="the last one need not have written", hidden=True, **READ,
+    ),
+    "a plain poll": Fault(
+        {"poll": "weak"}, "race", "ld.weak.global.u32", "the counter changes meanwhile",
+        against="red.release.gpu.global.add.u32",
+    ),
     "its own arrival alone": Fault({"arrivals": 1}, why="the others need not have written", **READ),
 }
 

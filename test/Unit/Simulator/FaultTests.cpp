@@ -23,6 +23,7 @@ TEST(FaultTest, divisionByZeroIsAReport) {
     TestKernel kernel(3, 0, 2);
     kernel.options.catchFaults = true;
     kernel.options.threads = threads;
+    kernel.descriptor.communicates = false;
     volatile int zero = 0, quotient = 0;
     Result result = kernel.run([&] {
       if (getTid() == 2 && getBlock() == 1)

@@ -453,6 +453,7 @@ TEST(AtomicTest, blocksOnSeveralThreadsAgree) {
   uint32_t sum = 0;
   TestKernel kernel(64, 0, 50);
   kernel.options.threads = 3;
+  kernel.descriptor.communicates = false;
   kernel.run([&] {
     peermla_sim_atomic(&sum, uint32_t(AtomicOp::Add),
                        uint32_t(ElementType::U32), getTid(), 0,

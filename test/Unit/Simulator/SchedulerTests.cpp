@@ -17,6 +17,7 @@ TEST(SchedulerTest, everyThreadOfEveryBlockRunsOnce) {
     kernel.launch.block = {3, 5, 2};
     kernel.launch.grid = {2, 3, 4};
     kernel.options.threads = threads;
+    kernel.descriptor.communicates = false;
     std::vector<std::atomic<uint32_t>> count(30 * 24);
     auto get = [](SpecialRegister which) {
       return peermla_sim_special_register(uint32_t(which));
@@ -172,6 +173,7 @@ TEST(SchedulerTest, reportsAreTheSameOnAnyNumberOfThreads) {
   auto getReports = [](uint32_t threads) {
     TestKernel kernel(32, 4, 20);
     kernel.options.threads = threads;
+    kernel.descriptor.communicates = false;
     return kernel
         .run([&] {
           if (getTid() == getBlock())

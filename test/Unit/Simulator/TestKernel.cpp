@@ -31,6 +31,7 @@ TestKernel::TestKernel(uint32_t threads, uint32_t sharedBytes,
   descriptor.sites = getTestSites();
   descriptor.numSites = kNumTestSites;
   descriptor.staticShared = sharedBytes;
+  descriptor.communicates = true;
   launch.block = {threads, 1, 1};
   launch.grid = {blocks, 1, 1};
 }
