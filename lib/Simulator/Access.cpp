@@ -273,7 +273,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     return address;
   if (strong)
     beginStrong(thread, address, flags);
-  cluster.touchGlobal(&thread, address, size, write,
+  cluster.touchGlobal(thread, address, size, write, strong,
                       strong && !(flags & AccessFlags::ClusterScope), site);
   if (strong)
     endStrong(thread, address, flags);

@@ -53,6 +53,7 @@ Cluster::Cluster(LaunchState &state, Mapping arenas, Mapping stacks,
       init(options.checkInit), bounds(options.checkBounds),
       globalRaces(options.checkRaces && state.numClusters > 1 &&
                   state.numClusters <= GlobalShadow::kMaxClusters),
+      threadRaces(options.checkRaces && state.numBlocks * state.numThreads > 1),
       arenas(std::move(arenas)), stacks(std::move(stacks)),
       stackBytes(stackBytes), runsRandomly(state.runsRandomly()),
       takesTurns(state.launch.kernel->communicates), blocks(state.numBlocks),
@@ -137,6 +138,7 @@ void Cluster::begin(uint64_t clusterIndex) {
   accumulators.clear();
   atomicClocks.clear();
   globalKnowledge.reset(index);
+  threadShadow.reset();
   pendingAcquire = nullptr;
   clusterArrived = 0;
   clusterPhase = 0;

@@ -83,8 +83,8 @@ Void peermla::sim::abi::peermla_sim_cp_async(Ptr destination, Ptr source,
     return;
   cluster.finishAccess();
   if (sourceSize)
-    cluster.touchGlobal(&thread, source, sourceSize, /*write=*/false,
-                        /*strong=*/false, site);
+    cluster.touchGlobal(thread, source, sourceSize, /*write=*/false,
+                        /*strong=*/false, /*strongOutside=*/false, site);
   CopyState &copies = thread.copies;
   copies.lastEpoch = copies.epoch;
   copies.lastSite = site;

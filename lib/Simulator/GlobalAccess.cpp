@@ -1,12 +1,13 @@
-//===- GlobalAccess.cpp - races between clusters --------------------------===//
+//===- GlobalAccess.cpp - races in global memory --------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// What is recorded of accesses of global memory, and the reports. Clusters may
-// write the same value without order: a store happens right behind its check,
-// so that the next access of the cluster can tell whether it changed anything.
+// What is recorded of accesses of global memory, and the reports. Clusters and
+// threads may write the same value without order: a store happens right behind
+// its check, so that the next access of the cluster can tell whether it changed
+// anything.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,7 +43,7 @@ void Cluster::touchGlobal(const Thread *thread, const void *address,
   if (!globalRaces)
     return;
   const Region *region = state.regions.find(address, size, write, regionCache);
-  if (!region || (region->readOnly && !write))
+  if (!region || region->readOnly)
     return;
   GlobalConflict conflict = state.globalShadow.access(
       address, size, write, strong, site, globalKnowledge, globalCache);
@@ -62,7 +63,47 @@ void Cluster::touchGlobal(const Thread *thread, const void *address,
     race.block = thread->block->id;
     race.thread = thread->index;
   }
-  if (!write || strong || values || size > PendingWrite::kMaxSize)
+  reportRace(std::move(race), address, size, write && !strong && !values);
+}
+
+void Cluster::touchGlobal(Thread &thread, const void *address, uint32_t size,
+                          bool write, bool strong, bool strongOutside,
+                          uint32_t site) {
+  touchGlobal(&thread, address, size, write, strongOutside, site);
+  if (!threadRaces || pendingWrite.address)
+    return;
+  const Region *region = state.regions.find(address, size, write, regionCache);
+  if (!region || region->readOnly)
+    return;
+  const Knowledge *party = &thread.knowledge;
+  Actor actor;
+  actor.agent = thread.knowledge.agent;
+  actor.epoch = thread.knowledge.own;
+  actor.site = site;
+  actor.atomic = strong;
+  actor.parties = &party;
+  actor.numParties = 1;
+  Conflict conflict = threadShadow.access(address, size, write, actor);
+  if (conflict.kind == Conflict::None)
+    return;
+  uint64_t offset = reinterpret_cast<uintptr_t>(address) - region->begin;
+  Report race;
+  race.kind = ReportKind::Race;
+  race.other = agents.getName(conflict.agent);
+  race.message = std::string(getText(conflict.kind)) + " by " + race.other +
+                 ", global memory at offset " +
+                 std::to_string(offset + conflict.offset) + " of '" +
+                 region->name + "'";
+  race.site = site;
+  race.otherSite = conflict.site;
+  race.block = thread.block->id;
+  race.thread = thread.index;
+  reportRace(std::move(race), address, size, write && !strong);
+}
+
+void Cluster::reportRace(Report race, const void *address, uint32_t size,
+                         bool mayBeVain) {
+  if (!mayBeVain || size > PendingWrite::kMaxSize)
     return report(std::move(race));
   pendingWrite.address = address;
   pendingWrite.size = size;

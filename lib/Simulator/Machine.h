@@ -31,6 +31,7 @@
 #include "Regions.h"
 #include "Reporter.h"
 #include "Shadow.h"
+#include "ThreadShadow.h"
 #include "Wgmma.h"
 #include <atomic>
 #include <deque>
@@ -203,8 +204,8 @@ struct Cluster {
   const Options &options;
   /// What checks need, in one place.
   bool races, init, bounds;
-  /// Races between clusters, in global memory.
-  bool globalRaces;
+  /// Races between clusters, and between threads of one, in global memory.
+  bool globalRaces, threadRaces;
   Mapping arenas, stacks;
   size_t stackBytes;
   bool runsRandomly;
@@ -224,6 +225,7 @@ struct Cluster {
   RegionCache regionCache = nullptr;
   ClusterKnowledge globalKnowledge;
   GlobalShadow::Cache globalCache;
+  ThreadShadow threadShadow;
   PendingWrite pendingWrite;
   const void *pendingAcquire = nullptr;
   /// By address: what atomics with release semantics carry.
@@ -349,6 +351,13 @@ struct Cluster {
   void touchGlobal(const Thread *thread, const void *address, uint32_t size,
                    bool write, bool strong, uint32_t site,
                    const void *values = nullptr);
+  /// The same by a thread itself, for races with others of its cluster, too.
+  /// `strongOutside`: to other clusters, which a narrow scope does not reach.
+  void touchGlobal(Thread &thread, const void *address, uint32_t size,
+                   bool write, bool strong, bool strongOutside, uint32_t site);
+  /// Reports a race now, or when the write has turned out to change something.
+  void reportRace(Report race, const void *address, uint32_t size,
+                  bool mayBeVain);
   /// What is left to do of the last access of a thread, now that it has
   /// happened: to acquire what it saw, to report a write that raced.
   void finishAccess();

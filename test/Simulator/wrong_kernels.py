@@ -35,6 +35,7 @@ import cluster_exchange
 import copy_groups
 import copy_ring
 import fp8_product
+import global_scratch
 import grid_barrier
 import histogram
 import multicast_load
@@ -48,7 +49,7 @@ import wgmma_registers
 
 HERE = pathlib.Path(__file__).parent
 FAMILIES = (
-    block_scan, histogram, warp_reduction, partial_warp, named_barriers, spin_lock, grid_barrier,
+    block_scan, histogram, warp_reduction, partial_warp, named_barriers, spin_lock, grid_barrier, global_scratch,
     copy_groups, copy_ring, tma_transpose, bulk_reduction, stmatrix_epilogue, fp8_product, wgmma_registers,
     cluster_exchange, multicast_load,
 )

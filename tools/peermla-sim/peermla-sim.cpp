@@ -90,8 +90,7 @@ struct CommandLine {
       "check", cl::desc("What to look for (default: all):"),
       cl::values(
           clEnumValN(Race, "race",
-                     "accesses without order, of threads to shared memory "
-                     "and of blocks to global memory"),
+                     "accesses without order to shared and global memory"),
           clEnumValN(Init, "init", "reads of what nobody wrote"),
           clEnumValN(Bounds, "bounds", "accesses outside the arguments"),
           clEnumValN(None, "none", "only what stops the kernel")),

@@ -61,7 +61,7 @@ enum class Async : uint8_t {
 struct Options {
   Async async = Async::Eager;
   /// Detect conflicting accesses that nothing orders: of threads to shared
-  /// memory, and of clusters to the buffers of the launch.
+  /// memory, of threads and of clusters to the buffers of the launch.
   bool checkRaces = false;
   /// Detect reads of shared memory that nothing wrote.
   bool checkInit = false;
