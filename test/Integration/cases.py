@@ -109,6 +109,9 @@ PEER = (
     peer("k_beyond_a_dimension", product_key_dim=[4, 32], num_experts_per_tok=16),
     peer("k_is_all", product_key_dim=[3, 4], num_experts_per_tok=12, num_experts=12),
     peer("k_32", product_key_dim=[40, 64], num_experts_per_tok=32),
+    # Lists of 32 wait in shared memory, sums go over parts of 32 and a rest.
+    peer("k_32_of_many", (1, 33, 140), product_key_dim=[96, 130, 4], query_dim=120,
+         num_experts_per_tok=32, dtypes=("f32", "bf16")),
     peer("dimensions_1", product_key_dim=[200], query_dim=20, dtypes=("f32", "bf16")),
     peer("dimensions_1_k_1", product_key_dim=[37], query_dim=7, num_experts_per_tok=1),
     peer("dimensions_3", product_key_dim=[8, 16, 32], query_dim=48,

@@ -24,8 +24,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Fragments.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 #include "peermla/Dialect/Frag/IR/Frag.h"
 
 using namespace mlir;
@@ -203,13 +203,16 @@ static std::array<Value, 2> loadPair(FragmentBuilder &b, Value base,
           vector::ExtractOp::create(b, pair, 1)};
 }
 
-static void multiplyF32(Product &p, MutableArrayRef<Value> acc) {
+/// The sum over `depth` elements from `first` on, which is 0 if A is in
+/// registers.
+static void multiplyF32(Product &p, Value first, int64_t depth,
+                        MutableArrayRef<Value> acc) {
   FragmentBuilder &b = p.b;
-  int64_t depth = p.a.getDimSize(1);
   SmallVector<Value> elements;
   if (p.isInRegisters)
     elements = getElements(b, p.baseA);
-  Value pair = b.mul(b.rem(p.lane, 4), 2), quad = b.div(p.lane, 4);
+  Value pair = b.add(first, b.mul(b.rem(p.lane, 4), 2)),
+        quad = b.div(p.lane, 4);
   Value rowA = b.add(p.firstRow, quad);
   for (int64_t k = 0; k < depth; k += 8) {
     // [h][p] of each block.
@@ -263,6 +266,54 @@ static void multiplyF32(Product &p, MutableArrayRef<Value> acc) {
   }
 }
 
+/// Columns of a panel of shared memory, and sums of a thread that are many.
+static constexpr int64_t panelOfF32 =
+                             tile::SharedLayoutAttr::panelBytes / sizeof(float),
+                         manySums = 64;
+
+/// The part of the sum from `first` on.
+static void multiplyPartOfF32(Product p, Value first, int64_t part,
+                              MutableArrayRef<Value> acc) {
+  FragmentBuilder &b = p.b;
+  if (part == panelOfF32) {
+    // Places in a panel are the same in the next one.
+    auto advance = [&](Value base, int64_t rows) {
+      return b.pointer(3, base, b.mul(first, rows * int64_t(sizeof(float))));
+    };
+    p.baseA = advance(p.baseA, p.a.getDimSize(0));
+    p.baseB = advance(p.baseB, p.transposeB ? p.w.getDimSize(0) : panelOfF32);
+    first = b.i32(0);
+  }
+  multiplyF32(p, first, part, acc);
+}
+
+/// A loop over parts of the sum: an assembler may bring factors of one part
+/// into registers ahead of their use, but not of all. Parts are panels, or half
+/// of one beside many sums.
+static void multiplyPartsOfF32(Product &p, MutableArrayRef<Value> acc) {
+  FragmentBuilder &b = p.b;
+  int64_t depth = p.a.getDimSize(1), sums = acc.size();
+  int64_t part =
+      sums < manySums || depth > panelOfF32 ? panelOfF32 : panelOfF32 / 2;
+  int64_t inParts = depth - depth % part;
+  if (p.isInRegisters || depth <= part)
+    return multiplyF32(p, b.i32(0), depth, acc);
+  auto type = VectorType::get({sums}, b.getF32Type());
+  Value sum = vector::FromElementsOp::create(b, type, acc);
+  auto loop = scf::ForOp::create(b, b.i32(0), b.i32(inParts), b.i32(part), sum);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> ofPart = getElements(b, loop.getRegionIterArg(0));
+    multiplyPartOfF32(p, loop.getInductionVar(), part, ofPart);
+    sum = vector::FromElementsOp::create(b, type, ofPart);
+    scf::YieldOp::create(b, sum);
+  }
+  llvm::copy(getElements(b, loop.getResult(0)), acc.begin());
+  if (inParts < depth)
+    multiplyF32(p, b.i32(inParts), depth - inParts, acc);
+}
+
 struct LowerMma final : OpConversionPattern<tile::MmaOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -286,7 +337,7 @@ struct LowerMma final : OpConversionPattern<tile::MmaOp> {
     if (isNarrow)
       multiplyNarrow(product, acc);
     else
-      multiplyF32(product, acc);
+      multiplyPartsOfF32(product, acc);
     rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, type, acc);
     return success();
   }

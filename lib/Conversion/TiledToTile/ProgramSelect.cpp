@@ -41,8 +41,9 @@ static constexpr float infinity = std::numeric_limits<float>::infinity();
 /// Sub-keys of a block, and floats from one row of scores to the next in
 /// scratch: four rows of 16 bytes lie in different banks.
 static constexpr int64_t keysOfBlock = 64, pitchOfScores = keysOfBlock + 4;
-/// Sub-keys that are sorted together, at least.
-static constexpr int64_t minBatch = 16;
+/// Sub-keys, or at most pairs of two lists, that are sorted together: more
+/// would need the registers of longer lists.
+static constexpr int64_t batchSize = 16;
 
 namespace {
 
@@ -202,18 +203,17 @@ List SelectProgram::scan(unsigned dimension, Value scratch, Value &top) {
                         ArrayRef<int64_t>{0, 1});
 
   // A batch at a time, so that few scores are in registers.
-  int64_t batch = std::max(size, minBatch);
   auto batches = scf::ForOp::create(b, noColumn, index(keysOfBlock),
-                                    index(batch), ValueRange{best, seen});
+                                    index(batchSize), ValueRange{best, seen});
   b.setInsertionPointToStart(batches.getBody());
   Value offset = batches.getInductionVar();
   best = batches.getRegionIterArg(0);
   seen = batches.getRegionIterArg(1);
-  auto scoresOfBatch = tile({rows, batch}, f32);
-  auto idsOfBatch = tile({rows, batch}, i32);
+  auto scoresOfBatch = tile({rows, batchSize}, f32);
+  auto idsOfBatch = tile({rows, batchSize}, i32);
   Value scores = tile::LoadOp::create(
       b, scoresOfBatch, scratch, ValueRange{noColumn, offset},
-      ValueRange{numRows, index(batch)}, Value(), Value(),
+      ValueRange{numRows, index(batchSize)}, Value(), Value(),
       ArrayRef<int64_t>{0, 1});
   seen = notice(seen, scores);
   auto splat = [&](Value value) -> Value {
@@ -251,8 +251,9 @@ List SelectProgram::fold(const List &lhs, const List &rhs, int64_t numKeys,
   int64_t pairs = ofLhs.size();
   Value best = constant(tile({rows, size}, b.getI64Type()), int64_t(0));
   // A batch after the other, so that few sums are in registers.
-  for (int64_t first = 0; first < pairs; first += size) {
-    int64_t count = std::min(size, pairs - first);
+  int64_t batch = std::min(size, batchSize);
+  for (int64_t first = 0; first < pairs; first += batch) {
+    int64_t count = std::min(batch, pairs - first);
     auto pick = [&](Value list, ArrayRef<int64_t> columns) -> Value {
       Type element = getElementTypeOrSelf(list.getType());
       return tile::ColumnsOp::create(b, tile({rows, count}, element), list,

@@ -7,7 +7,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Target/Binary/Ptx.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -93,33 +92,56 @@ std::vector<KernelResources> peermla::parseResources(StringRef text) {
   return kernels;
 }
 
-FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
-                                      const GpuTarget &target,
-                                      StringRef ptxas) {
-  SmallString<128> folder;
-  if (std::error_code error =
-          sys::fs::createUniqueDirectory("peermla-ptxas", folder))
-    return emitError(loc) << "cannot create a temporary folder: "
-                          << error.message();
-  bool isKept = false;
-  llvm::scope_exit removeFolder([&] {
-    if (!isKept)
+namespace {
+
+/// Runs ptxas in a folder of its own, which goes with it unless a text is
+/// refused.
+class Assembly {
+public:
+  Assembly(Location loc, const GpuTarget &target, StringRef ptxas)
+      : loc(loc), ptxas(ptxas), architecture(("-arch=" + target.name).str()) {}
+  ~Assembly() {
+    if (!folder.empty() && !isKept)
       sys::fs::remove_directories(folder);
-  });
-  std::string source = (folder + "/kernel.ptx").str(),
-              result = (folder + "/kernel.cubin").str(),
-              messages = (folder + "/messages").str();
-  {
-    std::error_code error;
-    llvm::raw_fd_ostream os(source, error);
-    os << ptx;
-    os.close();
-    if (error || os.has_error()) {
-      os.clear_error();
-      return emitError(loc) << "cannot write '" << source << "'";
-    }
   }
-  std::string architecture = ("-arch=" + target.name).str();
+
+  FailureOr<Cubin> run(StringRef ptx);
+
+private:
+  LogicalResult write(StringRef ptx);
+
+  Location loc;
+  StringRef ptxas;
+  std::string architecture, source;
+  SmallString<128> folder;
+  bool isKept = false;
+};
+
+} // namespace
+
+LogicalResult Assembly::write(StringRef ptx) {
+  if (folder.empty())
+    if (std::error_code error =
+            sys::fs::createUniqueDirectory("peermla-ptxas", folder))
+      return emitError(loc)
+             << "cannot create a temporary folder: " << error.message();
+  source = (folder + "/kernel.ptx").str();
+  std::error_code error;
+  llvm::raw_fd_ostream os(source, error);
+  os << ptx;
+  os.close();
+  if (error || os.has_error()) {
+    os.clear_error();
+    return emitError(loc) << "cannot write '" << source << "'";
+  }
+  return success();
+}
+
+FailureOr<Cubin> Assembly::run(StringRef ptx) {
+  if (failed(write(ptx)))
+    return failure();
+  std::string result = (folder + "/kernel.cubin").str(),
+              messages = (folder + "/messages").str();
   StringRef arguments[] = {ptxas,  architecture, "-O3", "-v",
                            source, "-o",         result};
   std::optional<StringRef> redirects[] = {StringRef(), StringRef(messages),
@@ -147,4 +169,40 @@ FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
   return Cubin{(*file)->getBuffer().str(),
                said ? parseResources((*said)->getBuffer())
                     : std::vector<KernelResources>()};
+}
+
+/// Whether a kernel keeps registers in memory.
+static bool spills(const Cubin &cubin) {
+  return llvm::any_of(cubin.kernels, [](const KernelResources &kernel) {
+    return kernel.spillStoreBytes > 0 || kernel.stackBytes > 0;
+  });
+}
+
+/// The text with kernels of which a multiprocessor has room for so many blocks.
+static std::string addMinBlocks(StringRef ptx, int64_t blocks) {
+  constexpr StringLiteral threads = "\n.reqntid ";
+  std::string text;
+  for (size_t at; (at = ptx.find(threads)) != StringRef::npos;) {
+    size_t end = ptx.find('\n', at + threads.size());
+    text += ptx.take_front(end);
+    text += "\n.minnctapersm " + std::to_string(blocks);
+    ptx = ptx.drop_front(std::min(end, ptx.size()));
+  }
+  return text + ptx.str();
+}
+
+FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
+                                      const GpuTarget &target,
+                                      StringRef ptxas) {
+  Assembly assembly(loc, target, ptxas);
+  FailureOr<Cubin> cubin = assembly.run(ptx);
+  // Not told, ptxas may save registers where it need not.
+  if (failed(cubin) || !spills(*cubin) || ptx.contains(".minnctapersm"))
+    return cubin;
+  for (int64_t blocks : {8, 1}) {
+    FailureOr<Cubin> other = assembly.run(addMinBlocks(ptx, blocks));
+    if (failed(other) || !spills(*other))
+      return other;
+  }
+  return cubin;
 }

@@ -154,7 +154,10 @@ private:
       int64_t columns = llvm::alignTo(queries.getShape().back(), unit);
       int64_t row = columns * bytesOfElement;
       bytes += rows * row;
-      (numKeys > unit ? slots : bytes) += unit * row;
+      if (numKeys > unit)
+        slots = std::max(slots, unit * row);
+      else
+        bytes += unit * row;
       if (depth <= unit)
         bytes += columns / columnsOfPart * (rows + columnsOfPart) * unit *
                  bytesOfElement;

@@ -40,6 +40,9 @@ static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
 static constexpr int64_t registersOfProducer = 24, registersOfConsumers = 240;
 /// What extents of tiles and starts of slots in bytes are rounded up to.
 static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
+/// What tensor copies, and copies of threads that do not go through registers,
+/// start at multiples of.
+static constexpr int64_t bytesOfTensorCopy = 16, bytesOfCopy = 4;
 /// Accumulators of a thread that leave registers enough for the rest.
 static constexpr int64_t warpThreads = 32, mostAccumulators = 128;
 
@@ -160,6 +163,17 @@ struct MmaTile {
   SmallVector<int64_t> warps, roles = {};
 };
 
+/// Whether rows of one head are multiples of so many bytes.
+static bool hasRowsOf(mla::OnlineAttentionOp op, int64_t bytes) {
+  return llvm::all_of(op->getOperandTypes(), [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !isa<FloatType>(tensor.getElementType()))
+      return true;
+    int64_t bits = tensor.getShape().back() * tensor.getElementTypeBitWidth();
+    return bits % (8 * bytes) == 0;
+  });
+}
+
 /// The tiles of attention whose heads have keys of their own, best first.
 static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
                                                const GpuTarget &gpu) {
@@ -167,9 +181,10 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
   if (typeOf(op.getQ()).getElementType().isF32())
     return {{mmaRows, 1, 32, {4, 1}}};
   SmallVector<MmaTile, 2> tiles;
-  // Two warpgroups compute while a third brings keys; one alone would wait for
-  // its products.
-  if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters)
+  // Two warpgroups compute while a third brings keys by tensor copies; one
+  // alone would wait for its products.
+  if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters &&
+      hasRowsOf(op, bytesOfTensorCopy))
     tiles.push_back({2 * mmaRows,
                      1,
                      2 * mmaRows,
@@ -303,8 +318,10 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
         "by matrix instructions");
     if (failed(schedule))
       return failure();
+    // A copy through registers would wait for products in flight.
     bool isWgmma = gpu.hasWgmma && tile->warps[0] % 4 == 0 &&
-                   typeOf(op.getQ()).getElementTypeBitWidth() == 16;
+                   typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
+                   hasRowsOf(op, bytesOfCopy);
     return useMma(*schedule, *tile, isWgmma);
   }
   return complete(

@@ -31,9 +31,11 @@ using namespace peermla;
 
 static constexpr int64_t productRows = 64, productColumns = 64,
                          wideColumns = 128;
-/// Steps along the sum, the slots they go through, and the warps of a block.
-static constexpr int64_t productStep = 64, productStages = 3;
-static constexpr int64_t productWarps[] = {2, 2}, warpgroup[] = {4, 1};
+/// Bytes of a step along the sum, the slots that steps go through, and the
+/// warps of a block.
+static constexpr int64_t productStepBytes = 128, productStages = 3;
+static constexpr int64_t productWarps[] = {2, 2}, wideProductWarps[] = {2, 4},
+                         warpgroup[] = {4, 1};
 static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
 /// Sub-keys that are scored together, and experts that a thread can keep.
@@ -62,16 +64,22 @@ static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
   tile.back() = productColumns;
   if (type.getRank() < 2 || !hasMmaTypes(kernel.getContraction()))
     return {cutResult(kernel, tile), "a tile of a matrix product"};
-  if (type.getShape().back() >= wideColumns)
+  int64_t bits = getElementTypeOrSelf(kernel.getContraction()->getOperand(0))
+                     .getIntOrFloatBitWidth();
+  bool isWide = type.getShape().back() >= wideColumns;
+  if (isWide)
     tile.back() = wideColumns;
-  bool isWgmma = gpu.hasWgmma &&
-                 getElementTypeOrSelf(kernel.getContraction()->getOperand(0))
-                         .getIntOrFloatBitWidth() == 16;
+  bool isWgmma = gpu.hasWgmma && bits == 16;
+  // A factor of f32 is two numbers in registers.
+  ArrayRef<int64_t> warps = productWarps;
+  if (isWgmma)
+    warps = warpgroup;
+  else if (isWide && bits == 32)
+    warps = wideProductWarps;
   return {tile::ScheduleAttr::get(
               type.getContext(), cutResult(kernel, tile).getBlock(),
-              {productStep}, {}, /*split=*/0, /*parts=*/0,
-              ArrayRef<int64_t>(isWgmma ? warpgroup : productWarps),
-              productStages,
+              {8 * productStepBytes / bits}, {}, /*split=*/0, /*parts=*/0,
+              warps, productStages,
               isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
               /*roles=*/ArrayRef<int64_t>()),
           "a tile of a matrix product for matrix instructions"};
@@ -79,11 +87,11 @@ static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
 
 /// Tokens of a block whose scores are products of matrix instructions and are
 /// selected from by a thread per token: as many as fit with their queries,
-/// blocks of keys in two slots per dimension and a block of scores; 0 if none
-/// do.
+/// blocks of keys in two slots, or one where a dimension has one block, and a
+/// block of scores; 0 if none do.
 static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
   auto op = cast<peer::SelectOp>(kernel.root);
-  int64_t columns = 0, slots = 0;
+  int64_t columns = 0, slots = 0, single = 0;
   bool hasTypes = true;
   Type element;
   for (auto [scores, numKeys] : llvm::zip(op.getScores(), op.getNumKeys())) {
@@ -95,7 +103,11 @@ static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
     element = keys.getElementType();
     int64_t width = llvm::alignTo(keys.getShape().back(), selectedKeys);
     columns += width;
-    slots += width * (numKeys > selectedKeys ? 2 : 1);
+    // Loops behind each other have their slots in the same place.
+    if (numKeys > selectedKeys)
+      slots = std::max(slots, 2 * width);
+    else
+      single += width;
   }
   for (Value init : op.getInits()) {
     auto type = cast<RankedTensorType>(init.getType());
@@ -105,7 +117,7 @@ static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
   if (!hasTypes || k < 2 || k > maxSelectedExperts)
     return 0;
   for (int64_t tokens : {2 * productRows, productRows}) {
-    int64_t bytes = (tokens * columns + selectedKeys * slots) *
+    int64_t bytes = (tokens * columns + selectedKeys * (slots + single)) *
                         element.getIntOrFloatBitWidth() / 8 +
                     tokens * (selectedKeys + 4) * int64_t(sizeof(float));
     if (bytes <= gpu.sharedBytesPerBlock &&

@@ -139,6 +139,9 @@ CASES = [
     Case("roles", 130, 192, 520, "bf16", warps=(8, 1), stages=4, instructions="wgmma", roles=(24, 240)),
     Case("roles_columns_one_group", 63, 136, 200, "f16", transpose=False, block=(64, 128), warps=(4, 1), epilogue="bias", instructions="wgmma", roles=(0, 0)),
     Case("f32", 70, 96, 100, "f32", block=(64, 64), warps=(2, 2), stages=2),
+    Case("f32_parts_and_rest", 70, 96, 100, "f32", inner=80, block=(64, 64), warps=(2, 2), stages=2),
+    Case("f32_many_sums", 70, 120, 100, "f32", inner=32, block=(64, 128), warps=(2, 2), stages=2),
+    Case("f32_many_sums_columns", 9, 130, 40, "f32", inner=32, transpose=False, block=(64, 128), warps=(2, 2), stages=2),
     Case("f32_columns", 9, 70, 72, "f32", transpose=False, epilogue="bias", block=(64, 64), warps=(4, 1), stages=2),
     Case("f32_prologue", 20, 64, 67, "f32", prologue=True, epilogue="residual", block=(64, 64), warps=(4, 1), stages=2),
 ]

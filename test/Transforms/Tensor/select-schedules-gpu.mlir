@@ -13,7 +13,7 @@
 module attributes {peermla.gpu = "sm_80"} {
 
 // CHECK-LABEL: func.func @product(
-//       CHECK:   linalg.generic {{.+}}"reduction"{{.+}}peermla.schedule = #tile.schedule<block = [64, 64, 0], inner = [64], warps = [2, 2], stages = 3>
+//       CHECK:   linalg.generic {{.+}}"reduction"{{.+}}peermla.schedule = #tile.schedule<block = [64, 64, 0], inner = [32], warps = [2, 2], stages = 3>
 func.func @product(%x: tensor<?x30xf32>, %w: tensor<96x30xf32>, %e: tensor<?x96xf32>) -> tensor<?x96xf32> {
   %y = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%x, %w : tensor<?x30xf32>, tensor<96x30xf32>) outs(%e : tensor<?x96xf32>) {

@@ -18,7 +18,7 @@ func.func @narrow(%x: tensor<?x30xbf16>, %w: tensor<192x30xbf16>, %e: tensor<?x1
 }
 
 // CHECK-LABEL: func.func @f32(
-//       CHECK:   peermla.schedule = #tile.schedule<block = [64, 128, 0], inner = [64], warps = [2, 2], stages = 3>
+//       CHECK:   peermla.schedule = #tile.schedule<block = [64, 128, 0], inner = [32], warps = [2, 4], stages = 3>
 func.func @f32(%x: tensor<?x30xf32>, %w: tensor<192x30xf32>, %e: tensor<?x192xf32>) -> tensor<?x192xf32> {
   %y = linalg.matmul indexing_maps = [#a, #b, #c]
       ins(%x, %w : tensor<?x30xf32>, tensor<192x30xf32>) outs(%e : tensor<?x192xf32>) -> tensor<?x192xf32>

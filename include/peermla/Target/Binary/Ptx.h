@@ -60,8 +60,10 @@ struct Cubin {
 /// What ptxas has said of its kernels in `text`.
 std::vector<KernelResources> parseResources(llvm::StringRef text);
 
-/// Machine code of `ptx`. An error at `loc` holds the first lines that `ptxas`
-/// printed and the command that shows them again.
+/// Machine code of `ptx`. Where ptxas would keep registers in memory and the
+/// text does not say how many blocks should fit (.minnctapersm), it is told
+/// numbers that make it use more of them. An error at `loc` holds the first
+/// lines that `ptxas` printed and the command that shows them again.
 mlir::FailureOr<Cubin> assemblePtx(mlir::Location loc, llvm::StringRef ptx,
                                    const GpuTarget &target,
                                    llvm::StringRef ptxas);

@@ -147,6 +147,41 @@ def CarryLoads : Pass<"peermla-carry-loads", "mlir::func::FuncOp"> {
   ];
 }
 
+def ParkValues : Pass<"peermla-park-values", "mlir::func::FuncOp"> {
+  let summary = "Let values wait in shared memory while a loop needs registers";
+  let description = [{
+    In functions with `tile.schedule` whose shared memory is laid out: where rows
+    that wait through a loop at the top of the program, what the loop carries and
+    the largest product in it take more than `max-registers` registers of a
+    thread, the largest of the former go through scratch, as long as shared memory
+    has room.
+
+    ```mlir
+    %a = ...
+    %b = scf.for ... iter_args(...) { ... }
+    use(%a, %b)
+    ```
+    becomes
+    ```mlir
+    %a = ...
+    %scratch = tile.scratch {offset = 83968 : i64} ...
+    tile.store %a, %scratch[%c0, %c0] ...
+    %b = scf.for ... iter_args(...) { ... }
+    %again = tile.load %scratch[%c0, %c0] ...
+    use(%again, %b)
+    ```
+    Numerics: unchanged.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "mlir::gpu::GPUDialect",
+                           "peermla::tile::TileDialect"];
+  let options = [
+    Option<"maxRegisters", "max-registers", "int64_t", /*default=*/"160",
+           "Registers of a thread for what waits, what is carried and sums">
+  ];
+  let statistics = [Statistic<"numParked", "num-parked", "Values parked">];
+}
+
 def PlaceBarriers : Pass<"peermla-place-barriers", "mlir::func::FuncOp"> {
   let summary = "Let threads meet where they hand tiles to each other";
   let description = [{
