@@ -223,7 +223,6 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
   bool write = flags & AccessFlags::Write;
   bool atomic = flags & AccessFlags::Atomic;
   const char *what = atomic ? "atomic access" : write ? "write" : "read";
-  cluster.finishAccess();
   alignment = std::max(alignment, 1u);
   Block *block = cluster.getBlock(address);
   bool shared = block || (flags & AccessFlags::Shared);
@@ -238,6 +237,7 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
     }
   }
   enter(classify(shared, write, atomic), site);
+  cluster.finishAccess();
   if (shared) {
     if (flags & AccessFlags::Global) {
       cluster.report(ReportKind::OutOfBounds, &thread, site,
@@ -267,8 +267,10 @@ Ptr peermla::sim::abi::peermla_sim_access(Ptr address, I32 size, I32 alignment,
   if (cluster.counting.countsAccesses())
     cluster.counting.addAccess(thread, site, /*shared=*/false, address, size);
   bool strong = atomic || (flags & AccessFlags::Volatile);
-  if (strong)
+  if (strong) {
     cluster.poll(thread, address, size, write, shared, site);
+    cluster.finishAccess();
+  }
   if (!cluster.races)
     return address;
   if (strong)

@@ -308,7 +308,15 @@ void reference::lowerMerge(mla::MergeOp op) {
         b.forEach(b.dim(o, 2), [&](Value c) {
           Value weighted = b.dot(
               P, [&](Value i) { return b.load(weights, i); },
-              [&](Value i) { return b.load(oParts, {i, t, h, c}); });
+              [&](Value i) {
+                // Without a key there is no `o`: it may be anything.
+                Value lse = b.load(lseParts, {i, t, h});
+                return b.choose(
+                    b.either(b.greater(lse, none), b.isNan(lse)),
+                    none.getType(),
+                    [&] { return b.load(oParts, {i, t, h, c}); },
+                    [&] { return b.f64(0.0); });
+              });
           b.store(b.divide(weighted, sum), o, {t, h, c});
         });
         if (op.getInits().size() > 1)

@@ -50,6 +50,10 @@ static void mergeRow(KernelBuilder &b, mla::MergeOp op, Value token,
   Value isEmpty =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, maximum, none);
   Value base = arith::SelectOp::create(b, isEmpty, b.f32(0.0), maximum);
+  SmallVector<Value> isEmptyPart;
+  for (Value lse : weights)
+    isEmptyPart.push_back(
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, lse, none));
   Value sum;
   for (Value &weight : weights) {
     weight = math::ExpOp::create(b, arith::SubFOp::create(b, weight, base));
@@ -63,7 +67,10 @@ static void mergeRow(KernelBuilder &b, mla::MergeOp op, Value token,
     Value total = b.zero(width);
     for (auto [part, weight] : llvm::enumerate(weights)) {
       Row from{op.getOParts(), {b.index(part), token, head}};
-      total = b.fma(b.load(from, column, width), b.splat(weight, width), total);
+      // Without a key there is no `o`: it may be anything.
+      Value o = arith::SelectOp::create(b, isEmptyPart[part], b.zero(width),
+                                        b.load(from, column, width));
+      total = b.fma(o, b.splat(weight, width), total);
     }
     b.store(total, Row{op.getInits()[0], {token, head}}, column);
   });

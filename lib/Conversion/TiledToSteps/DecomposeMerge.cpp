@@ -5,7 +5,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Each element of `o`, and of `lse`, looks at the partial results itself: the
-// parts are few, and no step waits for another.
+// parts are few, and no step waits for another. Those of empty parts are not
+// read.
 //
 //===----------------------------------------------------------------------===//
 
@@ -39,6 +40,14 @@ static Value findBase(StepBuilder &b, Value lseParts, Value P, Value t,
   return b.select(isEmpty, b.f32(0.0), maximum);
 }
 
+/// Whether the part has seen no key: then there is no `o`, either.
+static Value isEmptyPart(StepBuilder &b, Value lseParts, Value i, Value t,
+                         Value h) {
+  return b.compare(arith::CmpFPredicate::OEQ,
+                   b.extract(lseParts, Values{i, t, h}),
+                   b.f32(-std::numeric_limits<float>::infinity()));
+}
+
 static Value weightOf(StepBuilder &b, Value lseParts, Value i, Value t, Value h,
                       Value base) {
   Value lse = b.extract(lseParts, Values{i, t, h});
@@ -56,11 +65,16 @@ static Values decompose(mla::MergeOp op) {
     Value base = findBase(b, lseParts, P, t, h);
     Values sums =
         b.loop(P, Values{zero, zero}, [&](Value i, ValueRange carried) {
-          Value weight = weightOf(b, lseParts, i, t, h, base);
-          Value part = b.extract(oParts, Values{i, t, h, c});
-          Value product = arith::MulFOp::create(b, weight, part);
-          return Values{arith::AddFOp::create(b, carried[0], weight),
-                        arith::AddFOp::create(b, carried[1], product)};
+          auto add = [&] {
+            Value weight = weightOf(b, lseParts, i, t, h, base);
+            Value part = b.extract(oParts, Values{i, t, h, c});
+            Value product = arith::MulFOp::create(b, weight, part);
+            return Values{arith::AddFOp::create(b, carried[0], weight),
+                          arith::AddFOp::create(b, carried[1], product)};
+          };
+          return b.choose(
+              isEmptyPart(b, lseParts, i, t, h),
+              [&] { return Values(carried); }, add);
         });
     Value isEmpty = b.compare(arith::CmpFPredicate::OEQ, sums[0], zero);
     Value quotient = arith::DivFOp::create(b, sums[1], sums[0]);

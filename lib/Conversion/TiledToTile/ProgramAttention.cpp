@@ -447,6 +447,10 @@ void ProgramBuilder::Attention::finish(ValueRange state) {
     program.promisedBounds[op->getResult(1)] = bounds;
   }
   bounds.push_back(dv);
+  // What no key was seen for is not read by who merges parts.
+  if (op.isPartial())
+    program.storeConditions[op->getResult(0)] =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, begin, end);
   program.tiles[op->getResult(0)] = o;
   program.promisedBounds[op->getResult(0)] = bounds;
 }

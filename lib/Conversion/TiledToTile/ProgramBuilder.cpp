@@ -461,6 +461,10 @@ LogicalResult ProgramBuilder::writeStores() {
     }
     if (dims.empty() || dims.size() > 2 + (group ? 1 : 0))
       return fail(&op, "stores what is no row or matrix");
+    if (Value condition = storeConditions.lookup(insert.getSource()))
+      extents.front() = arith::SelectOp::create(
+          b, condition, extents.front(),
+          arith::ConstantIndexOp::create(b, 0).getResult());
     tile::StoreOp::create(b, tile, view.memory, place, extents, dims, group);
   }
   return success();

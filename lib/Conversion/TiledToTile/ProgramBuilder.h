@@ -107,6 +107,8 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
   /// Bounds that the schedule promises, of results.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> promisedBounds;
+  /// Of results that are stored only where an i1 holds.
+  llvm::DenseMap<mlir::Value, mlir::Value> storeConditions;
   std::string reason;
 };
 

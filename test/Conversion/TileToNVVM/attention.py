@@ -230,7 +230,8 @@ def parameters(case, lowered, given, items):
 
 
 def merge(case, y, lse):
-    """One result from those of the parts."""
+    """One result from those of the parts; empty ones have left nothing."""
+    y = np.where(np.isneginf(lse)[..., None], 0, y)
     top = lse.max(0)
     weights = np.exp(lse - np.where(np.isneginf(top), 0, top))
     total = weights.sum(0)

@@ -1,7 +1,8 @@
 // RUN: peermla-opt %s -pass-pipeline="builtin.module(func.func(peermla-lower-merge,canonicalize,cse))" | FileCheck %s
 
 // Weights of all parts are in registers before columns are visited; the sum of a
-// column is in the order of the parts. Where no part has a key, the weights are 0.
+// column is in the order of the parts. Where no part has a key, the weights are 0; of
+// a part without a key nothing counts.
 
 module attributes {peermla.level = "x86-64-v4"} {
 
@@ -14,11 +15,13 @@ module attributes {peermla.level = "x86-64-v4"} {
 // CHECK:             %[[M:.*]] = arith.maximumf %[[L0]], %[[L1]]
 // CHECK:             %[[NONE:.*]] = arith.cmpf oeq, %[[M]], %cst
 // CHECK:             %[[BASE:.*]] = arith.select %[[NONE]], %{{.*}}, %[[M]]
+// CHECK:             %[[E0:.*]] = arith.cmpf oeq, %[[L0]], %cst
 // CHECK:             %[[D0:.*]] = arith.subf %[[L0]], %[[BASE]]
 // CHECK:             %[[W0:.*]] = math.exp %[[D0]]
 // CHECK:             %[[W1:.*]] = math.exp
 // CHECK:             %[[SUM:.*]] = arith.addf %[[W0]], %[[W1]]
-// CHECK:             %[[F0:.*]] = vector.fma
+// CHECK:             %[[O0:.*]] = arith.select %[[E0]], %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK:             %[[F0:.*]] = vector.fma %[[O0]]
 // CHECK:             %[[F1:.*]] = vector.fma %{{.*}}, %{{.*}}, %[[F0]] : vector<16xf32>
 // CHECK:             %[[R:.*]] = arith.truncf %[[F1]]
 // CHECK:             vector.store %[[R]], %[[O]][%[[T]], %[[H]], %c0]

@@ -37,7 +37,7 @@ def Mla_OnlineAttentionOp
     both normalised within the part; `mla.merge` joins them. Part `i` of a sequence
     of `S` keys is `[i n, (i + 1) n)` with `n = g ceil(ceil(S / P) / g)`: it follows
     from the length of the sequence and from nothing else. A part without a key that
-    the query sees has o = 0 and lse = -inf.
+    the query sees has lse = -inf, and its o is not defined.
 
     Iteration domain: part (parallel, only with `parts`), token (parallel), head
     (parallel). A tile of it lists the sequence and the first token of its rows in
@@ -115,8 +115,8 @@ def Mla_MergeOp : Mla_StructuredOp<"merge", [Mla_TilingInterface]> {
     ```
 
     for the partial results of `mla.online_attention`, added in the order of the
-    parts in f32 and rounded once. A query whose parts all have `lse_i` = -inf yields
-    0 and `lse` = -inf.
+    parts in f32 and rounded once. Where `lse_i` = -inf, `o_i` may be anything. A
+    query whose parts all have `lse_i` = -inf yields 0 and `lse` = -inf.
 
     Iteration domain: token (parallel), head (parallel); parts are not cut.
 
