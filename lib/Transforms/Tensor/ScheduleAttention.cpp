@@ -40,9 +40,9 @@ static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
 static constexpr int64_t registersOfProducer = 24, registersOfConsumers = 240;
 /// What extents of tiles and starts of slots in bytes are rounded up to.
 static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
-/// What tensor copies, and copies of threads that do not go through registers,
-/// start at multiples of.
-static constexpr int64_t bytesOfTensorCopy = 16, bytesOfCopy = 4;
+/// What copies of threads that do not go through registers start at multiples
+/// of.
+static constexpr int64_t bytesOfCopy = 4;
 /// Accumulators of a thread that leave registers enough for the rest.
 static constexpr int64_t warpThreads = 32, mostAccumulators = 128;
 
@@ -184,7 +184,7 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
   // Two warpgroups compute while a third brings keys by tensor copies; one
   // alone would wait for its products.
   if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters &&
-      hasRowsOf(op, bytesOfTensorCopy))
+      hasRowsOf(op, bytesOfCopy))
     tiles.push_back({2 * mmaRows,
                      1,
                      2 * mmaRows,
