@@ -139,14 +139,7 @@ void Cluster::touch(Thread &thread, Block &block, uint32_t offset,
                     uint32_t size, bool write, uint32_t site, bool atomic) {
   if (!checksShared())
     return;
-  const Knowledge *party = &thread.knowledge;
-  Actor actor;
-  actor.agent = thread.knowledge.agent;
-  actor.epoch = thread.knowledge.own;
-  actor.site = site;
-  actor.atomic = atomic;
-  actor.parties = &party;
-  actor.numParties = 1;
+  ThreadActor actor(thread, site, atomic);
   touch(block, offset, size, write, actor, &thread);
 }
 

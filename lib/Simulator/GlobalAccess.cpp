@@ -75,14 +75,7 @@ void Cluster::touchGlobal(Thread &thread, const void *address, uint32_t size,
   const Region *region = state.regions.find(address, size, write, regionCache);
   if (!region || region->readOnly)
     return;
-  const Knowledge *party = &thread.knowledge;
-  Actor actor;
-  actor.agent = thread.knowledge.agent;
-  actor.epoch = thread.knowledge.own;
-  actor.site = site;
-  actor.atomic = strong;
-  actor.parties = &party;
-  actor.numParties = 1;
+  ThreadActor actor(thread, site, strong);
   Conflict conflict = threadShadow.access(address, size, write, actor);
   if (conflict.kind == Conflict::None)
     return;

@@ -168,6 +168,25 @@ struct Block {
   std::vector<Thread *> registerWaiters;
 };
 
+/// A thread that makes an access itself. It points into itself: not to be
+/// copied.
+struct ThreadActor : Actor {
+  ThreadActor(const Thread &thread, uint32_t site, bool atomic)
+      : party(&thread.knowledge) {
+    agent = thread.knowledge.agent;
+    epoch = thread.knowledge.own;
+    this->site = site;
+    this->atomic = atomic;
+    parties = &party;
+    numParties = 1;
+  }
+  ThreadActor(const ThreadActor &) = delete;
+  ThreadActor &operator=(const ThreadActor &) = delete;
+
+private:
+  const Knowledge *party;
+};
+
 /// What all clusters of a launch share.
 struct LaunchState {
   LaunchState(const Launch &launch, const Options &options)
