@@ -15,16 +15,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "Versions.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
 #include "peermla/Support/KernelPlan.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Passes.h"
-#include "llvm/ADT/SetVector.h"
 
 namespace peermla {
 #define GEN_PASS_DEF_FUSEPROJECTIONS
@@ -78,36 +76,16 @@ public:
   /// Makes it two, for up to a block of tokens and for more.
   void version(bool plans) {
     OpBuilder b(select);
-    Location loc = select.getLoc();
-    int64_t rows = getSchedule(select).getBlock().front();
-    Value extent = tensor::DimOp::create(b, loc, select.getGatesInit(), 0);
-    Value few =
-        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, extent,
-                              arith::ConstantIndexOp::create(b, loc, rows));
-    auto choice = scf::IfOp::create(b, loc, select->getResultTypes(), few,
-                                    /*withElseRegion=*/true);
-    for (bool isFused : {true, false}) {
-      b.setInsertionPointToStart(isFused ? choice.thenBlock()
-                                         : choice.elseBlock());
-      IRMapping mapping;
-      SmallVector<Operation *> copies;
-      for (Operation &op : *select->getBlock())
-        if (ops.contains(&op))
-          copies.push_back(b.clone(op, mapping));
-      if (isFused) {
-        fuse(copies, mapping.lookup(projection), plans);
-        auto copy = cast<peer::SelectOp>(copies.back());
-        for (OpOperand &scores : copy.getScoresMutable())
-          splitSum(scores);
-      }
-      scf::YieldOp::create(b, loc, copies.back()->getResults());
-    }
-    select->replaceAllUsesWith(choice);
-    // Users come behind what they read.
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(*select->getBlock())))
-      if (ops.contains(&op))
-        op.erase();
+    Value extent =
+        tensor::DimOp::create(b, select.getLoc(), select.getGatesInit(), 0);
+    auto fuseFew = [&](Version &few) {
+      fuse(few.ops, few.copies.lookup(projection), plans);
+      for (OpOperand &scores :
+           cast<peer::SelectOp>(few.root).getScoresMutable())
+        splitSum(scores);
+    };
+    makeVersions(select, ops, extent, getSchedule(select).getBlock().front(),
+                 fuseFew, keepVersion);
   }
 
 private:

@@ -15,11 +15,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
+#include "Versions.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "peermla/Support/KernelPlan.h"
@@ -225,15 +224,9 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
              << schedule;
 
     IRRewriter rewriter(op);
-    Location loc = op->getLoc();
     Value extent = getValueOrCreateConstantIndexOp(
-        rewriter, loc, reduction.getIterationDomain(rewriter).front().size);
-    Value limit =
-        arith::ConstantIndexOp::create(rewriter, loc, schedule.getSplit());
-    Value few = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::ule,
-                                      extent, limit);
-    auto choice = scf::IfOp::create(rewriter, loc, op->getResultTypes(), few,
-                                    /*withElseRegion=*/true);
+        rewriter, op->getLoc(),
+        reduction.getIterationDomain(rewriter).front().size);
     auto withoutSplit = [&](ArrayRef<int64_t> block) {
       return tile::ScheduleAttr::get(
           &getContext(), block, schedule.getInner(), schedule.getRegisters(),
@@ -241,30 +234,37 @@ struct SplitReductions : peermla::impl::SplitReductionsBase<SplitReductions> {
           /*parts=*/0, schedule.getWarps(), schedule.getStages(),
           schedule.getInstructions(), schedule.getRoles());
     };
-
-    rewriter.setInsertionPointToStart(choice.elseBlock());
-    Operation *whole = rewriter.clone(*op);
-    whole->setAttr(scheduleName, withoutSplit(schedule.getBlock()));
-    scf::YieldOp::create(rewriter, loc, whole->getResults());
-
-    rewriter.setInsertionPointToStart(choice.thenBlock());
-    tiling.sizes = getAsIndexOpFoldResult(&getContext(), sizes);
-    if (failed(tiling.run(rewriter, reduction)))
-      return op->emitOpError("cannot be split");
-    for (Value partial : tiling.initial)
-      boundRows(rewriter, partial, schedule.getSplit());
-    tiling.tile->setAttr(scheduleName, withoutSplit({}));
-    ArrayRef<Operation *> merge = tiling.merged.mergeOps;
-    scheduleMerge(merge, schedule.getBlock().front());
-    if (Attribute id = op->getAttr("peermla.id")) {
-      tiling.loop->setAttr("peermla.id", id);
-      for (Operation *merging : merge)
-        merging->setAttr("peermla.id", id);
-    }
-    if (op->hasAttr(planName))
-      planBoth(op, tiling.loop, merge, withoutSplit(sizes));
-    scf::YieldOp::create(rewriter, loc, tiling.merged.replacements);
-    rewriter.replaceOp(op, choice);
+    auto cutParts = [&](Version &few) {
+      Operation *part = few.root;
+      rewriter.setInsertionPoint(part);
+      tiling.sizes = getAsIndexOpFoldResult(&getContext(), sizes);
+      if (failed(
+              tiling.run(rewriter, cast<PartialReductionOpInterface>(part)))) {
+        part->emitOpError("cannot be split");
+        return;
+      }
+      for (Value partial : tiling.initial)
+        boundRows(rewriter, partial, schedule.getSplit());
+      tiling.tile->setAttr(scheduleName, withoutSplit({}));
+      ArrayRef<Operation *> merge = tiling.merged.mergeOps;
+      scheduleMerge(merge, schedule.getBlock().front());
+      if (Attribute id = part->getAttr("peermla.id")) {
+        tiling.loop->setAttr("peermla.id", id);
+        for (Operation *merging : merge)
+          merging->setAttr("peermla.id", id);
+      }
+      if (part->hasAttr(planName))
+        planBoth(part, tiling.loop, merge, withoutSplit(sizes));
+      rewriter.replaceOp(part, tiling.merged.replacements);
+    };
+    auto keepWhole = [&](Version &many) {
+      many.root->setAttr(scheduleName, withoutSplit(schedule.getBlock()));
+    };
+    llvm::SetVector<Operation *> ops;
+    ops.insert(op);
+    makeVersions(op, ops, extent, schedule.getSplit(), cutParts, keepWhole);
+    if (tiling.merged.replacements.empty())
+      return failure();
     ++numSplit;
     return success();
   }
