@@ -133,6 +133,7 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     projections.deterministic = options.deterministic;
     target.addNestedPass<func::FuncOp>(createFuseProjections(projections));
     target.addNestedPass<func::FuncOp>(createSplitReductions());
+    target.addNestedPass<func::FuncOp>(createWidenProducts());
     SplitKeysOptions split;
     split.deterministic = options.deterministic;
     target.addNestedPass<func::FuncOp>(createSplitKeys(split));

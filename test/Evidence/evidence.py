@@ -65,6 +65,10 @@ PROGRAMS = (
     model("peer_mla/model", "PeerMlaForCausalLM", (forward(64, 9), decode(1, (7, 40))),
           peer=PEER_WIDTHS, num_attention_heads=4, vocab_size=1000,
           **(MLA_WIDTHS | {"hidden_size": PEER_WIDTHS["hidden_size"]})),
+    # Tokens enough for large tiles of the wide products, on targets that have them.
+    model("deepseek_v2/many_rows", "DeepseekV2ForCausalLM", (forward(384),),
+          num_hidden_layers=1, intermediate_size=8192, num_attention_heads=1, vocab_size=1000,
+          **MLA_WIDTHS),
 )  # fmt: skip
 # A limit is the value, and this much more where it is a ratio or bytes of code.
 SLACK = 1.01

@@ -208,6 +208,9 @@ MLA = (
     mla("published_widths", (forward(70), decode(1, (100, 64)), step((4, 9), (3, 90), page=64)),
         ALL, num_attention_heads=2, q_lora_rank=96, kv_lora_rank=512, qk_nope_head_dim=128,
         qk_rope_head_dim=64, v_head_dim=128, rope_scaling=YARN, edit=edits.gentle_queries),
+    # Rows enough for large tiles of products, on targets that have them: with tails.
+    mla("many_rows", (forward(130),), ("bf16",), num_attention_heads=34,
+        kv_lora_rank=264, qk_nope_head_dim=136, v_head_dim=136),
     mla("dc_1", USUAL, ("f32", "bf16"), kv_lora_rank=1),
     mla("dv_1", USUAL, v_head_dim=1, num_attention_heads=2),
     mla("dr_0", USUAL, ("f32", "bf16"), qk_rope_head_dim=0),
@@ -295,6 +298,9 @@ MODELS = (
     model("peer_mla/gated", "PeerMlaForCausalLM", MODEL_CALLS[:1] + MODEL_CALLS[5:6],
           peer=TOY_PEER | {"gated": True, "activation": "silu", "expert_hidden_size": 2,
                            "norm_query": "batch_norm", "keys_per_head": True}),
+    # Above 128 rows, lm_head has large tiles; below, small ones.
+    model("peer_mla/many_logits", "PeerMlaForCausalLM", (forward(140), decode(1, (7, 40))),
+          ("bf16",), num_hidden_layers=1, hidden_size=264, vocab_size=17_000, peer=TOY_PEER),
     model("peer_mla/checks", "PeerMlaForCausalLM", (
         forward(6, rejects=edits.token_negative),
         forward(6, rejects=edits.token_beyond_vocabulary),

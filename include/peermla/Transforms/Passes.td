@@ -349,6 +349,41 @@ def SplitReductions
     "mlir::tensor::TensorDialect"];
 }
 
+def WidenProducts
+    : InterfacePass<"peermla-widen-products", "mlir::FunctionOpInterface"> {
+  let summary = "Give products of many rows larger tiles";
+  let description = [{
+    On GPUs with wgmma and tensor copies. A kernel with a product of f16 or bf16 in
+    tiles of 64 x 128 is there twice: above a number of rows at which larger tiles are
+    enough to keep the multiprocessors busy, as the target's rates tell, it has tiles of
+    128 rows by 128 columns, or 256 where sums are at most rounded, of two warpgroups
+    that a producer brings the rows of its factors. The choice is made on the host, from the extent of a tensor. A
+    product stays as it is if its sum has fewer steps than the producer has slots, or,
+    as a remark says, if rows do not start at multiples of 16 bytes. Numerics:
+    unchanged.
+
+    ```mlir
+    %y = linalg.matmul {peermla.schedule = #tile.schedule<block = [64, 128, 0], ...>} ins(%x, %w) ...
+    ```
+    becomes
+    ```mlir
+    %few = arith.cmpi ule, %T, %c1024
+    %y = scf.if %few {
+      %small = linalg.matmul {peermla.schedule = #tile.schedule<block = [64, 128, 0], ...>} ins(%x, %w) ...
+      scf.yield %small
+    } else {
+      %large = linalg.matmul {peermla.schedule = #tile.schedule<block = [128, 256, 0], ..., roles = [24, 240]>} ins(%x, %w) ...
+      scf.yield %large
+    }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numWidened", "num-widened", "Kernels that may have larger tiles">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def SplitKeys
     : InterfacePass<"peermla-split-keys", "mlir::FunctionOpInterface"> {
   let summary = "Split the keys of attention where there are few work items";

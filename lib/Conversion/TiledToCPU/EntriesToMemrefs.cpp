@@ -94,28 +94,96 @@ bool isUpdateOf(Value value, Value tensor) {
 }
 
 /// The empty tensor that `value` is, with parts of it written; on both sides
-/// where there is a choice. Null if there is none.
-tensor::EmptyOp getDestination(Value value) {
+/// where there is a choice. Null if there is none. `uses` are those that lead
+/// from it to the value.
+tensor::EmptyOp getDestination(Value value, SmallVectorImpl<OpOperand *> &uses,
+                               OpOperand *use = nullptr) {
   while (auto result = dyn_cast<OpResult>(value)) {
     Operation *op = result.getOwner();
-    if (auto empty = dyn_cast<tensor::EmptyOp>(op))
+    if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
+      if (use)
+        uses.push_back(use);
       return empty;
+    }
     if (auto choice = dyn_cast<scf::IfOp>(op)) {
       unsigned i = result.getResultNumber();
-      tensor::EmptyOp then = getDestination(choice.thenYield().getOperand(i));
-      if (choice.getElseRegion().empty() ||
-          getDestination(choice.elseYield().getOperand(i)) != then)
+      auto ofSide = [&](scf::YieldOp yield) {
+        return getDestination(yield.getOperand(i), uses,
+                              &yield->getOpOperand(i));
+      };
+      tensor::EmptyOp then = ofSide(choice.thenYield());
+      if (choice.getElseRegion().empty() || ofSide(choice.elseYield()) != then)
         return nullptr;
       return then;
     }
     if (auto update = dyn_cast<DestinationStyleOpInterface>(op))
-      value = update.getTiedOpOperand(result)->get();
+      use = update.getTiedOpOperand(result);
     else if (auto loop = dyn_cast<scf::ForallOp>(op))
-      value = loop.getTiedOpOperand(result)->get();
+      use = loop.getTiedOpOperand(result);
     else
       return nullptr;
+    value = use->get();
   }
   return nullptr;
+}
+tensor::EmptyOp getDestination(Value value) {
+  SmallVector<OpOperand *> uses;
+  return getDestination(value, uses);
+}
+
+/// Gives each result of a choice a destination of its own, which both sides
+/// write to.
+void partDestinations(OpBuilder &builder, Block &body) {
+  for (auto choice : body.getOps<scf::IfOp>())
+    for (Value result : choice.getResults()) {
+      SmallVector<OpOperand *> uses;
+      tensor::EmptyOp empty = getDestination(result, uses);
+      if (!empty || empty->getBlock() != &body ||
+          empty.getResult().hasNUses(uses.size()))
+        continue;
+      builder.setInsertionPoint(choice);
+      Value own = builder.clone(*empty)->getResult(0);
+      for (OpOperand *use : uses)
+        use->set(own);
+    }
+}
+
+/// Whether the choice alone writes to the empty tensor.
+bool isOfChoice(tensor::EmptyOp empty, scf::IfOp choice) {
+  return empty && llvm::all_of(empty->getUsers(), [&](Operation *user) {
+           return choice->isProperAncestor(user);
+         });
+}
+
+/// Where the result of a choice is inserted into another tensor, both sides
+/// write there, if that is known in front of the choice or can be.
+void placeChoices(OpBuilder &builder, Block &body) {
+  for (auto insert : body.getOps<tensor::InsertSliceOp>()) {
+    auto choice = insert.getSource().getDefiningOp<scf::IfOp>();
+    tensor::EmptyOp empty =
+        choice ? getDestination(insert.getSource()) : tensor::EmptyOp();
+    if (!choice || !isOfChoice(empty, choice))
+      continue;
+    auto isKnown = [&](Value value) {
+      Operation *op = value.getDefiningOp();
+      return !op || op->isBeforeInBlock(choice);
+    };
+    auto target = insert.getDest().getDefiningOp<tensor::EmptyOp>();
+    if (target && llvm::all_of(target->getOperands(), isKnown) &&
+        !isKnown(target))
+      target->moveBefore(choice);
+    SmallVector<Value> needed(insert->getOperands().drop_front());
+    if (!llvm::all_of(needed, isKnown))
+      continue;
+    builder.setInsertionPoint(choice);
+    empty.replaceAllUsesWith(tensor::ExtractSliceOp::create(
+                                 builder, insert.getLoc(), empty.getType(),
+                                 insert.getDest(), insert.getMixedOffsets(),
+                                 insert.getMixedSizes(),
+                                 insert.getMixedStrides())
+                                 .getResult());
+    empty.erase();
+  }
 }
 
 /// Whether the extents of the source follow from those of the result one by
@@ -247,7 +315,8 @@ struct EntriesToMemrefs
     function.getAllArgAttrs(attributes);
 
     // A destination of its own for each op, so that each can be placed where
-    // its result goes. Both sides of a choice have one result.
+    // its result goes. Both sides of a choice have the same results.
+    partDestinations(builder, body);
     for (auto empty :
          llvm::make_early_inc_range(body.getOps<tensor::EmptyOp>())) {
       SmallVector<OpOperand *> uses;
@@ -265,6 +334,7 @@ struct EntriesToMemrefs
         use->set(known);
       }
     }
+    placeChoices(builder, body);
 
     // Results.
     Operation *terminator = body.getTerminator();
@@ -300,9 +370,7 @@ struct EntriesToMemrefs
       // Upstream places what one op writes; both sides of a choice write here.
       if (auto choice = result.getDefiningOp<scf::IfOp>())
         if (tensor::EmptyOp empty = getDestination(result);
-            empty && llvm::all_of(empty->getUsers(), [&](Operation *user) {
-              return choice->isProperAncestor(user);
-            })) {
+            isOfChoice(empty, choice)) {
           OpBuilder::InsertionGuard guard(builder);
           builder.setInsertionPoint(choice);
           empty.replaceAllUsesWith(

@@ -73,9 +73,12 @@ static void moveGivenSchedule(const Kernel &kernel) {
           given.getBlock()[cast<AffineDimExpr>(loop).getPosition()];
   }
   contraction->removeAttr(scheduleName);
-  root->setAttr(scheduleName, tile::ScheduleAttr::get(root.getContext(), block,
-                                                      given.getInner(),
-                                                      given.getRegisters()));
+  root->setAttr(scheduleName,
+                tile::ScheduleAttr::get(
+                    root.getContext(), block, given.getInner(),
+                    given.getRegisters(), given.getSplit(), given.getParts(),
+                    given.getWarps(), given.getStages(),
+                    given.getInstructions(), given.getRoles()));
 }
 
 /// Asks the file of the kernel's kind.

@@ -155,3 +155,69 @@ module @choice_in_place {
     return %y : tensor<?xf32>
   }
 }
+
+// -----
+
+// Each result of a choice has memory of its own, even if sizes agree.
+
+// CHECK-LABEL: module @choice_of_two
+//       CHECK:   func.func @forward(%{{[^:]+}}: memref<?xf32> {{{.+}}}, %[[Y:[^:]+]]: memref<?xf32> {{{.+}}}, %[[Z:[^:]+]]: memref<?xf32>
+//   CHECK-DAG:     %[[TO_Y:.+]] = bufferization.to_tensor %[[Y]] restrict writable
+//   CHECK-DAG:     %[[TO_Z:.+]] = bufferization.to_tensor %[[Z]] restrict writable
+//       CHECK:     %[[RESULT:.+]]:2 = scf.if
+//       CHECK:       linalg.exp {{.+}} outs(%[[TO_Y]] :
+//       CHECK:       linalg.log {{.+}} outs(%[[TO_Z]] :
+//       CHECK:       linalg.sqrt {{.+}} outs(%[[TO_Z]] :
+//       CHECK:       linalg.abs {{.+}} outs(%[[TO_Y]] :
+//       CHECK:     bufferization.materialize_in_destination %[[RESULT]]#0 in restrict writable %[[Y]]
+//       CHECK:     bufferization.materialize_in_destination %[[RESULT]]#1 in restrict writable %[[Z]]
+module @choice_of_two {
+  func.func @forward(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) attributes {peermla.entry} {
+    %c0 = arith.constant 0 : index
+    %c8 = arith.constant 8 : index
+    %T = tensor.dim %x, %c0 : tensor<?xf32>
+    %e = tensor.empty(%T) : tensor<?xf32>
+    %few = arith.cmpi ule, %T, %c8 : index
+    %y:2 = scf.if %few -> (tensor<?xf32>, tensor<?xf32>) {
+      %a = linalg.exp ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      %b = linalg.log ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      scf.yield %a, %b : tensor<?xf32>, tensor<?xf32>
+    } else {
+      %b = linalg.sqrt ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      %a = linalg.abs ins(%x : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+      scf.yield %a, %b : tensor<?xf32>, tensor<?xf32>
+    }
+    return %y#0, %y#1 : tensor<?xf32>, tensor<?xf32>
+  }
+}
+
+// -----
+
+// Both sides of a choice write where its result is inserted.
+
+// CHECK-LABEL: module @choice_inserted
+//       CHECK:     %[[ALL:.+]] = tensor.empty(%{{.+}}) : tensor<?x5xf32>
+//       CHECK:     %[[PART:.+]] = tensor.extract_slice %[[ALL]][0, 2] [%[[T:.+]], 3] [1, 1]
+//       CHECK:     %[[RESULT:.+]] = scf.if
+//       CHECK:       linalg.exp {{.+}} outs(%[[PART]] :
+//       CHECK:       linalg.sqrt {{.+}} outs(%[[PART]] :
+//       CHECK:     tensor.insert_slice %[[RESULT]] into %[[ALL]][0, 2] [%[[T]], 3] [1, 1]
+module @choice_inserted {
+  func.func @forward(%x: tensor<?x3xf32>) -> tensor<?x5xf32> attributes {peermla.entry} {
+    %c0 = arith.constant 0 : index
+    %c8 = arith.constant 8 : index
+    %T = tensor.dim %x, %c0 : tensor<?x3xf32>
+    %e = tensor.empty(%T) : tensor<?x3xf32>
+    %few = arith.cmpi ule, %T, %c8 : index
+    %y = scf.if %few -> tensor<?x3xf32> {
+      %a = linalg.exp ins(%x : tensor<?x3xf32>) outs(%e : tensor<?x3xf32>) -> tensor<?x3xf32>
+      scf.yield %a : tensor<?x3xf32>
+    } else {
+      %a = linalg.sqrt ins(%x : tensor<?x3xf32>) outs(%e : tensor<?x3xf32>) -> tensor<?x3xf32>
+      scf.yield %a : tensor<?x3xf32>
+    }
+    %all = tensor.empty(%T) : tensor<?x5xf32>
+    %r = tensor.insert_slice %y into %all[0, 2] [%T, 3] [1, 1] : tensor<?x3xf32> into tensor<?x5xf32>
+    return %r : tensor<?x5xf32>
+  }
+}

@@ -105,12 +105,12 @@ func.func @selection(%s: tensor<?x3x7xf32>, %g: tensor<?x3x2xf32>, %i: tensor<?x
 
 // CHECK-LABEL: func.func @given_schedule_moves_to_the_epilogue(
 //       CHECK:   linalg.generic {{.+}}"reduction"{{.+}}attrs = {peermla.id = "proj"}
-//       CHECK:   linalg.generic {{.+}}attrs = {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 3, 0], inner = [4]>}
+//       CHECK:   linalg.generic {{.+}}attrs = {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 3, 0], inner = [4], warps = [2, 1], stages = 3>}
 //       CHECK:     math.exp
 func.func @given_schedule_moves_to_the_epilogue(%x: tensor<?x5xf32>, %w: tensor<6x5x16xf32>, %e: tensor<?x6x16xf32>) -> tensor<?x6x16xf32> {
   %p = linalg.generic {indexing_maps = [#x, #w, #y], iterator_types = ["parallel", "parallel", "reduction", "parallel"]}
       ins(%x, %w : tensor<?x5xf32>, tensor<6x5x16xf32>) outs(%e : tensor<?x6x16xf32>)
-      attrs = {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 3, 0, 0], inner = [4]>} {
+      attrs = {peermla.id = "proj", peermla.schedule = #tile.schedule<block = [24, 3, 0, 0], inner = [4], warps = [2, 1], stages = 3>} {
   ^bb0(%a: f32, %b: f32, %out: f32):
     %0 = arith.mulf %a, %b : f32
     %1 = arith.addf %out, %0 : f32
