@@ -1,7 +1,8 @@
 # Targets of this project: libraries and tools that link libMLIR.so and
 # libLLVM.so only. Naming an MLIRxxx target would drag static archives in.
 
-# One translation unit with the heavy MLIR headers; all libraries reuse it.
+# One translation unit with the heavy MLIR headers; all that includes them reuses
+# it: libraries, and with their code generation (-fPIC, not -fPIE) tools and tests.
 function(peermla_use_pch target)
   if(NOT TARGET PeermlaPch)
     file(WRITE "${CMAKE_BINARY_DIR}/pch.cpp" "")
@@ -9,6 +10,7 @@ function(peermla_use_pch target)
     target_precompile_headers(PeermlaPch PRIVATE
       "${PROJECT_SOURCE_DIR}/include/peermla/Support/Precompiled.h")
   endif()
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_precompile_headers(${target} REUSE_FROM PeermlaPch)
 endfunction()
 
@@ -28,6 +30,7 @@ function(peermla_add_tool name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   add_dependencies(${name} PeermlaHeaders)
+  peermla_use_pch(${name})
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
