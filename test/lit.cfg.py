@@ -9,8 +9,8 @@ Features, for `REQUIRES:` lines: `ptxas`, `torch`, `host-compiler`, `libraries`
 one per CPU level that this machine runs: `x86-64-v3`, `x86-64-v4`,
 `x86-64-v4-bf16`, `amx`, `aarch64`.
 
-With PEERMLA_OPT_CHECK_ROUNDTRIP in the environment, peermla-opt checks after
-parsing that its input survives printing, parsing and bytecode.
+Wherever a test runs peermla-opt, it first checks that its input survives printing,
+parsing and bytecode, and goes on with what it parsed first.
 """
 
 import os
@@ -36,10 +36,9 @@ config.substitutions.append(("%python", f'"{config.python_executable}"'))
 config.substitutions.append(("%host_cc", config.host_compiler))
 config.substitutions.append(("%peermla_src_root", config.peermla_src_root))
 config.substitutions.append(("%peermla_obj_root", config.peermla_obj_root))
-if os.environ.get("PEERMLA_OPT_CHECK_ROUNDTRIP"):
-    config.substitutions.append(
-        (r"(?<![\w./-])peermla-opt(?![\w.-])", "peermla-opt --verify-roundtrip")
-    )
+config.substitutions.append(
+    (r"(?<![\w./-])peermla-opt(?![\w.-])", "peermla-opt --verify-roundtrip")
+)
 
 if lit.util.which("ptxas", config.environment["PATH"]):
     config.available_features.add("ptxas")
