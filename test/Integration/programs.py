@@ -150,7 +150,11 @@ class Program:
             return {"PEERMLA_SIM_ASYNC": "eager" if level == GRAPH else level}
         if device != "cpu":
             return None
-        return {"PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level)}
+        # Cases run beside each other: a thread that waits leaves its core to another.
+        return {
+            "PEERMLA_CPU_LEVEL": cpu_levels.EMULATED.get(level, level),
+            "OMP_WAIT_POLICY": "passive",
+        }
 
     def call(self, entry, tensors, device, level, recorded=None):
         """The outputs of an entry, as Tensors by name.

@@ -121,9 +121,10 @@ def DecomposeExperts
 
 def DecomposeMerge
     : StepsPass<"peermla-decompose-merge", ["mlir::math::MathDialect"]> {
-  let summary = "Turn the join of partial attention into sums over parts";
+  let summary = "Turn the join of partial attention into weights and sums over parts";
   let description = [{
-    Each element of the result sums over the parts itself, in their order.
+    The weights of all parts are a temporary, computed once per row; then each
+    element sums over the parts, in their order, and passes over those without a key.
     Numerics: in f32, rounded once.
 
     ```mlir
@@ -131,7 +132,8 @@ def DecomposeMerge
     ```
     becomes
     ```mlir
-    %o = linalg.generic ... outs(%init : tensor<?x3x16xf32>) { scf.for over parts }
+    %w = linalg.generic ... outs(%t : tensor<2x3x8xf32>) { scf.for over parts, twice }
+    %o = linalg.generic ... outs(%init : tensor<2x3x16xf32>) { scf.for over parts }
     ```
   }];
 }
