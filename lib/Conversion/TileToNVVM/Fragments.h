@@ -151,6 +151,9 @@ void populateElementwisePatterns(const FragmentTypeConverter &converter,
 void populateReductionPatterns(const FragmentTypeConverter &converter,
                                const KernelInfo &kernel,
                                mlir::RewritePatternSet &patterns);
+void populateRotationPatterns(const FragmentTypeConverter &converter,
+                              const KernelInfo &kernel,
+                              mlir::RewritePatternSet &patterns);
 void populateProductPatterns(const FragmentTypeConverter &converter,
                              const KernelInfo &kernel,
                              mlir::RewritePatternSet &patterns);

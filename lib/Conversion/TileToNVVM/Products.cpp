@@ -196,9 +196,9 @@ struct Split {
 static std::array<Value, 2> loadPair(FragmentBuilder &b, Value base,
                                      RankedTensorType tile, Value row,
                                      Value column) {
-  Value pair = LLVM::LoadOp::create(b, VectorType::get({2}, b.getF32Type()),
-                                    b.sharedPlace(base, tile, row, column),
-                                    /*alignment=*/8);
+  Value pair = LLVM::LoadOp::create(
+      b, VectorType::get({2}, tile.getElementType()),
+      b.sharedPlace(base, tile, row, column), 2 * getBytesOfElement(tile));
   return {vector::ExtractOp::create(b, pair, 0),
           vector::ExtractOp::create(b, pair, 1)};
 }
@@ -343,6 +343,67 @@ struct LowerMma final : OpConversionPattern<tile::MmaOp> {
   }
 };
 
+/// Elements of a slot as a factor or an accumulator has them.
+struct LowerRead final : OpConversionPattern<tile::ReadOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(tile::ReadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    auto slot = cast<RankedTensorType>(op.getSource().getType());
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    auto layout = dyn_cast_or_null<tile::MmaLayoutAttr>(type.getEncoding());
+    auto fragment =
+        dyn_cast_or_null<VectorType>(getTypeConverter()->convertType(type));
+    if (!layout || !fragment)
+      return rewriter.notifyMatchFailure(op, "has no layout");
+    FragmentBuilder b(op.getLoc(), rewriter);
+    int64_t ofWarp = type.getDimSize(1) / layout.getWarps()[1];
+    if (type.getElementTypeBitWidth() == 16 && ofWarp % 16 == 0)
+      rewriter.replaceOp(
+          op, readMatrices(b, adaptor.getSource(), slot, layout, fragment));
+    else
+      rewriter.replaceOp(
+          op, readPairs(b, adaptor.getSource(), slot, type, fragment));
+    return success();
+  }
+
+  /// 16 x 16 elements at a time.
+  static Value readMatrices(FragmentBuilder &b, Value base,
+                            RankedTensorType slot, tile::MmaLayoutAttr layout,
+                            VectorType fragment) {
+    int64_t warpsM = layout.getWarps()[0], warpsN = layout.getWarps()[1];
+    int64_t ofWarp = slot.getDimSize(1) / warpsN;
+    Value lane = b.lane();
+    Value row = b.add(b.mul(b.rem(b.warp(), warpsM), 16), b.rem(lane, 16));
+    Value column = b.add(b.mul(b.rem(b.div(b.warp(), warpsM), warpsN), ofWarp),
+                         b.mul(b.div(lane, 16), 8));
+    SmallVector<Value> words;
+    for (int64_t first = 0; first < slot.getDimSize(0); first += 16 * warpsM)
+      for (int64_t k = 0; k < ofWarp; k += 16)
+        llvm::append_range(words, loadMatrices(b, base, slot, b.add(row, first),
+                                               b.add(column, k), false));
+    Value packed = vector::FromElementsOp::create(
+        b, VectorType::get({int64_t(words.size())}, b.getI32Type()), words);
+    return vector::BitCastOp::create(b, fragment, packed);
+  }
+
+  /// Two columns of a row at a time.
+  static Value readPairs(FragmentBuilder &b, Value base, RankedTensorType slot,
+                         RankedTensorType type, VectorType fragment) {
+    FragmentPlaces places(b, type);
+    SmallVector<Value> elements;
+    for (int64_t i = 0; i < places.size(); i += 2) {
+      SmallVector<int64_t> offsets = places.getOffsets(i);
+      for (Value element :
+           loadPair(b, base, slot, b.add(places.bases[0], offsets[0]),
+                    b.add(places.bases[1], offsets[1])))
+        elements.push_back(element);
+    }
+    return vector::FromElementsOp::create(b, fragment, elements);
+  }
+};
+
 /// Products of warps do not run when their op ends.
 struct LowerMmaWait final : OpConversionPattern<tile::MmaWaitOp> {
   LowerMmaWait(const TypeConverter &converter, MLIRContext *context,
@@ -369,6 +430,6 @@ struct LowerMmaWait final : OpConversionPattern<tile::MmaWaitOp> {
 void peermla::populateProductPatterns(const FragmentTypeConverter &converter,
                                       const KernelInfo &kernel,
                                       RewritePatternSet &patterns) {
-  patterns.add<LowerMma>(converter, patterns.getContext());
+  patterns.add<LowerMma, LowerRead>(converter, patterns.getContext());
   patterns.add<LowerMmaWait>(converter, patterns.getContext(), kernel);
 }

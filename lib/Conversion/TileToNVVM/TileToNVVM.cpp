@@ -391,6 +391,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);
     populateGatherPatterns(converter, info, patterns);
+    populateRotationPatterns(converter, info, patterns);
     populateRowsAccessPatterns(converter, info, patterns);
     populateRowsComputePatterns(converter, patterns);
     populateSelectionPatterns(converter, patterns);

@@ -221,6 +221,8 @@ LogicalResult ProgramBuilder::writeNow(Operation *op) {
   }
   if (isa<mla::OnlineAttentionOp>(op))
     return writeAttention(op);
+  if (isa<mla::RopeOp>(op))
+    return writeRope(op);
   if (isa<peer::ExpertMlpOp>(op))
     return writeExperts(op);
   if (isa<peer::SelectOp>(op))

@@ -52,8 +52,9 @@ public:
   llvm::StringRef getReason() const { return reason; }
 
 private:
-  /// In ProgramAttention.cpp.
+  /// In ProgramAttention.cpp and ProgramCompute.cpp.
   struct Attention;
+  struct Body;
 
   mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &why);
 
@@ -67,8 +68,12 @@ private:
   mlir::LogicalResult writeInsert(mlir::Operation *op);
   mlir::LogicalResult writeLoop(mlir::scf::ForOp op);
   mlir::LogicalResult writeStores();
+  // In ProgramCompute.cpp.
   mlir::LogicalResult writeElementwise(mlir::linalg::LinalgOp op);
+  mlir::LogicalResult writeRowSum(mlir::linalg::LinalgOp op);
+  mlir::LogicalResult writeRope(mlir::Operation *op);
   mlir::LogicalResult writeProduct(mlir::linalg::LinalgOp op);
+  // In ProgramAttention.cpp.
   mlir::LogicalResult writeAttention(mlir::Operation *op);
   // In ProgramExperts.cpp.
   mlir::LogicalResult writeExperts(mlir::Operation *op);
@@ -83,6 +88,11 @@ private:
   // Values.
   /// Upper bounds of the extents of a tensor of the kernel; fails without.
   mlir::FailureOr<llvm::SmallVector<int64_t>> getBounds(mlir::Value tensor);
+  /// The same of the loops of an op.
+  mlir::FailureOr<llvm::SmallVector<int64_t>>
+  getLoopBounds(mlir::linalg::LinalgOp op);
+  /// The extent of a loop, where an operand says it; null if none does.
+  mlir::Value getLoopExtent(mlir::linalg::LinalgOp op, int64_t loop);
   /// The dimensions whose bound is not 1.
   static llvm::SmallVector<int64_t> getTileDims(llvm::ArrayRef<int64_t> bounds);
   /// The rounded extents of a tile along those dimensions.
@@ -98,6 +108,9 @@ private:
   llvm::SmallVector<mlir::Value>
   getIndices(llvm::ArrayRef<mlir::OpFoldResult> values);
   mlir::Value splat(mlir::Value scalar, llvm::ArrayRef<int64_t> shape);
+  /// `tile` with `value` in its columns from `extent` on.
+  mlir::Value endColumns(mlir::Value tile, mlir::Value extent,
+                         mlir::TypedAttr value);
 
   mlir::scf::ForallOp loop;
   mlir::func::FuncOp kernel;

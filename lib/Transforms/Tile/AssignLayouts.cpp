@@ -14,6 +14,9 @@
 //   y = gather at x              layout(x) = slice<1, layout(y)>, or layout(y)
 //   z = topk x into y, columns   all tiles share a layout
 //
+// Tiles of registers that a loop loads go through shared memory, so that copies
+// can run ahead.
+//
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -110,6 +113,8 @@ static bool propagate(Operation *op) {
   }
   if (auto clear = dyn_cast<tile::ClearNonfiniteOp>(op))
     return unify({clear.getSource(), clear.getResult()});
+  if (auto rotate = dyn_cast<tile::RotateOp>(op))
+    return unify({rotate.getSource(), rotate.getResult()});
   // Columns of a slot are in the slot.
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
     return unify({slice.getSource(), slice.getResult()});
@@ -148,6 +153,7 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
       changed = false;
       function.walk([&](Operation *op) { changed |= propagate(op); });
     }
+    readThroughShared(function);
     function.walk([&](arith::ConstantOp op) {
       if (auto value = dyn_cast<DenseElementsAttr>(op.getValue()))
         op.setValueAttr(value.resizeSplat(cast<ShapedType>(op.getType())));
@@ -204,6 +210,26 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
           cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)
         assign(load.getResult(), ofThread);
     });
+  }
+
+  static void readThroughShared(func::FuncOp function) {
+    SmallVector<tile::LoadOp> loads;
+    function.walk([&](tile::LoadOp load) {
+      if (isa_and_nonnull<tile::MmaLayoutAttr>(getLayout(load.getResult())) &&
+          !load.getSource().getDefiningOp<tile::ScratchOp>() &&
+          load->getParentOfType<scf::ForOp>())
+        loads.push_back(load);
+    });
+    for (tile::LoadOp load : loads) {
+      OpBuilder b(load.getContext());
+      b.setInsertionPointAfter(load);
+      Value tile = load.getResult();
+      auto type = cast<RankedTensorType>(tile.getType());
+      auto read = tile::ReadOp::create(b, load.getLoc(), type, tile);
+      tile.replaceAllUsesExcept(read.getResult(), read);
+      tile.setType(type.cloneWithEncoding(
+          tile::SharedLayoutAttr::get(load.getContext())));
+    }
   }
 
   /// Every tile has a layout that its shape allows, every op one that agrees.

@@ -463,3 +463,51 @@ func.func @mma_c6_group(%a: tensor<64x64xbf16>, %b: tensor<64x64xbf16>) {
   %d = tile.mma %a, %b : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32> {group = 2 : i64}
   return
 }
+
+// -----
+
+func.func @read_c1(%a: tensor<16x64xf32>) {
+  // expected-error @below {{'tile.read' op expects a result of the shape and element type of 'source', got 'tensor<16x64xf32>' and 'tensor<16x32xf32>'}}
+  %b = tile.read %a : tensor<16x64xf32> -> tensor<16x32xf32>
+  return
+}
+
+// -----
+
+func.func @read_c2_source(%a: tensor<16x64xf32, #tile.mma<warps = [1, 1]>>) {
+  // expected-error @below {{'tile.read' op expects 'source' in #tile.shared, got 'tensor<16x64xf32, #tile.mma<warps = [1, 1]>>'}}
+  %b = tile.read %a : tensor<16x64xf32, #tile.mma<warps = [1, 1]>> -> tensor<16x64xf32, #tile.mma<warps = [1, 1]>>
+  return
+}
+
+// -----
+
+func.func @read_c2_result(%a: tensor<16x64xf32, #tile.shared>) {
+  // expected-error @below {{'tile.read' op expects a result in #tile.mma, got 'tensor<16x64xf32, #tile.shared>'}}
+  %b = tile.read %a : tensor<16x64xf32, #tile.shared> -> tensor<16x64xf32, #tile.shared>
+  return
+}
+
+// -----
+
+func.func @rotate_c1(%a: tensor<16x64xbf16>, %t: memref<?x32xf32>, %i: index) {
+  // expected-error @below {{'tile.rotate' op expects a tile of f32 of rank 2, got 'tensor<16x64xbf16>'}}
+  %b = tile.rotate %a from 0 by %t[%i] rows %i : tensor<16x64xbf16>, memref<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @rotate_c2(%a: tensor<16x64xf32>, %t: memref<?x33xf32>, %i: index) {
+  // expected-error @below {{'tile.rotate' op expects a table of f32 of rank 2 with a known even number of columns, got 'memref<?x33xf32>'}}
+  %b = tile.rotate %a from 0 by %t[%i] rows %i : tensor<16x64xf32>, memref<?x33xf32>
+  return
+}
+
+// -----
+
+func.func @rotate_c3(%a: tensor<16x64xf32>, %t: memref<?x32xf32>, %i: index) {
+  // expected-error @below {{'tile.rotate' op expects to rotate columns of the tile from an even one on, got 32 from 34 on of 'tensor<16x64xf32>'}}
+  %b = tile.rotate %a from 34 by %t[%i] rows %i : tensor<16x64xf32>, memref<?x32xf32>
+  return
+}

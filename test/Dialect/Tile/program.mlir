@@ -157,3 +157,14 @@ func.func @roles_without_registers() {
   }
   return
 }
+
+// CHECK-LABEL: func.func @read_and_rotate(
+//       CHECK:   tile.read %{{.+}} : tensor<64x64xf32> -> tensor<64x64xf32>
+//       CHECK:   tile.read %{{.+}} : tensor<64x64xbf16, #tile.shared> -> tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>
+//       CHECK:   tile.rotate %{{.+}} from 32 by %{{.+}}[%{{.+}}] rows %{{.+}} : tensor<64x64xf32>, memref<?x32xf32>
+func.func @read_and_rotate(%a: tensor<64x64xf32>, %s: tensor<64x64xbf16, #tile.shared>, %t: memref<?x32xf32>, %i: index, %n: index) {
+  %x = tile.read %a : tensor<64x64xf32> -> tensor<64x64xf32>
+  %y = tile.read %s : tensor<64x64xbf16, #tile.shared> -> tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>
+  %z = tile.rotate %x from 32 by %t[%i] rows %n : tensor<64x64xf32>, memref<?x32xf32>
+  return
+}

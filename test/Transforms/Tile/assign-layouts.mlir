@@ -207,3 +207,34 @@ func.func @shared_operand(%x: memref<16x128xbf16>, %w: memref<64x128xbf16>, %y: 
   tile.store %d, %y[%c0, %c0] sizes(%c16, %c64) along [0, 1] : tensor<16x64xf32>, memref<16x64xf32>
   return
 }
+
+// -----
+
+// A factor that is computed has its source go through shared memory where a loop
+// loads it, so that copies run ahead; what is read once is loaded as it is.
+
+// CHECK-LABEL: func.func @computed_factor(
+//       CHECK:   %[[LOADED:.+]] = tile.load %{{.+}} -> tensor<64x64xbf16, #tile.shared>
+//       CHECK:   %[[READ:.+]] = tile.read %[[LOADED]] : tensor<64x64xbf16, #tile.shared> -> tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>
+//       CHECK:   %[[A:.+]] = arith.negf %[[READ]]
+//       CHECK:   tile.mma %[[A]]
+//       CHECK:   %[[ADDED:.+]] = tile.load %{{.+}} -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+//   CHECK-NOT:   tile.read
+//       CHECK:   arith.addf %{{.+}}, %[[ADDED]]
+func.func @computed_factor(%x: memref<?x128xbf16>, %w: memref<64x128xbf16>, %r: memref<?x64xf32>, %n: index) attributes {tile.schedule = #tile.schedule<inner = [64], warps = [4, 1], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %d = scf.for %k = %c0 to %c128 step %c64 iter_args(%c = %zero) -> tensor<64x64xf32> {
+    %0 = tile.load %x[%c0, %k] sizes(%n, %c64) along [0, 1] : memref<?x128xbf16> -> tensor<64x64xbf16>
+    %a = arith.negf %0 : tensor<64x64xbf16>
+    %b = tile.load %w[%c0, %k] sizes(%c64, %c64) along [0, 1] : memref<64x128xbf16> -> tensor<64x64xbf16>
+    %1 = tile.mma %a, %b, acc %c transpose_b : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+    scf.yield %1 : tensor<64x64xf32>
+  }
+  %2 = tile.load %r[%c0, %c0] sizes(%n, %c64) along [0, 1] : memref<?x64xf32> -> tensor<64x64xf32>
+  %y = arith.addf %d, %2 : tensor<64x64xf32>
+  tile.store %y, %r[%c0, %c0] sizes(%n, %c64) along [0, 1] : tensor<64x64xf32>, memref<?x64xf32>
+  return
+}

@@ -12,7 +12,8 @@ def TileContractions
   let description = [{
     A contraction in a kernel whose schedule has `warps` becomes a loop over steps
     of `inner` along its sum, into which elementwise producers of its operands
-    are fused. Sums that are no longer than a step stay whole.
+    are fused. Sums that are no longer than a step stay whole. Sums and maxima of
+    rows that the same kernel reads from memory become such loops, too.
 
     ```mlir
     %d = linalg.matmul {peermla.schedule = #tile.schedule<inner = [64], warps = [4, 2], stages = 2>}

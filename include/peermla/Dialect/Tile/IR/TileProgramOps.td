@@ -261,6 +261,61 @@ def Tile_ConvertOp : Tile_Op<"convert",
   let hasVerifier = 1;
 }
 
+def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead<Tile_RingResource>]>]> {
+  let summary = "a tile in shared memory, in registers";
+  let description = [{
+    The other direction of `tile.convert`, without a meeting of threads: what is in
+    the slot was waited for.
+
+    Constraints:
+    * (C1) the result has the shape and the element type of `source`.
+    * (C2) with layouts: `source` is in `#tile.shared`, the result in `#tile.mma`.
+
+    ```mlir
+    %x = tile.read %slot : tensor<64x64xbf16, #tile.shared>
+        -> tensor<64x64xbf16, #tile.mma<warps = [4, 1]>>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$source `:` type($source) `->` type($result) attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_RotateOp : Tile_Op<"rotate", [AllTypesMatch<["source", "result"]>]> {
+  let summary = "rotation of pairs of columns";
+  let description = [{
+    With `c` the first half of a row of `table` and `s` the second, of `n` columns
+    each, which are read from global memory:
+
+    ```
+    result[i, first + 2 j]     = c[row + i, j] source[i, first + 2 j] - s[row + i, j] source[i, first + 2 j + 1]
+    result[i, first + 2 j + 1] = s[row + i, j] source[i, first + 2 j] + c[row + i, j] source[i, first + 2 j + 1]
+    ```
+
+    for j < n and i < `rows`; other columns and rows are those of `source`.
+
+    Constraints:
+    * (C1) `source` has rank 2 and elements of f32, and so has the result.
+    * (C2) `table` has rank 2, elements of f32 and an even number of columns, which is
+      known.
+    * (C3) `first` is even, and the rotated columns are columns of the tile.
+
+    ```mlir
+    %y = tile.rotate %x from 128 by %table[%t] rows %tokens : tensor<64x192xf32>, memref<?x64xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$source,
+                       Arg<AnyMemRef, "", [MemRead]>:$table, Index:$row, Index:$rows,
+                       ConfinedAttr<I64Attr, [IntNonNegative]>:$first);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $source `from` $first `by` $table `[` $row `]` `rows` $rows `:` type($source) `,`
+    type($table) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Rows
 //===----------------------------------------------------------------------===//
