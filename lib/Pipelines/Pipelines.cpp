@@ -138,6 +138,9 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     FuseProjectionsOptions projections;
     projections.deterministic = options.deterministic;
     target.addNestedPass<func::FuncOp>(createFuseProjections(projections));
+    FuseProloguesOptions prologues;
+    prologues.deterministic = options.deterministic;
+    target.addNestedPass<func::FuncOp>(createFusePrologues(prologues));
     target.addNestedPass<func::FuncOp>(createSplitReductions());
     target.addNestedPass<func::FuncOp>(createWidenProducts());
     SplitKeysOptions split;

@@ -7,22 +7,32 @@
 // RUN: peermla-compile %t.nvvm.mlir --input-stage=nvvm --emit=ptx | FileCheck %s --check-prefix=PTX
 // RUN: peermla-compile %S/Inputs/norm-projection.mlir --target=cpu,sm_80 --cpu-levels=x86-64-v3 --emit=nvvm | FileCheck %s --check-prefix=BOTH
 
-// A norm and a projection with a tanh: two kernels, whose way goes through all
-// stages of a GPU; each stage reads what the one before printed.
+// A norm and a projection with a tanh: two kernels, or one for few tokens, whose way
+// goes through all stages of a GPU; each stage reads what the one before printed.
 
 // Weights are not packed.
 
 //     TILED: module @gpu_sm_80 attributes {peermla.gpu = "sm_80"}
-//     TILED:   scf.forall (
-//     TILED:   scf.forall ({{.+}}) = (0, 0) to (%{{.+}}, 72) step (64, 64)
+//     TILED:   scf.if
+//     TILED:     scf.forall ({{.+}}) = (0, 0) to (%{{.+}}, 72) step (64, 64)
+//     TILED:   else
+//     TILED:     scf.forall (
+//     TILED:     scf.forall ({{.+}}) = (0, 0) to (%{{.+}}, 72) step (64, 64)
 // TILED-NOT:   scf.forall (
 // TILED-NOT:   @prepared
 
 //      TILE: func.func @forward(
-//      TILE:   tile.launch @forward_0::@forward_0
-//      TILE:   tile.launch @kernel::@kernel
+//      TILE:   scf.if
+//      TILE:     tile.launch @kernel::@kernel
+//      TILE:   else
+//      TILE:     tile.launch @forward_0::@forward_0
+//      TILE:     tile.launch @kernel_0::@kernel_0
 //  TILE-NOT:   scf.forall
 //      TILE: gpu.module @kernel
+//      TILE:   tile.reduce add
+//      TILE:   tile.mma
+//      TILE: gpu.module @kernel_0
+//  TILE-NOT:   tile.reduce
 //      TILE:   tile.mma
 //      TILE: gpu.module @forward_0
 //      TILE:   linalg.generic

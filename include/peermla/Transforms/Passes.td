@@ -311,6 +311,45 @@ def FuseProjections
                            "mlir::tensor::TensorDialect"];
 }
 
+def FusePrologues
+    : InterfacePass<"peermla-fuse-prologues", "mlir::FunctionOpInterface"> {
+  let summary = "Compute rows where a product reads them, while there are few";
+  let description = [{
+    On GPUs. A kernel of rows, such as a norm, that a matrix product alone reads is
+    there twice: up to a number of rows it loses its schedule, so that each block of
+    the product computes the rows it multiplies; else it stays a kernel of its own.
+    The number is what blocks can read twice, by the rates of the target, in the time
+    of a launch. The choice is made on the host, from the extent of a tensor. Numerics:
+    unchanged but for the order of sums of rows; nothing is done where results must be
+    `deterministic`, the same for a token whatever is beside it.
+
+    ```mlir
+    %y = linalg.generic {peermla.schedule = #tile.schedule<block = [1, 0]>} ins(%x, %sums, %scale) ...
+    %q = linalg.matmul {peermla.schedule = #tile.schedule<block = [64, 128, 0], ...>} ins(%y, %w) ...
+    ```
+    becomes
+    ```mlir
+    %few = arith.cmpi ule, %T, %c16
+    %q = scf.if %few {
+      %y = linalg.generic ins(%x, %sums, %scale) ...
+      %p = linalg.matmul {peermla.schedule = #tile.schedule<block = [64, 128, 0], ...>} ins(%y, %w) ...
+      scf.yield %p
+    } else {
+      %y = linalg.generic {peermla.schedule = #tile.schedule<block = [1, 0]>} ins(%x, %sums, %scale) ...
+      %p = linalg.matmul {peermla.schedule = #tile.schedule<block = [64, 128, 0], ...>} ins(%y, %w) ...
+      scf.yield %p
+    }
+    ```
+  }];
+  let options = [Option<"deterministic", "deterministic", "bool", "false",
+                        "the same bits for a token whatever is beside it">];
+  let statistics = [
+    Statistic<"numFused", "num-fused", "Rows that products may compute">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def SplitReductions
     : InterfacePass<"peermla-split-reductions", "mlir::FunctionOpInterface"> {
   let summary = "Make parts of a reduction work items while there are few others";

@@ -8,12 +8,13 @@
 // is the root of a kernel. An op with a schedule is a root, except that a
 // matrix product takes its schedule along into the kernel of its epilogue.
 // Producers of a matrix product's inputs, which each block of columns computes
-// again, are left to JoinPrologues.
+// again, are left to JoinPrologues and FusePrologues.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Schedules.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/TilingInterface.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -65,6 +66,33 @@ static bool joins(Operation *producer, Operation *consumer,
          !kernel.getContraction();
 }
 
+/// Columns of a head that is a tile of a product of its own: steps of tiles,
+/// and what threads have registers for.
+static constexpr int64_t columnsOfStep = 64, maxColumnsOfHead = 256;
+
+/// Whether heads are rotated where `producer`, a product or its epilogue, is
+/// computed: a tile is one head, and most of its columns are.
+static bool joinsRotation(Operation *producer, mla::RopeOp rope) {
+  auto type = cast<RankedTensorType>(rope.getX().getType());
+  int64_t columns = type.getShape().back();
+  if (type.getRank() != 3 || ShapedType::isDynamic(columns) ||
+      columns > maxColumnsOfHead ||
+      4 * columns < 3 * int64_t(llvm::alignTo(columns, columnsOfStep)) ||
+      columns % 2 != 0 || rope->hasAttr(scheduleName))
+    return false;
+  while (isElementwise(producer) && producer->getNumOperands() > 0) {
+    Operation *source = producer->getOperand(0).getDefiningOp();
+    if (producer->hasAttr(scheduleName) || !source ||
+        !producer->getOperand(0).hasOneUse())
+      return false;
+    producer = source;
+  }
+  return isContraction(producer) && !producer->hasAttr(scheduleName) &&
+         hasMmaTypes(cast<linalg::LinalgOp>(producer)) &&
+         cast<RankedTensorType>(producer->getResult(0).getType()).getRank() ==
+             2;
+}
+
 /// The op that is the only user of `op`'s results, or null.
 static Operation *onlyConsumer(Operation *op) {
   Operation *consumer = nullptr;
@@ -105,7 +133,15 @@ static bool isKernelOp(Operation *op) {
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 
-SmallVector<Kernel> peermla::groupKernels(Block &body) {
+/// The rotation of what `op` computes as a matrix of heads, or null.
+static mla::RopeOp getRotation(Operation *op) {
+  auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(onlyConsumer(op));
+  auto rope =
+      expand ? dyn_cast_or_null<mla::RopeOp>(onlyConsumer(expand)) : nullptr;
+  return rope && rope.getX() == expand.getResult() ? rope : nullptr;
+}
+
+SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
   SmallVector<Kernel> kernels;
   llvm::DenseMap<Operation *, unsigned> kernelOf;
   for (Operation &op : llvm::reverse(body)) {
@@ -117,6 +153,13 @@ SmallVector<Kernel> peermla::groupKernels(Block &body) {
                      [&](Operation *user) { return kernelOf.contains(user); }))
       continue;
     Operation *consumer = onlyConsumer(&op);
+    mla::RopeOp rope = forGpu ? getRotation(&op) : nullptr;
+    if (rope && joinsRotation(&op, rope) &&
+        kernels[kernelOf[rope]].root == rope) {
+      kernels[kernelOf[rope]].members.push_back(&op);
+      kernelOf[&op] = kernelOf[rope];
+      continue;
+    }
     auto found = kernelOf.find(consumer);
     if (consumer && found != kernelOf.end()) {
       unsigned number = found->second;

@@ -40,10 +40,10 @@ static OpOperand *getOnlyReader(Value rows) {
   return nullptr;
 }
 
-/// Whether `operand` has the rows of a product without batches: all blocks of
-/// rows read apart, all blocks of columns alike.
 static bool hasRows(OpOperand &operand) {
-  auto product = cast<linalg::LinalgOp>(operand.getOwner());
+  auto product = dyn_cast<linalg::LinalgOp>(operand.getOwner());
+  if (!product || !isContraction(product))
+    return false;
   FailureOr<linalg::ContractionDimensions> dims =
       linalg::inferContractionDims(product);
   if (failed(dims) || !dims->batch.empty())
@@ -60,15 +60,19 @@ static bool hasRows(OpOperand &operand) {
   });
 }
 
-/// Whether all members are over rows that can be computed with a product's.
-static bool canBePrologue(const Kernel &kernel) {
+OpOperand *peermla::getProductOfRows(Value rows) {
+  OpOperand *reader = getOnlyReader(rows);
+  return reader && hasRows(*reader) ? reader : nullptr;
+}
+
+bool peermla::canBePrologue(const Kernel &kernel) {
   return isa<linalg::LinalgOp>(kernel.root) && !kernel.getContraction() &&
          kernel.root->getNumResults() == 1 && kernel.getType().getRank() > 1 &&
          kernel.getType().isDynamicDim(0) &&
          kernel.getType().getNumDynamicDims() == 1 &&
-         llvm::all_of(kernel.members, [](Operation *member) {
+         llvm::all_of(kernel.members, [&](Operation *member) {
            return isa<linalg::LinalgOp>(member) &&
-                  !member->hasAttr(scheduleName);
+                  (member == kernel.root || !member->hasAttr(scheduleName));
          });
 }
 
@@ -111,11 +115,11 @@ void peermla::joinPrologues(SmallVectorImpl<Kernel> &kernels,
         productOf[product] = number;
   llvm::SmallDenseSet<Operation *> joined;
   for (const Kernel &rows : kernels) {
-    if (!canBePrologue(rows))
+    if (rows.root->hasAttr(scheduleName) || !canBePrologue(rows))
       continue;
-    OpOperand *reader = getOnlyReader(rows.root->getResult(0));
+    OpOperand *reader = getProductOfRows(rows.root->getResult(0));
     auto found = productOf.find(reader ? reader->getOwner() : nullptr);
-    if (found == productOf.end() || !hasRows(*reader))
+    if (found == productOf.end())
       continue;
     Kernel &product = kernels[found->second];
     if (product.prologue.empty() && product.getType().isDynamicDim(0) &&

@@ -46,8 +46,7 @@ static constexpr int64_t maxParts = 8, fewTokens = 32;
 /// piece of a row per thread, and with more.
 static constexpr int64_t piecesOnTheirWay = 8, narrowWarps = 4, wideWarps = 16;
 
-/// Whether matrix instructions compute the product, in what sums of f32.
-static bool hasMmaTypes(linalg::LinalgOp op) {
+bool peermla::hasMmaTypes(linalg::LinalgOp op) {
   auto element = [](Value value) { return getElementTypeOrSelf(value); };
   Type type = element(op->getOperand(0));
   return op.getNumDpsInputs() == 2 && type == element(op->getOperand(1)) &&

@@ -47,12 +47,24 @@ struct Kernel {
 /// Whether `op` is a sum of products that can be cut like a matrix product.
 bool isContraction(mlir::Operation *op);
 
+/// Whether matrix instructions compute the product, in sums of f32.
+bool hasMmaTypes(mlir::linalg::LinalgOp product);
+
 /// Says why the op is computed where it is.
 using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;
 
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
-/// belongs to one.
-llvm::SmallVector<Kernel> groupKernels(mlir::Block &body);
+/// belongs to one. For a GPU, heads that are projected are rotated there, too.
+llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, bool forGpu);
+
+/// Whether a product can compute the rows of the kernel as it reads them: all
+/// members are linalg ops over rows.
+bool canBePrologue(const Kernel &kernel);
+
+/// The operand that reads `rows`, reshapes that leave rows alone apart, if it
+/// is the only one, and the rows of a product without batches: all blocks of
+/// rows read apart, all blocks of columns alike. Else null.
+mlir::OpOperand *getProductOfRows(mlir::Value rows);
 
 /// Of `kernels`, makes those of elementwise ops and row sums part of the
 /// kernel whose matrix product alone reads them, where the cost model says that

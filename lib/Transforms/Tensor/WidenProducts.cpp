@@ -30,6 +30,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Remarks.h"
+#include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Support/KernelPlan.h"
 #include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Passes.h"
@@ -97,20 +98,31 @@ namespace {
 /// A kernel with a product of small tiles.
 class Product {
 public:
-  explicit Product(Operation *root) : kernel{root, {}} {}
+  explicit Product(Operation *root) : whole(root), kernel{root, {}} {
+    if (!isa<mla::RopeOp>(root))
+      return;
+    auto heads = root->getOperand(0).getDefiningOp<tensor::ExpandShapeOp>();
+    kernel.root = heads ? heads.getSrc().getDefiningOp() : nullptr;
+    if (heads)
+      ops.insert_range(ArrayRef<Operation *>{root, heads});
+  }
 
   /// Whether large tiles could compute it.
   bool match() {
-    const GpuTarget *target = GpuTarget::of(kernel.root);
-    tile::ScheduleAttr small = getSchedule(kernel.root);
-    if (!target || !target->hasTma ||
+    const GpuTarget *target = GpuTarget::of(whole);
+    tile::ScheduleAttr small = getSchedule(whole);
+    if (!isa_and_nonnull<linalg::LinalgOp>(kernel.root) || !target ||
+        !target->hasTma ||
         small.getInstructions() != tile::Instructions::Wgmma ||
         !small.getRoles().empty())
       return false;
     collect(kernel.root);
     product = kernel.getContraction();
+    SmallVector<int64_t> block{fewRows, 1}; // Of tokens and heads.
+    if (whole == kernel.root)
+      block = getBlock(fewRows, fewColumns);
     if (!product || llvm::count_if(ops, isContraction) != 1 ||
-        small.getBlock() != ArrayRef(getBlock(fewRows, fewColumns)))
+        small.getBlock() != ArrayRef(block))
       return false;
     // What it multiplies is there, not computed by the kernel.
     for (OpOperand *input : product.getDpsInputOperands())
@@ -158,7 +170,7 @@ public:
                                        getBlock(manyRows, columns), {step}, {},
                                        /*split=*/0, /*parts=*/0, warps, stages,
                                        tile::Instructions::Wgmma, roles);
-    if (kernel.root->hasAttr(planName))
+    if (whole->hasAttr(planName))
       plan = planKernel(kernel, schedule, "larger tiles where rows are many");
     remark::passed(kernel.root->getLoc(), remarkOpts)
         << ("chose tiles of " + std::to_string(manyRows) + " x " +
@@ -169,20 +181,31 @@ public:
 
   /// Makes it two, for up to `limit` rows and for more.
   void version() {
-    auto init = cast<DestinationStyleOpInterface>(kernel.root)
-                    .getDpsInitOperand(0)
-                    ->get();
-    OpBuilder b(kernel.root);
-    Value extent = tensor::DimOp::create(b, kernel.root->getLoc(), init, 0);
-    makeVersions(kernel.root, ops, extent, limit, keepVersion,
-                 [&](Version &many) {
-                   many.root->setAttr(scheduleName, schedule);
-                   if (plan)
-                     many.root->setAttr(planName, plan);
-                 });
+    auto init =
+        cast<DestinationStyleOpInterface>(whole).getDpsInitOperand(0)->get();
+    OpBuilder b(whole);
+    Value extent = tensor::DimOp::create(b, whole->getLoc(), init, 0);
+    makeVersions(whole, ops, extent, limit, keepVersion, [&](Version &many) {
+      Operation *root =
+          many.copies.lookup(kernel.root->getResult(0)).getDefiningOp();
+      if (root != many.root)
+        leaveRotation(many.root);
+      root->setAttr(scheduleName, schedule);
+      if (plan)
+        root->setAttr(planName, plan);
+    });
   }
 
 private:
+  /// The rotation is a kernel over tokens.
+  static void leaveRotation(Operation *rope) {
+    Kernel alone{rope, {rope}};
+    Schedule rows = scheduleForGpu(alone, *GpuTarget::of(rope));
+    rope->setAttr(scheduleName, rows.attribute);
+    if (rope->hasAttr(planName))
+      rope->setAttr(planName, planKernel(alone, rows.attribute, rows.reason));
+  }
+
   /// What TileAndFuse computes with the root's tiles.
   void collect(Operation *op) {
     if (!ops.insert(op))
@@ -215,7 +238,8 @@ private:
   /// than round them.
   bool computesWithSums() {
     return llvm::any_of(ops, [&](Operation *op) {
-      return op != product && !isa<linalg::FillOp>(op) &&
+      return isa<linalg::LinalgOp>(op) && op != product &&
+             !isa<linalg::FillOp>(op) &&
              llvm::any_of(
                  op->getRegion(0).front().without_terminator(),
                  [](Operation &inner) { return !isa<arith::TruncFOp>(inner); });
@@ -238,6 +262,9 @@ private:
     return llvm::to_vector(cutResult(kernel, tile).getBlock());
   }
 
+  /// The op with the schedule, and the part of its kernel that large tiles
+  /// compute.
+  Operation *whole;
   Kernel kernel;
   linalg::LinalgOp product;
   llvm::SetVector<Operation *> ops;
@@ -251,14 +278,15 @@ struct WidenProducts : peermla::impl::WidenProductsBase<WidenProducts> {
   using Base::Base;
 
   void runOnOperation() override {
-    SmallVector<linalg::LinalgOp> roots;
-    getOperation()->walk([&](linalg::LinalgOp op) {
-      if (getSchedule(op) && op->getNumResults() == 1)
+    SmallVector<Operation *> roots;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<linalg::LinalgOp, mla::RopeOp>(op) && getSchedule(op) &&
+          op->getNumResults() == 1)
         roots.push_back(op);
     });
     // Extents are known as long as nobody chooses between tensors.
     SmallVector<Product> products;
-    for (linalg::LinalgOp root : roots)
+    for (Operation *root : roots)
       if (Product product(root); product.match() && product.choose())
         products.push_back(std::move(product));
     for (Product &product : products)

@@ -223,6 +223,7 @@ CASES = [
     Case("f16_rope_static", 80, 128, 64, "f16", dynamic=False, epilogue="rope", heads=2, block=(64, 1), warps=(4, 1), stages=2),
     Case("roles", 130, 192, 520, "bf16", warps=(8, 1), stages=4, instructions="wgmma", roles=(24, 240)),
     Case("roles_columns_one_group", 63, 136, 200, "f16", transpose=False, block=(64, 128), warps=(4, 1), epilogue="bias", instructions="wgmma", roles=(0, 0)),
+    Case("roles_rope", 130, 256, 328, "bf16", epilogue="rope", heads=2, block=(128, 1), warps=(8, 1), stages=4, instructions="wgmma", roles=(24, 240)),
     Case("f32", 70, 96, 100, "f32", block=(64, 64), warps=(2, 2), stages=2),
     Case("f32_parts_and_rest", 70, 96, 100, "f32", inner=80, block=(64, 64), warps=(2, 2), stages=2),
     Case("f32_many_sums", 70, 120, 100, "f32", inner=32, block=(64, 128), warps=(2, 2), stages=2),

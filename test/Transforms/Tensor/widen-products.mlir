@@ -104,6 +104,28 @@ func.func @heads(%x: tensor<?x576xbf16>, %w: tensor<64x128x512xbf16>, %e: tensor
   return %y : tensor<?x64x128xf32>
 }
 
+// Heads that are rotated behind their product: large tiles are no heads, so that
+// the rotation is a kernel of its own.
+
+// REMARK: chose tiles of 128 x 256 above
+// CHECK-LABEL: func.func @rotated_heads(
+//       CHECK:   scf.if
+//       CHECK:     mla.rope {{.*}}peermla.schedule = #tile.schedule<block = [64, 1], inner = [64], warps = [4, 1], stages = 3, instructions = wgmma>
+//       CHECK:   } else {
+//       CHECK:     linalg.matmul {{.*}}peermla.schedule = #tile.schedule<block = [128, 256, 0], inner = [64], warps = [8, 1], stages = 4, instructions = wgmma, roles = [24, 240]>
+//       CHECK:     mla.rope {peermla.schedule = #tile.schedule<block = [1, 0]>}
+func.func @rotated_heads(%x: tensor<?x512xbf16>, %w: tensor<3072x512xbf16>, %e: tensor<?x3072xf32>, %table: tensor<?x64xf32>, %T: index) -> tensor<?x16x192xf32> {
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x3072xf32>) -> tensor<?x3072xf32>
+  %y = linalg.matmul indexing_maps = [#a, #b, #c]
+      ins(%x, %w : tensor<?x512xbf16>, tensor<3072x512xbf16>) outs(%z : tensor<?x3072xf32>) -> tensor<?x3072xf32>
+  %h = tensor.expand_shape %y [[0], [1, 2]] output_shape [%T, 16, 192] : tensor<?x3072xf32> into tensor<?x16x192xf32>
+  %r = tensor.empty(%T) : tensor<?x16x192xf32>
+  %q = mla.rope {peermla.schedule = #tile.schedule<block = [64, 1], inner = [64], warps = [4, 1], stages = 3, instructions = wgmma>}
+      ins(%h, %table : tensor<?x16x192xf32>, tensor<?x64xf32>) outs(%r : tensor<?x16x192xf32>) -> tensor<?x16x192xf32>
+  return %q : tensor<?x16x192xf32>
+}
+
 // Rows that do not start at multiples of 16 bytes, and a part that does not.
 
 // REMARK: keeps small blocks for any number of rows: those of its factors do not start at multiples of 16 bytes
