@@ -40,18 +40,29 @@ static tile::ScheduleAttr getSchedule(Operation *op) {
   return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
 }
 
-/// What tile programs can say of the sums of a kernel over rows.
-static bool hasSumsOfTiles(const Kernel &kernel) {
-  return llvm::all_of(kernel.members, [](Operation *member) {
-    auto op = cast<linalg::LinalgOp>(member);
-    if (op.getNumReductionLoops() == 0)
-      return true;
-    Operation *combiner =
-        op.getBlock()->getTerminator()->getOperand(0).getDefiningOp();
-    return op.getNumReductionLoops() == 1 && op->getNumResults() == 1 &&
-           getElementTypeOrSelf(op->getResult(0)).isF32() &&
-           isa_and_nonnull<arith::AddFOp, arith::MaximumFOp>(combiner);
-  });
+/// Whether tile programs can say what the op computes.
+static bool isOfTiles(linalg::LinalgOp op) {
+  Block &body = op->getRegion(0).front();
+  bool isElementwise =
+      llvm::all_of(body.without_terminator(), [](Operation &inner) {
+        return inner.hasTrait<OpTrait::ConstantLike>() ||
+               (OpTrait::hasElementwiseMappableTraits(&inner) &&
+                inner.getNumResults() == 1);
+      });
+  if (!isElementwise || op.getNumReductionLoops() == 0)
+    return isElementwise;
+  Operation *combiner = body.getTerminator()->getOperand(0).getDefiningOp();
+  return op.getNumReductionLoops() == 1 && op->getNumResults() == 1 &&
+         getElementTypeOrSelf(op->getResult(0)).isF32() &&
+         isa_and_nonnull<arith::AddFOp, arith::MaximumFOp>(combiner);
+}
+
+/// Whether a block has room for the rows of a kernel: each of its sums reads
+/// them once more, through slots of its own.
+static bool hasFewSums(const Kernel &kernel) {
+  return llvm::count_if(kernel.members, [](Operation *member) {
+           return cast<linalg::LinalgOp>(member).getNumReductionLoops() != 0;
+         }) <= 1;
 }
 
 namespace {
@@ -64,8 +75,12 @@ public:
   /// Whether the product's kernel can compute the rows.
   bool match() {
     collect(rows.root, ops, &rows.members);
-    if (!canBePrologue(rows) || !hasSumsOfTiles(rows) ||
-        rows.getType().getRank() != 2)
+    if (!canBePrologue(rows) || rows.getType().getRank() != 2 ||
+        !llvm::all_of(rows.members,
+                      [](Operation *member) {
+                        return isOfTiles(cast<linalg::LinalgOp>(member));
+                      }) ||
+        !hasFewSums(rows))
       return false;
     OpOperand *reader = getProductOfRows(rows.root->getResult(0));
     if (!reader || !hasMmaTypes(cast<linalg::LinalgOp>(reader->getOwner())))
