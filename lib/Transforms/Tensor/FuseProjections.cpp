@@ -38,10 +38,6 @@ static constexpr int64_t columnsOfPart = 64, unit = 64;
 /// Bytes of shared memory for what is not counted.
 static constexpr int64_t margin = 2048;
 
-static tile::ScheduleAttr getSchedule(Operation *op) {
-  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
-}
-
 namespace {
 
 /// A selection with what computes its scores.

@@ -36,10 +36,6 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-static tile::ScheduleAttr getSchedule(Operation *op) {
-  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
-}
-
 /// Whether tile programs can say what the op computes.
 static bool isOfTiles(linalg::LinalgOp op) {
   Block &body = op->getRegion(0).front();

@@ -25,6 +25,11 @@ namespace peermla {
 /// The attribute that holds the schedule of a kernel on the kernel's root.
 inline constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
 
+/// The schedule of `op`, or null if it has none.
+inline tile::ScheduleAttr getSchedule(mlir::Operation *op) {
+  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//

@@ -33,10 +33,6 @@ using namespace mlir;
 using namespace peermla;
 
 /// The schedule of `op`, or null.
-static tile::ScheduleAttr getSchedule(Operation *op) {
-  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
-}
-
 /// Where `partial` is an empty tensor of as many rows as the op has iterations,
 /// replaces it by the first rows of one of `limit` rows.
 static void boundRows(RewriterBase &rewriter, Value partial, int64_t limit) {

@@ -59,10 +59,6 @@ static constexpr int64_t roles[] = {24, 240};
 /// elements.
 static constexpr int64_t elementsOfCopy = 16 / bytesOfElement;
 
-static tile::ScheduleAttr getSchedule(Operation *op) {
-  return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
-}
-
 /// Whether the memory of a tensor has rows that tensor copies can bring.
 static bool hasRowsOfCopies(Value tensor) {
   while (true) {
