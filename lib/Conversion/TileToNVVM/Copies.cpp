@@ -11,7 +11,9 @@
 // one. Rows of a paged cache are where a table says.
 //
 // Every fill commits one group of copies, copied or not, so that the number of
-// groups on their way is known.
+// groups on their way is known. Where a warpgroup of its own fills slots that
+// others release, its threads wait for the release, having found their rows,
+// and each arrives at the slot's barrier when its copies have.
 //
 //===----------------------------------------------------------------------===//
 
@@ -78,7 +80,12 @@ struct Copy {
   ArrayRef<Value> extents, strides;
   /// The strides of the table.
   ArrayRef<Value> tableStrides;
+  /// Who copies: the number of this thread among them, as i32.
+  Value thread;
   int64_t threads;
+  /// The ring if its fills arrive, and the number of this one, as i32.
+  tile::RingOp arriving;
+  Value fill;
 
   int64_t bytes() const { return getBytesOfElement(tile); }
   Value columns() { return adaptor.getSizes().back(); }
@@ -88,7 +95,9 @@ struct Copy {
     ArrayRef<int64_t> dims = op.getDims();
     ValueRange sizes = adaptor.getSizes();
     auto and_ = [&](Value x, Value y) { return y ? b.both(x, y) : x; };
-    Value number = b.toIndex(row), predicate = adaptor.getPredicate();
+    Value number = b.toIndex(row);
+    // A fill that arrives is one that exists.
+    Value predicate = arriving ? Value() : adaptor.getPredicate();
     if (std::optional<int64_t> group = op.getGroup()) {
       Value outer = b.div(number, *group), inner = b.rem(number, *group);
       return {and_(b.both(b.isLess(outer, sizes[0]), b.isLess(inner, sizes[1])),
@@ -149,26 +158,38 @@ struct Copy {
     constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
     int64_t lanes = panel / piece, rowsAtOnce = threads / lanes;
     int64_t rows = tile.getDimSize(0);
-    Value byte = b.mul(b.rem(b.thread(), lanes), piece);
-    Value first = b.div(b.thread(), lanes);
+    Value byte = b.mul(b.rem(thread, lanes), piece);
+    Value first = b.div(thread, lanes);
+    SmallVector<Row> found;
+    if (arriving) {
+      for (int64_t start = 0; start < rows; start += rowsAtOnce)
+        found.push_back(getRow(b.add(first, start)));
+      awaitRelease(b, arriving, fill);
+    }
     for (int64_t start = 0; start < rows; start += rowsAtOnce) {
       Value row = b.add(first, start);
+      auto copy = [&] {
+        copyRow(piece, row, arriving ? found[start / rowsAtOnce] : getRow(row),
+                byte);
+      };
       if (start + rowsAtOnce <= rows) {
-        copyRow(piece, row, byte);
+        copy();
         continue;
       }
       auto some = scf::IfOp::create(b, b.isLess(row, b.i32(rows)),
                                     /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(some.thenBlock());
-      copyRow(piece, row, byte);
+      copy();
     }
+    if (arriving)
+      NVVM::CpAsyncMBarrierArriveOp::create(b, getBarrier(b, arriving, fill),
+                                            /*noinc=*/true);
   }
 
   /// Every so many pieces of a row, from `byte` of its panels on.
-  void copyRow(int64_t piece, Value row, Value byte) {
+  void copyRow(int64_t piece, Value row, const Row &found, Value byte) {
     constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
-    Row found = getRow(row);
     Value none = arith::ConstantIndexOp::create(b, 0);
     Value from = getPointer(b.select(found.isInside, found.offset, none));
     from = b.pointer(1, from, byte);
@@ -199,8 +220,17 @@ struct Copy {
 
   /// Loads and stores of single elements.
   void copyElements() {
+    if (arriving)
+      awaitRelease(b, arriving, fill);
+    copyOneByOne();
+    if (arriving)
+      NVVM::MBarrierArriveOp::create(
+          b, /*res=*/Type(), getBarrier(b, arriving, fill), /*count=*/Value());
+  }
+
+  void copyOneByOne() {
     int64_t elements = tile.getNumElements();
-    auto loop = scf::ForOp::create(b, b.toIndex(b.thread()),
+    auto loop = scf::ForOp::create(b, b.toIndex(thread),
                                    arith::ConstantIndexOp::create(b, elements),
                                    arith::ConstantIndexOp::create(b, threads));
     OpBuilder::InsertionGuard guard(b);
@@ -243,6 +273,14 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
         (op.getTable() && tableStrides == kernel.strides.end()))
       return rewriter.notifyMatchFailure(op, "not an argument of the kernel");
     FragmentBuilder b(op.getLoc(), rewriter);
+    tile::RingOp arriving = getRingWithBarriers(op.getRing());
+    std::optional<OpBuilder::InsertionGuard> guard;
+    if (arriving && adaptor.getPredicate()) {
+      auto some = scf::IfOp::create(b, adaptor.getPredicate(),
+                                    /*withElseRegion=*/false);
+      guard.emplace(b);
+      b.setInsertionPointToStart(some.thenBlock());
+    }
     tile::RingType ring = op.getRing().getType();
     RankedTensorType tile = ring.getTile();
     int64_t bytes = getBytesOfElement(tile);
@@ -267,7 +305,10 @@ struct LowerFill final : OpConversionPattern<tile::FillOp> {
               strides->second,
               op.getTable() ? ArrayRef<Value>(tableStrides->second)
                             : ArrayRef<Value>(),
-              kernel.threads};
+              arriving ? b.add(b.thread(), -kernel.threads) : b.thread(),
+              arriving ? kernel.producers : kernel.threads,
+              arriving,
+              b.toI32(adaptor.getFill())};
     copyAligned(b, copy, kernel.originDivisors.lookup(op));
     NVVM::CpAsyncCommitGroupOp::create(b);
     rewriter.eraseOp(op);

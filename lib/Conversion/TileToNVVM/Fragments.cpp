@@ -144,7 +144,7 @@ void FragmentBuilder::publish() {
 void FragmentBuilder::meet(const KernelInfo &kernel, bool publishes) {
   if (publishes)
     publish();
-  if (!kernel.hasRoles) {
+  if (!kernel.hasRoles()) {
     NVVM::BarrierOp::create(*this);
     return;
   }
@@ -158,7 +158,7 @@ Value FragmentBuilder::meetIfAll(const KernelInfo &kernel, Value condition) {
   return LLVM::CallIntrinsicOp::create(
              *this, getI1Type(),
              getStringAttr("llvm.nvvm.barrier.cta.red.and.aligned.count"),
-             ValueRange{i32(kernel.hasRoles ? 1 : 0), i32(kernel.threads),
+             ValueRange{i32(kernel.hasRoles() ? 1 : 0), i32(kernel.threads),
                         condition})
       .getResult(0);
 }

@@ -33,17 +33,19 @@ struct FragmentTypeConverter final : mlir::TypeConverter {
   explicit FragmentTypeConverter(mlir::MLIRContext *context);
 };
 
+inline constexpr int64_t threadsOfWarpgroup = 128;
+
 /// What the patterns know of the kernel they are in.
 struct KernelInfo {
-  /// Threads of a block.
+  /// Threads of a block that compute.
   int64_t threads;
   /// Whether warpgroups multiply.
   bool hasWarpgroups = false;
   /// Whether warpgroups or tensor copies touch slots, which see what threads
   /// wrote there only once it is published.
   bool usesAsyncProxy = false;
-  /// Whether another warpgroup fills slots: `threads` are those that compute.
-  bool hasRoles = false;
+  /// How many threads behind them fill slots; 0 if these do it themselves.
+  int64_t producers = 0;
   /// Whether the threads meet when they consume what tensor copies brought.
   bool meetsInConsume = true;
   /// The extents and the strides of each memref, as index values, strides in
@@ -60,6 +62,8 @@ struct KernelInfo {
   /// Ops that write shared memory which the iteration before may still read: no
   /// op before them in their loop makes the threads meet.
   llvm::DenseSet<mlir::Operation *> unmet;
+
+  bool hasRoles() const { return producers != 0; }
 };
 
 /// A builder with the words of this level.
@@ -125,12 +129,26 @@ private:
   int64_t numElements;
 };
 
-/// Gives the regions of `tile.specialize` to their threads. Returns whether
-/// there is one.
-bool assignRoles(mlir::LLVM::LLVMFuncOp kernel, const KernelInfo &info);
+/// Gives the regions of `tile.specialize` to their threads. Returns how many
+/// fill slots, 0 without such an op.
+int64_t assignRoles(mlir::LLVM::LLVMFuncOp kernel, const KernelInfo &info);
 
 /// Makes the barriers of the kernel's rings ready, before anybody uses them.
 void initializeBarriers(mlir::LLVM::LLVMFuncOp kernel);
+
+/// The ring if it has barriers.
+tile::RingOp getRingWithBarriers(mlir::Value ring);
+
+/// The barrier of the slot that a fill, as i32, goes to; where fills arrive or
+/// where warps release.
+mlir::Value getBarrier(FragmentBuilder &b, tile::RingOp ring, mlir::Value fill,
+                       bool ofReleases = false);
+
+/// Waits until a fill, as i32, has arrived.
+void awaitFill(FragmentBuilder &b, tile::RingOp ring, mlir::Value fill);
+
+/// Waits until the slot of a fill, as i32, is free.
+void awaitRelease(FragmentBuilder &b, tile::RingOp ring, mlir::Value fill);
 
 /// Bytes of one element of a tile or memref.
 int64_t getBytesOfElement(mlir::Type type);
@@ -146,6 +164,9 @@ tile::MmaLayoutAttr getMmaLayout(mlir::RankedTensorType type);
 bool isWarpgroupProduct(tile::MmaOp op);
 
 // Patterns, by file.
+void populateBarrierPatterns(const FragmentTypeConverter &converter,
+                             const KernelInfo &kernel,
+                             mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(const FragmentTypeConverter &converter,
                                  mlir::RewritePatternSet &patterns);
 void populateReductionPatterns(const FragmentTypeConverter &converter,

@@ -5,10 +5,11 @@
 //===----------------------------------------------------------------------===//
 //
 // The threads that compute come first, so that their numbers are those that
-// layouts know; the warpgroup behind them has one thread that fills slots:
+// layouts know; the warpgroup behind them has one thread that fills slots by
+// tensor copies, or 128 where other copies are needed:
 //
 //   if thread < threads                        consumer
-//   else if thread == threads                  producer
+//   else if thread == threads                  producer, or all else
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,11 +31,14 @@ static void moveRole(Region &role, Block &to) {
   to.getOperations().splice(std::prev(to.end()), role.front().getOperations());
 }
 
-bool peermla::assignRoles(LLVM::LLVMFuncOp kernel, const KernelInfo &info) {
+int64_t peermla::assignRoles(LLVM::LLVMFuncOp kernel, const KernelInfo &info) {
   tile::SpecializeOp op;
   kernel.walk([&](tile::SpecializeOp found) { op = found; });
   if (!op)
-    return false;
+    return 0;
+  bool copies = op.getProducer()
+                    .walk([](tile::FillOp) { return WalkResult::interrupt(); })
+                    .wasInterrupted();
   FragmentBuilder b(op.getLoc(), op);
   static constexpr int64_t asTheyAre[] = {0, 0};
   ArrayRef<int64_t> registers =
@@ -47,9 +51,12 @@ bool peermla::assignRoles(LLVM::LLVMFuncOp kernel, const KernelInfo &info) {
   moveRole(op.getConsumer(), *either.thenBlock());
   b.setInsertionPointToStart(either.elseBlock());
   setRegisters(b, registers[0], NVVM::SetMaxRegisterAction::decrease);
-  auto one = scf::IfOp::create(b, b.isEqual(b.thread(), limit),
-                               /*withElseRegion=*/false);
-  moveRole(op.getProducer(), *one.thenBlock());
+  Block *producer = either.elseBlock();
+  if (!copies)
+    producer = scf::IfOp::create(b, b.isEqual(b.thread(), limit),
+                                 /*withElseRegion=*/false)
+                   .thenBlock();
+  moveRole(op.getProducer(), *producer);
   op.erase();
-  return true;
+  return copies ? threadsOfWarpgroup : 1;
 }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "peermla/Conversion/Tile/Passes.h"
 #include "peermla/Dialect/Frag/IR/Frag.h"
@@ -39,7 +40,6 @@ struct Memory {
   SmallVector<Value> sizes, strides; // index
 };
 
-static constexpr int64_t threadsOfWarpgroup = 128;
 /// Bytes of a tensor map.
 static constexpr int64_t tensorMapBytes = 128;
 
@@ -148,6 +148,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       addExtents(b, entry, memory.type.getShape(), memory.sizes);
       auto [strides, offset] = memory.type.getStridesAndOffset();
       addExtents(b, entry, strides, memory.strides);
+      describeStrides(b, memory);
       info.sizes[memory.memref] = memory.sizes;
       info.strides[memory.memref] = memory.strides;
       info.alignments[memory.memref] = getAlignment(memory.type);
@@ -211,6 +212,17 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     });
     function.erase();
     return kernel;
+  }
+
+  /// Strides of what is contiguous are products of extents, which says more of
+  /// what divides them than a parameter does.
+  static void describeStrides(FragmentBuilder &b, Memory &memory) {
+    if (!memory.type.getLayout().isIdentity())
+      return;
+    for (int64_t dim = memory.type.getRank() - 2; dim >= 0; --dim)
+      if (!getConstantIntValue(memory.strides[dim]))
+        memory.strides[dim] =
+            b.mul(memory.sizes[dim + 1], memory.strides[dim + 1]);
   }
 
   /// Adds a parameter for each tensor map that fills copy by; fills of equal
@@ -332,10 +344,18 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
           !op->getParentOfType<scf::ForOp>())
         return;
       bool haveMet = false;
-      if (isa<scf::ForOp>(op->getParentOp()))
-        for (Operation *before = op->getPrevNode(); before && !haveMet;
-             before = before->getPrevNode())
-          haveMet = isMeeting(before, info);
+      auto meetsIn = [&](Operation *other, auto next) {
+        for (; other && !haveMet; other = next(other))
+          haveMet = isMeeting(other, info);
+      };
+      if (isa<scf::ForOp>(op->getParentOp())) {
+        meetsIn(op->getPrevNode(),
+                [](Operation *x) { return x->getPrevNode(); });
+        // What a reduction wrote it has read itself.
+        if (isa<tile::ReduceOp>(op))
+          meetsIn(op->getNextNode(),
+                  [](Operation *x) { return x->getNextNode(); });
+      }
       if (!haveMet)
         info.unmet.insert(op);
     });
@@ -367,11 +387,11 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     if (failed(kernel))
       return failure();
 
-    info.hasRoles = assignRoles(*kernel, info);
+    info.producers = assignRoles(*kernel, info);
     // Scratch was given barriers by somebody who counts on it.
     bool hasScratch = false;
     kernel->walk([&](tile::ScratchOp) { hasScratch = true; });
-    info.meetsInConsume = !info.hasRoles || hasScratch;
+    info.meetsInConsume = !info.hasRoles() || hasScratch;
     initializeBarriers(*kernel);
     describeScratch(*kernel, info);
     alignBoxes(*kernel, info);
@@ -387,6 +407,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     if (info.hasWarpgroups)
       populateWarpgroupProductPatterns(converter, patterns);
     populateCopyPatterns(converter, info, patterns);
+    populateBarrierPatterns(converter, info, patterns);
     populateTensorCopyPatterns(converter, info, patterns);
     populateSlotPatterns(converter, info, patterns);
     populateGlobalAccessPatterns(converter, info, patterns);

@@ -38,8 +38,12 @@ static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
 /// Registers of a thread that brings keys and of each of 256 that compute: they
 /// are 64,512 together.
 static constexpr int64_t registersOfProducer = 24, registersOfConsumers = 240;
+/// The same where threads copy rows that a table names.
+static constexpr int64_t registersOfCopier = 88, registersBesideCopier = 208;
 /// What extents of tiles and starts of slots in bytes are rounded up to.
 static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
+/// Room for barriers in shared memory.
+static constexpr int64_t bytesOfBarriers = 512;
 /// What copies of threads that do not go through registers start at multiples
 /// of.
 static constexpr int64_t bytesOfCopy = 4;
@@ -194,15 +198,32 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
   return tiles;
 }
 
-/// The tile of attention whose heads share their keys: heads of a token fill
-/// the rows of an instruction, up to 64 read the keys together.
-static MmaTile chooseSharedTile(mla::OnlineAttentionOp op, int64_t keys) {
+/// The tiles of attention whose heads share their keys, best first: heads of a
+/// token fill the rows of an instruction, up to 64 read the keys together.
+static SmallVector<MmaTile, 3> getSharedTiles(mla::OnlineAttentionOp op,
+                                              const GpuTarget &gpu) {
   int64_t H = std::max<int64_t>(typeOf(op.getQ()).getDimSize(1), 1);
   int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, mmaRows));
   int64_t tokens = std::max<int64_t>(1, mmaRowsOfWarp / heads);
   int64_t rows =
       llvm::PowerOf2Ceil(std::max<int64_t>(tokens * heads, mmaRowsOfWarp));
-  return {tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}};
+  SmallVector<MmaTile, 3> tiles;
+  // Two warpgroups share the columns of scores and values while a third brings
+  // keys, if their columns are whole panels.
+  int64_t width =
+      llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
+  if (gpu.hasWgmma && gpu.hasSetMaxRegisters && rows == mmaRows &&
+      width % (2 * tileUnit) == 0 &&
+      typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
+      hasRowsOf(op, bytesOfCopy))
+    tiles.push_back({tokens,
+                     heads,
+                     64,
+                     {4, 2},
+                     {registersOfCopier, registersBesideCopier}});
+  for (int64_t keys : {64, 32})
+    tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+  return tiles;
 }
 
 /// Registers of a thread that hold rows of `o`.
@@ -232,6 +253,8 @@ static bool fits(mla::OnlineAttentionOp op, const MmaTile &tile,
   if (warpsN > 1)
     bytes += rows * std::max<int64_t>(tile.keys * elementBytes, 128) +
              2 * rows * warpsN * int64_t(sizeof(float)) + slotAlignment;
+  if (!tile.roles.empty())
+    bytes += bytesOfBarriers;
   return bytes <= gpu.sharedBytesPerBlock &&
          countAccumulators(op, tile) <= mostAccumulators;
 }
@@ -252,11 +275,11 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
         return tile;
     return std::nullopt;
   }
-  for (int64_t keys : {64, 32}) {
-    MmaTile tile = chooseSharedTile(op, keys);
-    // Beside many accumulators, scores of 64 keys spill.
-    bool isCrowded =
-        keys > 32 && countAccumulators(op, tile) > mostAccumulators / 2;
+  for (const MmaTile &tile : getSharedTiles(op, gpu)) {
+    // Beside many accumulators, scores of 64 keys spill, unless warpgroups
+    // multiply: those have few scores.
+    bool isCrowded = tile.roles.empty() && tile.keys > 32 &&
+                     countAccumulators(op, tile) > mostAccumulators / 2;
     if (!isCrowded && fits(op, tile, gpu))
       return tile;
   }

@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The producer is the backward slice of the fills: their numbers, predicates
-// and offsets, and the loops around them without what these carry. The consumer
-// is all else.
+// The producer is the backward slice of the fills of loops: their numbers,
+// predicates and offsets, and the loops around them without what these carry.
+// The consumer is all else. Fills that are no tensor copies get barriers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +16,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
+#include "peermla/Support/TargetInfo.h"
 #include "peermla/Transforms/Tile/Passes.h"
 
 namespace peermla {
@@ -25,6 +26,11 @@ namespace peermla {
 
 using namespace mlir;
 using namespace peermla;
+
+/// Registers that a thread needs at least that copies rows.
+static constexpr int64_t registersOfCopies = 64;
+/// Threads of a warpgroup, bytes of an mbarrier.
+static constexpr int64_t warpgroupThreads = 128, barrierBytes = 8;
 
 static bool touchesTiles(Operation *op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
@@ -38,12 +44,13 @@ static bool touchesTiles(Operation *op) {
 
 namespace {
 
-/// The ops of a function that its fills need.
+/// The ops of a function that fills need, and these.
 class Slice {
 public:
   /// Returns false if a tile or what a loop carries is among them.
-  bool addFillsOf(func::FuncOp function) {
-    function.walk([&](tile::FillBoxOp fill) { add(fill); });
+  bool addFills(ArrayRef<Operation *> fills) {
+    for (Operation *fill : fills)
+      add(fill);
     while (isScalar && !todo.empty())
       visit(todo.pop_back_val());
     return isScalar;
@@ -70,8 +77,13 @@ public:
   }
 
 private:
-  static bool hasFills(scf::ForOp loop) {
-    return loop.walk([](tile::FillBoxOp) { return WalkResult::interrupt(); })
+  bool hasFills(scf::ForOp loop) const {
+    return loop
+        .walk([&](Operation *op) {
+          bool isFill = isa<tile::FillOp, tile::FillBoxOp>(op);
+          return isFill && ops.contains(op) ? WalkResult::interrupt()
+                                            : WalkResult::advance();
+        })
         .wasInterrupted();
   }
 
@@ -127,44 +139,82 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
         function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
     if (!schedule || schedule.getRoles().empty())
       return;
-    bool fillsInLoops = false, copiesInLoops = false;
+    llvm::SetVector<tile::RingOp> inLoops, copied;
     function.walk([&](Operation *op) {
-      if (op->getParentOfType<scf::ForOp>()) {
-        fillsInLoops |= isa<tile::FillBoxOp>(op);
-        copiesInLoops |= isa<tile::FillOp>(op);
-      }
+      Value ring;
+      if (auto fill = dyn_cast<tile::FillOp>(op))
+        ring = fill.getRing();
+      else if (auto box = dyn_cast<tile::FillBoxOp>(op))
+        ring = box.getRing();
+      auto found = ring ? ring.getDefiningOp<tile::RingOp>() : tile::RingOp();
+      if (!found || !op->getParentOfType<scf::ForOp>())
+        return;
+      inLoops.insert(found);
+      if (isa<tile::FillOp>(op))
+        copied.insert(found);
     });
-    if (!fillsInLoops)
+    if (inLoops.empty())
       return;
-    if (copiesInLoops) {
+    int64_t registers = schedule.getRoles()[0];
+    if (!copied.empty() && registers != 0 && registers < registersOfCopies) {
       function.emitRemark() << "all threads fill and compute: a loop has fills "
                                "that are no tensor copies";
       return;
     }
+    // Tensor copies in front of loops are made by the producer, too.
+    SmallVector<Operation *> fills;
+    function.walk([&](Operation *op) {
+      auto fill = dyn_cast<tile::FillOp>(op);
+      if (isa<tile::FillBoxOp>(op) ||
+          (fill &&
+           copied.contains(fill.getRing().getDefiningOp<tile::RingOp>())))
+        fills.push_back(op);
+    });
     Slice slice;
-    if (!slice.addFillsOf(function)) {
+    if (!slice.addFills(fills)) {
       function.emitRemark()
           << "all threads fill and compute: fills depend on what they compute";
       return;
     }
-    addConsumers(function, schedule);
-    specialize(function, schedule, slice);
+    if (failed(addBarriers(function, copied.getArrayRef())))
+      return;
+    Builder b(&getContext());
+    for (tile::RingOp ring : inLoops)
+      ring.setConsumersAttr(
+          b.getI64IntegerAttr(schedule.getWarps()[0] * schedule.getWarps()[1]));
+    for (tile::RingOp ring : copied)
+      ring.setProducersAttr(b.getI64IntegerAttr(warpgroupThreads));
+    specialize(function, schedule, slice, fills);
     ++numSpecialized;
   }
 
-  /// Barriers for releases of the rings that loops fill.
-  static void addConsumers(func::FuncOp function, tile::ScheduleAttr schedule) {
+  /// Barriers for fills and releases of rings, behind all else in shared
+  /// memory.
+  static LogicalResult addBarriers(func::FuncOp function,
+                                   ArrayRef<tile::RingOp> rings) {
+    auto shared = function->getAttrOfType<IntegerAttr>(tile::sharedBytesName);
+    int64_t offset = llvm::alignTo(shared ? shared.getInt() : 0, barrierBytes);
+    SmallVector<int64_t> offsets;
+    for (tile::RingOp ring : rings) {
+      offsets.push_back(offset);
+      offset += 2 * barrierBytes * ring.getType().getSlots();
+    }
+    const GpuTarget *target = GpuTarget::of(function);
+    if (target && offset > target->sharedBytesPerBlock) {
+      function.emitRemark() << "all threads fill and compute: shared memory "
+                               "has no room for barriers";
+      return failure();
+    }
     Builder b(function.getContext());
-    int64_t warps = schedule.getWarps()[0] * schedule.getWarps()[1];
-    function.walk([&](tile::FillBoxOp fill) {
-      auto ring = fill.getRing().getDefiningOp<tile::RingOp>();
-      if (ring && fill->getParentOfType<scf::ForOp>())
-        ring.setConsumersAttr(b.getI64IntegerAttr(warps));
-    });
+    for (auto [ring, at] : llvm::zip(rings, offsets))
+      tile::RingOp(ring).setBarriersAttr(b.getI64IntegerAttr(at));
+    if (!rings.empty())
+      function->setAttr(tile::sharedBytesName, b.getI64IntegerAttr(offset));
+    return success();
   }
 
   static void specialize(func::FuncOp function, tile::ScheduleAttr schedule,
-                         Slice &slice) {
+                         Slice &slice, ArrayRef<Operation *> fills) {
     Block &body = function.getBody().front();
     Operation *end = body.getTerminator();
     OpBuilder b(end);
@@ -182,7 +232,8 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
     for (Operation &other : llvm::make_early_inc_range(body))
       if (&other != op && &other != end && !isa<tile::RingOp>(other))
         other.moveBefore(consumer, consumer->end());
-    op.getConsumer().walk([](tile::FillBoxOp fill) { fill.erase(); });
+    for (Operation *fill : fills)
+      fill->erase();
   }
 };
 

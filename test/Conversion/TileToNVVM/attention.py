@@ -76,6 +76,9 @@ def cached(name, lengths, past, dtype, page, **options):
     return Case(name, lengths, dtype, past=past, page=page, **(usual | options))
 
 
+# Two warpgroups share the columns, a third copies the rows that a table names.
+COPIERS = {"keys": 64, "warps": (4, 2), "instructions": "wgmma", "roles": (0, 0)}
+
 CASES = [
     Case("causal_ragged", (70, 1, 130), "bf16"),
     Case("full_ragged", (65, 0, 64), "bf16", causal=False, heads=1),
@@ -104,6 +107,12 @@ CASES = [
     Case("wgmma_small_odd", (5, 33), "bf16", depth=20, width=12, heads=3, instructions="wgmma"),
     Case("roles_causal_ragged", (70, 1, 130), "bf16", keys=80, block=(128, 1), warps=(8, 1), instructions="wgmma", roles=(24, 240)),
     Case("roles_full_one_group", (65, 0, 64), "bf16", causal=False, heads=1, instructions="wgmma", roles=(0, 0)),
+    cached("roles_decode", (1, 1), (65, 127), "bf16", 64, depth=576, width=512, heads=64, block=(1, 64),
+           **COPIERS | {"roles": (88, 208)}),
+    cached("roles_step_parts", (2, 0, 1), (300, 126, 0), "f16", 7, depth=160, width=128, heads=40, parts=3, block=(1, 40), **COPIERS),
+    cached("roles_odd_rows", (1, 1, 3), (130, 64, 1), "bf16", 1, depth=133, width=120, heads=33, block=(1, 33), **COPIERS),
+    cached("roles_poisoned_cache", (4, 2), (62, 5), "bf16", 16, depth=128, width=128, heads=12, block=(5, 12), **COPIERS,
+           poison=(("k", 1, np.nan), ("k", 5, np.inf))),
     Case("wgmma_poisoned", (70, 68, 3), "bf16", depth=64, width=72, instructions="wgmma",
          poison=(("v", 5, np.nan), ("v", 69, np.inf), ("v", 71, -np.inf), ("v", 137, np.nan))),
 ]

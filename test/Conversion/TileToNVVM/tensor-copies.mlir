@@ -125,3 +125,51 @@ gpu.module @roles {
     return
   }
 }
+
+// -----
+
+// A warpgroup copies rows that a table names: it finds them, waits for the slot
+// and arrives, each thread when its copies have. Who reads publishes.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+// CHECK-LABEL: llvm.func @copiers
+// CHECK-SAME: nvvm.reqntid = array<i32: 256>
+// CHECK-DAG: nvvm.mbarrier.init %{{.+}}, %c128_i32
+// CHECK-DAG: nvvm.mbarrier.init %{{.+}}, %c4_i32
+// CHECK: nvvm.setmaxregister increase 208
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-NEXT: nvvm.fence.proxy
+// CHECK-NOT: nvvm.barrier
+// CHECK: frag.wgmma
+// CHECK: } else {
+// CHECK-NEXT: nvvm.setmaxregister decrease 88
+// CHECK: %[[THREAD:.+]] = arith.addi %{{.+}}, %c-128_i32
+// CHECK: scf.if %{{.+}} {
+// CHECK: arith.remui %[[THREAD]], %c8_i32
+// CHECK: llvm.load %{{.+}} : !llvm.ptr<1> -> i32
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-NOT: llvm.load
+// CHECK: nvvm.cp.async.shared.global
+// CHECK: nvvm.cp.async.mbarrier.arrive %{{.+}} {noinc = true}
+// CHECK: } else {
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: scf.for
+// CHECK: nvvm.mbarrier.arrive %
+// CHECK: nvvm.cp.async.commit.group
+gpu.module @copiers {
+  func.func @copiers(%n: index, %x: memref<?x16x64xbf16>, %t: memref<?x?xi32>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [88, 208]>, tile.shared_bytes = 16416 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %r = tile.ring {barriers = 16384, consumers = 4, offset = 0, producers = 128} : !tile.ring<2 x !a>
+    tile.specialize registers [88, 208] {
+      tile.fill %r[%n], %x[%c0, %n, %c0] sizes(%n, %c64) along [1, 2] pages(%t[%c0] : memref<?x?xi32>) : !tile.ring<2 x !a>, memref<?x16x64xbf16>
+    }, {
+      %a = tile.consume %r[%n] pending 0 : !tile.ring<2 x !a> -> !a
+      %d = tile.mma %a, %a transpose_b : !a, !a -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+      tile.release %r[%n] : !tile.ring<2 x !a>
+    }
+    return
+  }
+}

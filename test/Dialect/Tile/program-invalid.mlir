@@ -397,6 +397,31 @@ func.func @ring_c2_barriers() {
 
 // -----
 
+func.func @ring_c3_count() {
+  // expected-error @below {{'tile.ring' op expects 'producers' to be at least 1, got 0}}
+  %r = tile.ring {barriers = 16, consumers = 4, offset = 0, producers = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @ring_c3_consumers() {
+  // expected-error @below {{'tile.ring' op expects 'consumers' where there are 'producers'}}
+  %r = tile.ring {barriers = 16, offset = 0, producers = 128} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  return
+}
+
+// -----
+
+func.func @fill_c6(%x: memref<?x64xf32>, %i: index) {
+  %r = tile.ring {barriers = 16, consumers = 4, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
+  // expected-error @below {{'tile.fill' op expects 'ring' to have 'producers' beside 'barriers'}}
+  tile.fill %r[%i], %x[%i, %i] sizes(%i, %i) along [0, 1] : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>, memref<?x64xf32>
+  return
+}
+
+// -----
+
 func.func @release_c1(%i: index) {
   %r = tile.ring {barriers = 16, offset = 0} : !tile.ring<1 x tensor<16x64xf32, #tile.shared>>
   // expected-error @below {{'tile.release' op expects 'ring' to have 'consumers'}}

@@ -137,6 +137,7 @@ func.func @boxes(%x: memref<?x24x64xbf16>, %i: index, %more: i1) -> tensor<64x64
 // CHECK: tile.release %[[R]][%{{.*}}] :
 // CHECK: tile.release %[[R]][%{{.*}}] if %{{.*}} :
 // CHECK: tile.specialize {
+// CHECK: tile.ring {barriers = 16416 : i64, consumers = 4 : i64, offset = 0 : i64, producers = 128 : i64}
 func.func @roles(%x: memref<?x64xbf16>, %i: index, %more: i1) {
   %r = tile.ring {barriers = 16384, consumers = 4, offset = 0} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
   tile.specialize registers [24, 240] {
@@ -155,6 +156,7 @@ func.func @roles_without_registers() {
   tile.specialize {
   }, {
   }
+  %r = tile.ring {barriers = 16416, consumers = 4, offset = 0, producers = 128} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
   return
 }
 

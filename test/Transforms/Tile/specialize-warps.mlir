@@ -96,7 +96,7 @@ func.func @once(%x: memref<?x64xbf16>, %y: memref<?x64xf32>, %n: index)
 
 // expected-remark @below {{all threads fill and compute: a loop has fills that are no tensor copies}}
 func.func @copies(%x: memref<?x64xbf16>)
-    attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [0, 0]>} {
+    attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma, roles = [56, 232]>} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c64 = arith.constant 64 : index
@@ -106,6 +106,53 @@ func.func @copies(%x: memref<?x64xbf16>)
     tile.fill_box %r[%k], %x[%k, %c0] along [0, 1] : !tile.ring<1 x !a>, memref<?x64xbf16>
     tile.fill %s[%k], %x[%k, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<?x64xbf16>
   }
+  return
+}
+
+// -----
+
+// With registers enough, a warpgroup copies rows that a table names; what is
+// filled once by other copies, those that compute fill.
+
+#mma = #tile.mma<warps = [4, 1]>
+!a = tensor<64x64xbf16, #tile.shared>
+!d = tensor<64x64xf32, #mma>
+
+// CHECK-LABEL: func @pages(
+// CHECK-SAME: tile.shared_bytes = 24608 : i64
+// CHECK: %[[Q:.+]] = tile.ring {offset = 0 : i64}
+// CHECK: %[[R:.+]] = tile.ring {barriers = 24576 : i64, consumers = 4 : i64, offset = 8192 : i64, producers = 128 : i64}
+// CHECK: tile.specialize registers [88, 208] {
+// CHECK-NOT: tile.fill %[[Q]]
+// CHECK: scf.for
+// CHECK: tile.fill %[[R]][%{{.+}}], %arg0[%{{.+}}] sizes(%{{.+}}) along [1, 2] pages(%arg1
+// CHECK: }, {
+// CHECK: tile.fill %[[Q]][
+// CHECK: scf.for
+// CHECK-NOT: tile.fill
+// CHECK: tile.consume %[[R]][
+// CHECK: tile.mma
+// CHECK: tile.store
+func.func @pages(%x: memref<?x16x64xbf16>, %t: memref<?x?xi32>, %q: memref<64x64xbf16>, %y: memref<?x64xf32>, %n: index)
+    attributes {tile.shared_bytes = 24576, tile.schedule = #tile.schedule<warps = [4, 1], stages = 2, instructions = wgmma, roles = [88, 208]>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant dense<0.0> : !d
+  %s = tile.ring {offset = 0} : !tile.ring<1 x !a>
+  %r = tile.ring {offset = 8192} : !tile.ring<2 x !a>
+  tile.fill %s[%c0], %q[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<64x64xbf16>
+  %u = tile.consume %s[%c0] pending 0 : !tile.ring<1 x !a> -> !a
+  %d = scf.for %k = %c0 to %c8 step %c1 iter_args(%c = %zero) -> (!d) {
+    %j = arith.muli %k, %c64 : index
+    tile.fill %r[%k], %x[%c0, %j, %c0] sizes(%c64, %c64) along [1, 2] pages(%t[%c0] : memref<?x?xi32>)
+        : !tile.ring<2 x !a>, memref<?x16x64xbf16>
+    %v = tile.consume %r[%k] pending 0 : !tile.ring<2 x !a> -> !a
+    %e = tile.mma %u, %v, acc %c transpose_b : !a, !a -> !d
+    scf.yield %e : !d
+  }
+  tile.store %d, %y[%c0, %c0] sizes(%n, %c64) along [0, 1] : !d, memref<?x64xf32>
   return
 }
 

@@ -258,9 +258,10 @@ def UseTensorCopies : Pass<"peermla-use-tensor-copies", "mlir::ModuleOp"> {
 def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
   let summary = "Let a warpgroup fill slots while others compute";
   let description = [{
-    A program whose schedule has `roles` and whose loops are filled by tensor copies
-    alone is split: a thread of one more warpgroup fills the slots, as far ahead as
-    there are any; the others wait for fills.
+    A program whose schedule has `roles` is split: a warpgroup of its own fills the
+    slots of loops, as far ahead as there are any; the others wait for fills. One thread
+    of it starts tensor copies. Where a loop has other copies (`tile.fill`), all its
+    threads make these, if the schedule leaves them 64 registers at least.
 
     ```mlir
     scf.for %k = ... iter_args(%c = %zero) {

@@ -99,7 +99,13 @@ LogicalResult FillOp::verify() {
                        getOffsets(), getSizes(), getDims(), getGroup(),
                        getRing().getType().getTile())))
     return failure();
-  return verifyPages(*this, getTable(), getDims(), getGroup().has_value());
+  if (failed(verifyPages(*this, getTable(), getDims(), getGroup().has_value())))
+    return failure();
+  // (C6)
+  auto ring = getRing().getDefiningOp<RingOp>();
+  if (ring && ring.getBarriers() && !ring.getProducers())
+    return emitOpError("expects 'ring' to have 'producers' beside 'barriers'");
+  return success();
 }
 
 LogicalResult RingOp::verify() {
@@ -113,6 +119,12 @@ LogicalResult RingOp::verify() {
                          << static_cast<int64_t>(*getConsumers());
   if (getConsumers() && !getBarriers())
     return emitOpError("expects 'barriers' where there are 'consumers'");
+  // (C3)
+  if (getProducers() && static_cast<int64_t>(*getProducers()) < 1)
+    return emitOpError() << "expects 'producers' to be at least 1, got "
+                         << static_cast<int64_t>(*getProducers());
+  if (getProducers() && !getConsumers())
+    return emitOpError("expects 'consumers' where there are 'producers'");
   return success();
 }
 

@@ -57,8 +57,8 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     then the rows of `warps` are a multiple of 4, and products of f32 are made by
     `mma_sync` nevertheless. `roles`: the warps that compute do not fill slots, which
     a warpgroup of its own does; registers of a thread of that and of one that
-    computes, multiples of 8 from 24 to 256, or 0 to leave them as they are. No number
-    is negative.
+    computes, multiples of 8 from 24 to 256, or 0 to leave them as they are. With fewer
+    than 64 the warpgroup makes tensor copies only. No number is negative.
 
     ```mlir
     #tile.schedule<block = [64, 192], inner = [256], registers = [8, 48]>

@@ -18,13 +18,15 @@ def Tile_RingOp : Tile_Op<"ring"> {
   let description = [{
     `offset` is where the first slot lies in the block's shared memory, in bytes;
     slots are 1024-byte aligned. With `barriers`, slot i has an mbarrier of 8 bytes
-    at `barriers` + 8 i, where its fills, all of them `tile.fill_box`, arrive. With
-    `consumers`, so many warps, slot i of S has another one 8 S bytes behind it, where
-    these release what they have read of the slot; fills wait for that.
+    at `barriers` + 8 i, where its fills arrive: a `tile.fill_box` does once, a
+    `tile.fill` with each of `producers` threads. With `consumers`, so many warps, slot
+    i of S has another one 8 S bytes behind it, where these release what they have read
+    of the slot; fills wait for that.
 
     Constraints:
     * (C1) `barriers` is a multiple of 8.
     * (C2) `consumers` is at least 1, and there are `barriers`.
+    * (C3) `producers` is at least 1, and there are `consumers`.
 
     ```mlir
     %kr = tile.ring {offset = 16384 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>
@@ -33,12 +35,14 @@ def Tile_RingOp : Tile_Op<"ring"> {
     ```
   }];
   let arguments = (ins I64Attr:$offset, OptionalAttr<I64Attr>:$barriers,
-                       OptionalAttr<I64Attr>:$consumers);
+                       OptionalAttr<I64Attr>:$consumers,
+                       OptionalAttr<I64Attr>:$producers);
   let builders = [
     OpBuilder<(ins "::mlir::Type":$result, "int64_t":$offset), [{
       build($_builder, $_state, result, $_builder.getI64IntegerAttr(offset),
             /*barriers=*/::mlir::IntegerAttr(),
-            /*consumers=*/::mlir::IntegerAttr());
+            /*consumers=*/::mlir::IntegerAttr(),
+            /*producers=*/::mlir::IntegerAttr());
     }]>
   ];
   let results = (outs Res<Tile_RingType, "", [MemAlloc<Tile_RingResource>]>:$result);
@@ -52,8 +56,9 @@ def Tile_FillOp : Tile_Op<"fill",
                                               MemRead]>]> {
   let summary = "start to copy a box of global memory into a slot";
   let description = [{
-    All threads of the block copy a part. The box is given as for `tile.load`.
-    With a false `predicate` nothing is copied, but the fill still counts.
+    All threads of the block copy a part, or those of the producer that it is in. The
+    box is given as for `tile.load`. With a false `predicate` nothing is copied, but
+    the fill still counts; where the ring has `producers`, nothing arrives.
 
     Constraints:
     * (C1) there is one offset per dimension of `source`.
@@ -63,6 +68,7 @@ def Tile_FillOp : Tile_Op<"fill",
     * (C4) `group` is at least 1.
     * (C5) `table` is a memref of i32 of rank 2, the first of `dims` is not the first
       of `source`, and there is no `group`.
+    * (C6) a ring with `barriers` has `producers`.
 
     ```mlir
     tile.fill %kr[%n], %x[%i, %k] sizes(%rows, %c64) along [0, 1] if %more
@@ -180,8 +186,9 @@ def Tile_SpecializeOp : Tile_Op<"specialize",
   let description = [{
     The warps of the program's layouts run the region `consumer`, and wherever threads
     of the block meet there, these do. One thread of one more warpgroup runs `producer`,
-    with nothing but `tile.fill_box` and what that needs. With `registers`, threads of
-    the two give away or take registers first, in this order.
+    with nothing but `tile.fill_box` and what that needs; with a `tile.fill` in it, all
+    threads of that warpgroup do, and the first of them starts tensor copies. With
+    `registers`, threads of the two give away or take registers first, in this order.
 
     Constraints:
     * (C1) `producer` has no operation on tiles.
