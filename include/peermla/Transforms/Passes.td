@@ -435,8 +435,8 @@ def SplitKeys
     With `deterministic` both branches compute the same parts. In the second one they
     belong to one kernel, whose work items visit all parts of their rows and merge
     them: the bits of a sequence depend neither on the rest of the batch nor on the
-    number of threads. On a GPU schedules then lose their `warps`: no tile program
-    visits several parts.
+    number of threads. On a GPU that is for schedules without `warps`: a tile program,
+    whose registers hold the rows of one part, keeps the keys whole in both cases.
 
     Numerics: each part has a maximum and a sum of its own; the order of additions
     follows from the length of a sequence and, but with `deterministic`, from the

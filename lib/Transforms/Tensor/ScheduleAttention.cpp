@@ -355,13 +355,6 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
           " B");
 }
 
-tile::ScheduleAttr peermla::scheduleForThreads(mla::OnlineAttentionOp op,
-                                               const GpuTarget &gpu,
-                                               int64_t parts) {
-  return tile::ScheduleAttr::get(op.getContext(), chooseThreadRows(op, gpu),
-                                 {keysOfGpu}, {}, /*split=*/0, parts);
-}
-
 tile::ScheduleAttr peermla::getMergeSchedule(mla::MergeOp op) {
   int64_t H = typeOf(op.getOParts()).getDimSize(2);
   int64_t heads = ShapedType::isDynamic(H)

@@ -27,10 +27,6 @@ llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
 llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
                                             const GpuTarget &gpu);
 
-/// The schedule without matrix instructions on that GPU, with so many parts.
-tile::ScheduleAttr scheduleForThreads(mla::OnlineAttentionOp op,
-                                      const GpuTarget &gpu, int64_t parts);
-
 /// The schedule of the op that joins partial results, as a kernel of its own:
 /// few rows per work item, since there are few.
 tile::ScheduleAttr getMergeSchedule(mla::MergeOp op);

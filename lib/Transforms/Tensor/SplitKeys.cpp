@@ -13,6 +13,7 @@
 // In deterministic mode attention is computed in parts in both cases, and the
 // parts of a sequence follow from its length. With many items, one work item
 // visits all of them and merges them itself: the same bits from one kernel.
+// Tile programs, whose registers hold the rows of one part, keep keys whole.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,6 +46,14 @@ static constexpr int64_t blocksOfUnit = 2, fewerParts = 8;
 static constexpr int64_t partsOfItem = 8;
 /// Keys of a part of a GPU, at least, unless there are few parts anyway.
 static constexpr int64_t keysOfPart = 128;
+
+static tile::ScheduleAttr withParts(tile::ScheduleAttr schedule,
+                                    int64_t parts) {
+  return tile::ScheduleAttr::get(
+      schedule.getContext(), schedule.getBlock(), schedule.getInner(),
+      schedule.getRegisters(), /*split=*/0, parts, schedule.getWarps(),
+      schedule.getStages(), schedule.getInstructions(), schedule.getRoles());
+}
 
 namespace {
 
@@ -141,12 +150,7 @@ SmallVector<Value> KeySplitter::attend(OpFoldResult T, bool isDeterministic) {
   if (isDeterministic)
     return attendInParts(schedule.getParts(), T, /*isFused=*/true);
   Operation *whole = b.clone(*op);
-  whole->setAttr(scheduleName,
-                 tile::ScheduleAttr::get(
-                     b.getContext(), schedule.getBlock(), schedule.getInner(),
-                     schedule.getRegisters(), /*split=*/0, /*parts=*/1,
-                     schedule.getWarps(), schedule.getStages(),
-                     schedule.getInstructions(), schedule.getRoles()));
+  whole->setAttr(scheduleName, withParts(schedule, 1));
   return llvm::to_vector_of<Value>(whole->getResults());
 }
 
@@ -215,18 +219,20 @@ struct SplitKeys : peermla::impl::SplitKeysBase<SplitKeys> {
       if (failed(verify(op, schedule)))
         return signalPassFailure();
       const GpuTarget *gpu = GpuTarget::of(op);
-      // One work item that visits all parts has no tile program: parts that are
-      // work items must not have one either, to give the same bits.
-      // It keeps them in shared memory, which bounds their number.
-      if (gpu && deterministic) {
-        int64_t parts = std::min(schedule.getParts(), partsOfItem);
-        schedule = schedule.getWarps().empty()
-                       ? tile::ScheduleAttr::get(
-                             op.getContext(), schedule.getBlock(),
-                             schedule.getInner(), schedule.getRegisters(),
-                             /*split=*/0, parts)
-                       : scheduleForThreads(op, *gpu, parts);
+      if (gpu && deterministic && !schedule.getWarps().empty()) {
+        remark::passed(
+            op.getLoc(),
+            remark::RemarkOpts::name("SplitKeys").category("schedule"))
+            << "keys are not split: a tile program has no room for the results "
+               "of parts that are the same in all batches";
+        op->setAttr(scheduleName, withParts(schedule, 1));
+        continue;
       }
+      // An item that visits all parts keeps them in shared memory, which bounds
+      // their number.
+      if (gpu && deterministic)
+        schedule =
+            withParts(schedule, std::min(schedule.getParts(), partsOfItem));
       SmallVector<Split> splits =
           getSplits(schedule.getParts(), deterministic ? nullptr : gpu);
       std::string text;

@@ -2,15 +2,16 @@
 // RUN: peermla-opt %s -pass-pipeline='builtin.module(func.func(peermla-split-keys{deterministic=true}))' | FileCheck %s --check-prefix=SAME
 
 // Kernels of both forms keep the warps of a GPU's schedule. In deterministic mode
-// neither has them: the one that visits all parts has no tile program.
+// they have one form: a tile program visits the keys as a whole.
 
 module attributes {peermla.gpu = "sm_80"} {
 // CHECK-LABEL: func.func @warps(
 //       CHECK:     mla.online_attention {{.+}} parts(4 by 64) {peermla.schedule = #tile.schedule<block = [1, 2, 3], inner = [64], warps = [1, 4], stages = 2>}
 //       CHECK:     mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 1, warps = [1, 4], stages = 2>}
 // SAME-LABEL: func.func @warps(
-//       SAME:     mla.online_attention {{.+}} parts(4 by 32) {peermla.schedule = #tile.schedule<block = [1, {{[0-9]+}}, 3], inner = [32]>}
-//       SAME:     mla.merge {peermla.schedule = #tile.schedule<block = [{{[0-9]+}}, 3], inner = [32]>}
+//   SAME-NOT:   scf.if
+//       SAME:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 1, warps = [1, 4], stages = 2>}
+//   SAME-NOT:   mla.merge
 func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
   %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 4, warps = [1, 4], stages = 2>}
       ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
@@ -20,7 +21,7 @@ func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor
 
 // sm_80 has 108 multiprocessors, for two blocks each: 64 parts of up to 3 items, if
 // tables have room for 64 * 128 keys, 8 parts of up to 27. With fewer parts there is
-// one choice, and so there is where one item visits all, which are 8 at most then.
+// one choice.
 
 // CHECK-LABEL: func.func @many_parts(
 //       CHECK:   %[[FEWEST:.+]] = arith.constant 4 : index
@@ -41,12 +42,24 @@ func.func @warps(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor
 //       CHECK:     } else {
 //       CHECK:       mla.online_attention {{.+}}, parts = 1, {{.+}}
 //   CHECK-NOT:       mla.online_attention
-// SAME-LABEL: func.func @many_parts(
-//       SAME:   parts(8 by 32)
-//       SAME:   parts(8 by 32)
-//   SAME-NOT:   parts(
 func.func @many_parts(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
   %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
+      ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %o : tensor<?x3x16xf32>
+}
+
+// Without warps one item may visit all parts, which are 8 at most then.
+
+// CHECK-LABEL: func.func @threads(
+// SAME-LABEL: func.func @threads(
+//       SAME:   scf.if
+//       SAME:     parts(8 by 32) {peermla.schedule = #tile.schedule<block = [1, 2, 3], inner = [32]>}
+//       SAME:   } else {
+//       SAME:     parts(8 by 32) ins(
+//       SAME:     mla.merge {peermla.schedule = #tile.schedule<block = [2, 3], inner = [32]>}
+func.func @threads(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [32], parts = 64>}
       ins(%q, %cache : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
   return %o : tensor<?x3x16xf32>
