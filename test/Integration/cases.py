@@ -204,6 +204,12 @@ MLA = (
     mla("heads_20", USUAL, num_attention_heads=20),
     mla("heads_96", USUAL, num_attention_heads=96),
     mla("heads_128", (*USUAL, decode(2, (66,))), ("f32", "bf16"), num_attention_heads=128),
+    # Heads that fill the rows of a warpgroup's product, and not quite.
+    mla("heads_66", (
+        *USUAL, decode(1, EDGES, page=1), step((1, 3, 2, 0, 5), EDGES, page=48), decode(2, (66,)),
+    ), ("bf16", "f16"), num_attention_heads=66, kv_lora_rank=128),
+    mla("published_heads", (decode(1, (100, 64)), step((2,), (63,), page=64)), ("bf16",),
+        num_attention_heads=64, kv_lora_rank=512, qk_rope_head_dim=64),
     mla("dc_256", USUAL, kv_lora_rank=256),
     mla("published_widths", (forward(70), decode(1, (100, 64)), step((4, 9), (3, 90), page=64)),
         ALL, num_attention_heads=2, q_lora_rank=96, kv_lora_rank=512, qk_nope_head_dim=128,

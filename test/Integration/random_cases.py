@@ -124,7 +124,7 @@ def _rope_keys(draw, dr):
 def _attention_keys(draw, wide):
     dr = draw.of(0, 2, 4, 6, 8, 16, 18) if wide else draw.of(0, 2, 8)
     keys = {
-        "num_attention_heads": draw.of(1, 2, 3, 4, 5, 12, 16, 20) if wide else draw.of(1, 3, 4),
+        "num_attention_heads": draw.of(1, 2, 3, 4, 5, 12, 16, 20, 34, 64) if wide else draw.of(1, 3, 4),
         # Of one number the norm leaves the sign: near zero that is a division by almost
         # nothing, beyond any tolerance. The case mla_layer/dc_1 is far from there.
         "kv_lora_rank": max(2, draw.extent(140 if wide else 40)),
