@@ -144,9 +144,10 @@ void SyncClock::release(Knowledge &knowledge) {
   ++knowledge.own;
 }
 
-void SyncClock::publish(Agent agent, Epoch epoch) {
+void SyncClock::publish(Agent agent, Epoch epoch, bool asyncProxy) {
   generic.raise(agent, epoch);
-  fenced.raise(agent, epoch);
+  if (asyncProxy)
+    fenced.raise(agent, epoch);
 }
 
 void SyncClock::acquire(Knowledge &knowledge) const {

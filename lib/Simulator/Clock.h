@@ -142,8 +142,9 @@ class SyncClock {
 public:
   /// A thread arrives, and its next epoch begins.
   void release(Knowledge &knowledge);
-  /// An asynchronous agent has finished `epoch`.
-  void publish(Agent agent, Epoch epoch);
+  /// An asynchronous agent has finished `epoch`, of accesses by the
+  /// asynchronous proxy or by the generic one, which are not fenced.
+  void publish(Agent agent, Epoch epoch, bool asyncProxy);
   void acquire(Knowledge &knowledge) const;
   /// The same for one who released into this since the last clear, and whose
   /// knowledge therefore is a part of it.

@@ -33,7 +33,8 @@ static void arriveFor(Thread &thread, MBarrier &barrier, Epoch epoch,
                       uint32_t site) {
   Cluster &cluster = *thread.cluster;
   if (cluster.races && thread.copies.agent != kNoAgent)
-    barrier.arriving.publish(thread.copies.agent, epoch);
+    barrier.arriving.publish(thread.copies.agent, epoch,
+                             /*asyncProxy=*/false);
   arriveAsync(cluster, barrier, 1, &thread, site);
 }
 

@@ -72,7 +72,8 @@ static void checkPhase(Cluster &cluster, MBarrier &barrier) {
   cluster.progress();
   if (cluster.races) {
     if (barrier.agent != kNoAgent)
-      barrier.arriving.publish(barrier.agent, barrier.epoch++);
+      barrier.arriving.publish(barrier.agent, barrier.epoch++,
+                               /*asyncProxy=*/true);
     barrier.arriving.seal();
     barrier.completed = barrier.arriving;
   }

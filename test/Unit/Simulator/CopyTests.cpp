@@ -115,6 +115,40 @@ TEST(CopyTest, cpAsyncTellsAnMbarrier) {
     }
 }
 
+TEST(CopyTest, cpAsyncWritesByTheGenericProxy) {
+  Words in, out;
+  auto run = [&](bool waitsForGroup, bool fences) {
+    TestKernel kernel(33, 1024);
+    kernel.options.checkRaces = true;
+    return summarize(kernel.run([&] {
+      uint32_t tid = getTid();
+      char *barrier = shared(512);
+      init(barrier, 32);
+      if (tid < 32) {
+        peermla_sim_cp_async(shared(4 * tid), &in.data[tid], 4, 4, 0);
+        if (waitsForGroup) {
+          peermla_sim_cp_async_commit(1);
+          peermla_sim_cp_async_wait(0, 2);
+          peermla_sim_mbarrier_arrive(barrier, 1, 0, 3);
+        } else {
+          peermla_sim_cp_async_mbarrier_arrive(barrier, /*noinc=*/1, 3);
+        }
+        return;
+      }
+      wait(barrier, 0, 4);
+      if (fences)
+        peermla_sim_fence(uint32_t(FenceKind::ProxyAsync), 5);
+      peermla_sim_bulk_store(out.data, shared(0), 128, 6);
+      peermla_sim_bulk_commit(7);
+      peermla_sim_bulk_wait(0, 1, 8);
+    }));
+  };
+  for (bool waitsForGroup : {false, true}) {
+    EXPECT_EQ(run(waitsForGroup, /*fences=*/true), "");
+    EXPECT_EQ(run(waitsForGroup, /*fences=*/false), "race 6 0");
+  }
+}
+
 TEST(CopyTest, mbarrierPhases) {
   for (Options &options : getAllModes()) {
     TestKernel kernel(32, 64);
