@@ -55,6 +55,41 @@ static bool readMap(Thread &thread, void *map, void *coordinates, uint32_t rank,
   return true;
 }
 
+/// Counts what a copy moves in global memory: its box has rows along the first
+/// dimension, and moves nothing outside the tensor.
+static void countTensor(Cluster &cluster, const BulkOperation &operation) {
+  const TensorGeometry &geometry = operation.geometry;
+  char *first = geometry.base;
+  int64_t counts[5] = {};
+  for (uint32_t i = 0; i < geometry.rank; ++i) {
+    // Coordinates c + n step, for n below the box, that the dimension has.
+    int64_t step = geometry.steps[i], c = operation.coordinates[i];
+    int64_t begin = c < 0 ? (step - 1 - c) / step : 0;
+    int64_t size = static_cast<int64_t>(geometry.sizes[i]);
+    int64_t end = std::min<int64_t>(
+        geometry.box[i], c < size ? (size - c + step - 1) / step : 0);
+    if (begin >= end)
+      return;
+    counts[i] = end - begin;
+    first += (c + begin * step) * static_cast<int64_t>(geometry.strides[i]);
+  }
+  uint64_t bytes = counts[0] * geometry.elementBytes;
+  int64_t index[5] = {};
+  for (;;) {
+    const char *row = first;
+    for (uint32_t i = 1; i < geometry.rank; ++i)
+      row += index[i] * geometry.steps[i] *
+             static_cast<int64_t>(geometry.strides[i]);
+    cluster.counting.addGlobalBytes(operation.site,
+                                    reinterpret_cast<uintptr_t>(row), bytes);
+    uint32_t dim = 1;
+    while (dim < geometry.rank && ++index[dim] == counts[dim])
+      index[dim++] = 0;
+    if (dim >= geometry.rank)
+      return;
+  }
+}
+
 /// Whether all of the tensor is memory that may be accessed so.
 static bool checkTensor(Thread &thread, const BulkOperation &operation,
                         bool write) {
@@ -163,7 +198,7 @@ Void peermla::sim::abi::peermla_sim_tma_load(Ptr shared, Ptr map, Ptr barrier,
       !checkTensor(thread, operation, /*write=*/false))
     return;
   if (thread.cluster->counting.countsAccesses())
-    thread.cluster->counting.addGlobalBytes(site, 0, operation.bytes);
+    countTensor(*thread.cluster, operation);
   load(thread, operation, static_cast<char *>(shared),
        static_cast<char *>(barrier), mask, kTensorAlignment);
 }
@@ -309,7 +344,7 @@ Void peermla::sim::abi::peermla_sim_tma_store(Ptr map, Ptr shared,
       !checkTensor(thread, operation, /*write=*/true))
     return;
   if (thread.cluster->counting.countsAccesses())
-    thread.cluster->counting.addGlobalBytes(site, 0, operation.bytes);
+    countTensor(*thread.cluster, operation);
   storeFrom(thread, operation, shared, kTensorAlignment);
 }
 

@@ -108,7 +108,7 @@ struct LowerAwaitingConsume final : OpConversionPattern<tile::ConsumeOp> {
     // Copies of threads are published by who reads them.
     if (ring.getProducers() && kernel.hasWarpgroups)
       b.publish();
-    if (kernel.meetsInConsume)
+    if (kernel.meetsInConsume && !kernel.meetLater.contains(op))
       b.meet(kernel);
     rewriter.replaceOp(
         op, b.slot(ring.getType(), adaptor.getRing(), adaptor.getFill()));

@@ -50,7 +50,8 @@ struct LowerConsume final : OpConversionPattern<tile::ConsumeOp> {
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
     NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
-    b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
+    if (!kernel.meetLater.contains(op))
+      b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
     rewriter.replaceOp(op, b.slot(op.getRing().getType(), adaptor.getRing(),
                                   adaptor.getFill()));
     return success();

@@ -62,6 +62,8 @@ struct KernelInfo {
   /// Ops that write shared memory which the iteration before may still read: no
   /// op before them in their loop makes the threads meet.
   llvm::DenseSet<mlir::Operation *> unmet;
+  /// Consumes behind which the threads meet in the next one.
+  llvm::DenseSet<mlir::Operation *> meetLater;
 
   bool hasRoles() const { return producers != 0; }
 };

@@ -337,8 +337,27 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
            (reduce && reduce.getMeetingBytes());
   }
 
+  /// The consume of slots that are filled in the same way which follows, with
+  /// nothing but scalars between.
+  static tile::ConsumeOp getNextConsume(tile::ConsumeOp op) {
+    Operation *next = op->getNextNode();
+    while (next && isPure(next) && next->getNumRegions() == 0 &&
+           llvm::none_of(next->getOperands(), [&](Value operand) {
+             return operand == op.getResult();
+           }))
+      next = next->getNextNode();
+    auto other = dyn_cast_or_null<tile::ConsumeOp>(next);
+    bool isAlike = other && bool(getRingWithBarriers(op.getRing())) ==
+                                bool(getRingWithBarriers(other.getRing()));
+    return isAlike ? other : tile::ConsumeOp();
+  }
+
   /// Learns which hand-overs in shared memory need a barrier of their own.
   static void findMeetings(LLVM::LLVMFuncOp kernel, KernelInfo &info) {
+    kernel.walk([&](tile::ConsumeOp op) {
+      if (getNextConsume(op))
+        info.meetLater.insert(op);
+    });
     kernel.walk([&](Operation *op) {
       if (!isa<tile::ConvertOp, tile::ReduceOp>(op) ||
           !op->getParentOfType<scf::ForOp>())

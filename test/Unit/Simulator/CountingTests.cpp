@@ -92,6 +92,47 @@ TEST(CountingTest, asynchronousCopies) {
             4u);
 }
 
+TEST(CountingTest, tensorCopiesMoveWhatTheTensorHas) {
+  alignas(256) static char memory[5 * 256];
+  TensorMapDesc desc;
+  desc.type = ElementType::BF16;
+  desc.rank = 2;
+  desc.base = memory;
+  desc.sizes[0] = 96;
+  desc.sizes[1] = 5;
+  desc.strides[0] = 256;
+  desc.box[0] = 64;
+  desc.box[1] = 4;
+  TensorMap map;
+  ASSERT_EQ(encodeTensorMap(map, desc), "");
+  auto run = [&](int32_t column, int32_t row) {
+    TestKernel kernel(1, 4096);
+    kernel.options.countAccesses = true;
+    kernel.launch.buffers.push_back({memory, sizeof(memory), "memory"});
+    kernel.launch.buffers.push_back({&map, sizeof(map), "map", true});
+    Result result = kernel.run([&] {
+      peermla_sim_mbarrier_init(shared(0), 1, 0);
+      peermla_sim_fence(uint32_t(FenceKind::MbarrierInit), 0);
+      peermla_sim_mbarrier_arrive_expect_tx(shared(0), 512, 0, 0);
+      int32_t c[2] = {column, row};
+      peermla_sim_tma_load(shared(1024), &map, shared(0), c, 2, 0, 1);
+      while (!peermla_sim_mbarrier_wait(shared(0), 0,
+                                        WaitFlags::Parity | WaitFlags::Try, 2))
+        ;
+    });
+    EXPECT_EQ(result.getText(kernel.launch), "");
+    EXPECT_EQ(result.sites[1].tmaLoadBytes, 512u);
+    return result.sites[1].globalSectors;
+  };
+  EXPECT_EQ(run(0, 0), 4u * 4);
+  EXPECT_EQ(run(0, 3), 2u * 4);
+  EXPECT_EQ(run(0, -1), 3u * 4);
+  EXPECT_EQ(run(64, 1), 4u * 2);
+  EXPECT_EQ(run(-32, 0), 4u * 2);
+  EXPECT_EQ(run(0, 5), 0u);
+  EXPECT_EQ(run(96, 0), 0u);
+}
+
 TEST(CountingTest, ldmatrixConflicts) {
   for (uint32_t step : {16u, 128u, 144u}) {
     TestKernel kernel(32, 8192);
