@@ -61,7 +61,7 @@ PROGRAMS = (
     mla("heads_16", (forward(256), forward(150, 40), step((64, 3), (64, 130), page=64),
                      decode(1, (200, 1000), page=64)), num_attention_heads=16, **MLA_WIDTHS),
     mla("long", (forward(2048),), num_attention_heads=1, **MLA_WIDTHS),
-    mla("heads_128", (decode(1, (500, 131), page=64),), num_attention_heads=128, **MLA_WIDTHS),
+    mla("heads_128", (decode(1, (2000, 131), page=64),), num_attention_heads=128, **MLA_WIDTHS),
     model("peer_mla/model", "PeerMlaForCausalLM", (forward(64, 9), decode(1, (7, 40))),
           peer=PEER_WIDTHS, num_attention_heads=4, vocab_size=1000,
           **(MLA_WIDTHS | {"hidden_size": PEER_WIDTHS["hidden_size"]})),

@@ -49,9 +49,11 @@ struct LowerConsume final : OpConversionPattern<tile::ConsumeOp> {
   matchAndRewrite(tile::ConsumeOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     FragmentBuilder b(op.getLoc(), rewriter);
-    NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
-    if (!kernel.meetLater.contains(op))
+    // Or the next one waits, for no fewer copies.
+    if (!kernel.meetLater.contains(op)) {
+      NVVM::CpAsyncWaitGroupOp::create(b, op.getPending());
       b.meet(kernel, /*publishes=*/kernel.usesAsyncProxy);
+    }
     rewriter.replaceOp(op, b.slot(op.getRing().getType(), adaptor.getRing(),
                                   adaptor.getFill()));
     return success();

@@ -9,6 +9,13 @@
 // pairs, moves pairs; other blocks ask for every element whether it is in the
 // box.
 //
+// Four lanes have 8 columns of a row, in pairs: of 16 bits half a sector of
+// memory. Of the next 8 columns they have another word each. Each two lanes
+// exchange one of their words, so that each has four columns together:
+//
+//   lane           0     1     2     3   |   0      1       2      3
+//   words        0 8  2 10  4 12  6 14   |  0 2   8 10    4 6  12 14
+//
 //===----------------------------------------------------------------------===//
 
 #include "Fragments.h"
@@ -19,6 +26,9 @@
 
 using namespace mlir;
 using namespace peermla;
+
+/// Columns that four lanes have together where they exchange words.
+static constexpr int64_t columnsOfFour = 16;
 
 namespace {
 
@@ -37,12 +47,21 @@ struct Box {
       origin = b.add(origin, b.mul(offset, stride));
     for (int64_t dim : dims)
       strides.push_back(memoryStrides[dim]);
-    bool evenRows =
-        llvm::all_of(ArrayRef(strides).drop_back(), [](Value stride) {
-          return getKnownDivisor(stride) % 2 == 0;
-        });
-    hasPairs = originDivisor % 2 == 0 && evenRows && type.getRank() == 2 &&
-               isConstantIntValue(strides.back(), 1);
+    auto areMultiplesOf = [&](int64_t unit) {
+      return originDivisor % unit == 0 &&
+             llvm::all_of(ArrayRef(strides).drop_back(), [&](Value stride) {
+               return getKnownDivisor(stride) % unit == 0;
+             });
+    };
+    auto layout = dyn_cast<tile::MmaLayoutAttr>(type.getEncoding());
+    bool isContiguous =
+        type.getRank() == 2 && isConstantIntValue(strides.back(), 1);
+    if (isContiguous && areMultiplesOf(2))
+      unit = 2;
+    if (isContiguous && areMultiplesOf(4) && layout &&
+        type.getElementTypeBitWidth() == 16 &&
+        type.getDimSize(1) / layout.getWarps()[1] % columnsOfFour == 0)
+      unit = 4;
     first = b.pointer(
         1, b.toGlobal(memory),
         arith::IndexCastOp::create(b, b.getI64Type(),
@@ -57,10 +76,10 @@ struct Box {
         stride = b.i32(*getConstantIntValue(stride));
   }
 
-  /// Whether pairs can be moved, at run time: columns are whole and aligned.
+  /// Whether units can be moved, at run time: columns are whole and aligned.
   Value hasWholeRows() {
     Value address = LLVM::PtrToIntOp::create(b, b.getI64Type(), first);
-    Value whole = b.isEqual(b.rem(address, 2 * getBytesOfElement(type)),
+    Value whole = b.isEqual(b.rem(address, unit * getBytesOfElement(type)),
                             b.constant(address, 0));
     Value size = sizes.back();
     return b.both(whole,
@@ -143,7 +162,52 @@ struct Box {
     }
     return fromElements(elements);
   }
+  /// The box as lanes have its columns in fours.
+  Box inFours() {
+    Box box(*this);
+    box.places.bases.back() =
+        b.add(places.bases.back(), b.mul(b.rem(b.lane(), 2), 6));
+    return box;
+  }
+  /// One word of each neighbour for one of the other's.
+  SmallVector<Value, 2> exchange(Value first, Value second) {
+    Value isOdd = b.isEqual(b.rem(b.lane(), 2), b.i32(1));
+    Value other = NVVM::ShflOp::create(
+        b, b.getI32Type(), b.i32(-1), b.select(isOdd, first, second), b.i32(1),
+        b.i32(31), NVVM::ShflKind::bfly,
+        /*return_value_and_is_valid=*/UnitAttr());
+    return {b.select(isOdd, other, first), b.select(isOdd, second, other)};
+  }
+  /// Calls back with the first elements of the pairs that are exchanged.
+  void forEachFour(llvm::function_ref<void(int64_t first, int64_t second)> f) {
+    for (int64_t i = 0; i < places.size(); i += 8)
+      for (int64_t row : {0, 2})
+        f(i + row, i + row + 4);
+  }
+  Value loadFours() {
+    Box fours = inFours();
+    auto words = VectorType::get({2}, b.getI32Type());
+    auto pair = VectorType::get({2}, type.getElementType());
+    SmallVector<Value> elements(places.size());
+    forEachFour([&](int64_t first, int64_t second) {
+      Value loaded =
+          LLVM::LoadOp::create(b, words, fours.getPointer(fours.getByte(first)),
+                               4 * getBytesOfElement(type));
+      SmallVector<Value, 2> own =
+          exchange(vector::ExtractOp::create(b, loaded, 0),
+                   vector::ExtractOp::create(b, loaded, 1));
+      for (int64_t word : {0, 1}) {
+        Value two = LLVM::BitcastOp::create(b, pair, own[word]);
+        for (int64_t j : {0, 1})
+          elements[(word ? second : first) + j] =
+              vector::ExtractOp::create(b, two, j);
+      }
+    });
+    return fromElements(elements);
+  }
   Value loadPairs() {
+    if (unit == 4)
+      return loadFours();
     SmallVector<Value> elements;
     auto pair = VectorType::get({2}, type.getElementType());
     for (int64_t i = 0; i < places.size(); i += 2) {
@@ -168,17 +232,39 @@ struct Box {
       LLVM::StoreOp::create(b, element, getPointer(getByte(i)));
     }
   }
+  Value getPair(Value fragment, int64_t element) {
+    return vector::ExtractStridedSliceOp::create(
+        b, fragment, ArrayRef<int64_t>{element}, ArrayRef<int64_t>{2},
+        ArrayRef<int64_t>{1});
+  }
+  void storeFours(Value fragment) {
+    Box fours = inFours();
+    auto words = VectorType::get({2}, b.getI32Type());
+    forEachFour([&](int64_t first, int64_t second) {
+      SmallVector<Value, 2> own;
+      for (int64_t element : {first, second})
+        own.push_back(LLVM::BitcastOp::create(b, b.getI32Type(),
+                                              getPair(fragment, element)));
+      Value four =
+          vector::FromElementsOp::create(b, words, exchange(own[0], own[1]));
+      auto branch =
+          scf::IfOp::create(b, isRowInside(first), /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      LLVM::StoreOp::create(b, four, fours.getPointer(fours.getByte(first)),
+                            4 * getBytesOfElement(type));
+    });
+  }
   /// Pairs of the rows that are in the box.
   void storePairs(Value fragment) {
+    if (unit == 4)
+      return storeFours(fragment);
     for (int64_t i = 0; i < places.size(); i += 2) {
       auto branch =
           scf::IfOp::create(b, isRowInside(i), /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      Value pair = vector::ExtractStridedSliceOp::create(
-          b, fragment, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{2},
-          ArrayRef<int64_t>{1});
-      LLVM::StoreOp::create(b, pair, getPointer(getByte(i)),
+      LLVM::StoreOp::create(b, getPair(fragment, i), getPointer(getByte(i)),
                             2 * getBytesOfElement(type));
     }
   }
@@ -189,7 +275,8 @@ struct Box {
   std::optional<int64_t> group;
   SmallVector<Value> sizes, strides;
   Value first;
-  bool hasPairs;
+  /// How many elements of a row are moved together.
+  int64_t unit = 1;
 };
 
 struct LowerLoad final : OpConversionPattern<tile::LoadOp> {
@@ -209,7 +296,7 @@ struct LowerLoad final : OpConversionPattern<tile::LoadOp> {
     Box box(b, type, adaptor.getSource(), strides->second, adaptor.getOffsets(),
             adaptor.getSizes(), op.getDims(), op.getGroup(),
             kernel.originDivisors.lookup(op));
-    if (!box.hasPairs) {
+    if (box.unit == 1) {
       rewriter.replaceOp(op, box.loadElements());
       return success();
     }
@@ -248,7 +335,7 @@ struct LowerStore final : OpConversionPattern<tile::StoreOp> {
     Box box(b, type, adaptor.getTarget(), strides->second, adaptor.getOffsets(),
             adaptor.getSizes(), op.getDims(), op.getGroup(),
             kernel.originDivisors.lookup(op));
-    if (box.hasPairs) {
+    if (box.unit > 1) {
       auto either =
           scf::IfOp::create(b, box.hasWholeRows(), /*withElseRegion=*/true);
       b.setInsertionPointToStart(either.thenBlock());

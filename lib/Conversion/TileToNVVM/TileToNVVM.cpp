@@ -338,7 +338,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
   }
 
   /// The consume of slots that are filled in the same way which follows, with
-  /// nothing but scalars between.
+  /// nothing but scalars between, and leaves no more fills pending.
   static tile::ConsumeOp getNextConsume(tile::ConsumeOp op) {
     Operation *next = op->getNextNode();
     while (next && isPure(next) && next->getNumRegions() == 0 &&
@@ -347,8 +347,9 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
            }))
       next = next->getNextNode();
     auto other = dyn_cast_or_null<tile::ConsumeOp>(next);
-    bool isAlike = other && bool(getRingWithBarriers(op.getRing())) ==
-                                bool(getRingWithBarriers(other.getRing()));
+    bool isAlike = other && other.getPending() <= op.getPending() &&
+                   bool(getRingWithBarriers(op.getRing())) ==
+                       bool(getRingWithBarriers(other.getRing()));
     return isAlike ? other : tile::ConsumeOp();
   }
 

@@ -104,6 +104,9 @@ bool isExtentOf(Value value, Value memory, int64_t dim) {
     size = op.getMixedSizes()[dim];
   else if (auto op = memory.getDefiningOp<memref::ReinterpretCastOp>())
     size = op.getMixedSizes()[dim];
+  else if (auto op = memory.getDefiningOp<memref::SubViewOp>())
+    if (op.getDroppedDims().none())
+      size = op.getMixedSizes()[dim];
   return size && dyn_cast<Value>(size) == value;
 }
 

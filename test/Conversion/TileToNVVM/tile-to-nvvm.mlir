@@ -85,3 +85,27 @@ gpu.module @slots {
     return
   }
 }
+
+// Of 16 bits lanes exchange words, and have four columns together. Strides of
+// contiguous memory are products of its extents: they are known to be multiples
+// of four here.
+
+// CHECK-LABEL: llvm.func @fours(
+// CHECK: %[[LOADED:.+]] = llvm.load %{{.+}} {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
+// CHECK: nvvm.shfl.sync bfly %{{.+}}, %{{.+}}, %c1_i32, %c31_i32
+// CHECK: llvm.load %{{.+}} : !llvm.ptr<1> -> bf16
+// CHECK: nvvm.shfl.sync bfly
+// CHECK-COUNT-8: llvm.store %{{.+}}, %{{.+}} {alignment = 8 : i64} : vector<2xi32>, !llvm.ptr<1>
+// CHECK: } else {
+// CHECK-COUNT-32: llvm.store {{.+}} : bf16, !llvm.ptr<1>
+gpu.module @fours {
+  func.func @fours(%p: index, %x: memref<?x?x64xbf16>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1]>, tile.shared_bytes = 0 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %a = tile.load %x[%p, %c0, %c0] sizes(%c64, %c64) along [1, 2] : memref<?x?x64xbf16> -> tensor<64x64xbf16, #mma>
+    %b = arith.addf %a, %a : tensor<64x64xbf16, #mma>
+    tile.store %b, %x[%p, %c0, %c0] sizes(%c64, %c64) along [1, 2] : tensor<64x64xbf16, #mma>, memref<?x?x64xbf16>
+    return
+  }
+}

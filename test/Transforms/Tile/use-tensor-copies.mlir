@@ -45,6 +45,37 @@ func.func @launch(%x: memref<?x256xbf16>, %y: memref<?x64xf32>, %n: index) {
 
 // -----
 
+// A part of an allocation has the extents that it was cut to.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+// CHECK-LABEL: func.func @rows_of_part(
+// CHECK: tile.fill_box
+// CHECK: tile.consume
+// CHECK-NOT: tile.clear_rows
+gpu.module @rows_of_part {
+  func.func @rows_of_part(%T: index, %x: memref<?x128xbf16>, %y: memref<?x64xf32>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1], instructions = wgmma>, tile.shared_bytes = 8192 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %rows = arith.minsi %T, %c64 : index
+    %r = tile.ring {offset = 0} : !tile.ring<1 x !a>
+    tile.fill %r[%c0], %x[%c0, %c0] sizes(%rows, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<?x128xbf16>
+    %a = tile.consume %r[%c0] pending 0 rows %rows : !tile.ring<1 x !a> -> !a
+    %d = tile.mma %a, %a transpose_b : !a, !a -> tensor<64x64xf32, #tile.mma<warps = [4, 1]>>
+    tile.store %d, %y[%c0, %c0] sizes(%rows, %c64) along [0, 1] : tensor<64x64xf32, #tile.mma<warps = [4, 1]>>, memref<?x64xf32>
+    return
+  }
+}
+func.func @launch(%T: index, %y: memref<?x64xf32>, %n: index) {
+  %x = memref.alloc(%T) : memref<?x192xbf16>
+  %part = memref.subview %x[0, 64] [%T, 128] [1, 1] : memref<?x192xbf16> to memref<?x128xbf16, strided<[192, 1], offset: 64>>
+  tile.launch @rows_of_part::@rows_of_part blocks(%n) ins(%T, %part : index, memref<?x128xbf16, strided<[192, 1], offset: 64>>) outs(%y : memref<?x64xf32>)
+  return
+}
+
+// -----
+
 // Nobody says that %T is the extent: rows from there on are cleared.
 
 !a = tensor<64x64xbf16, #tile.shared>
