@@ -47,6 +47,8 @@ static constexpr int64_t bytesOfBarriers = 512;
 /// What copies of threads that do not go through registers start at multiples
 /// of.
 static constexpr int64_t bytesOfCopy = 4;
+/// What tensor copies start at multiples of.
+static constexpr int64_t bytesOfTensorCopy = 16;
 /// Accumulators of a thread that leave registers enough for the rest.
 static constexpr int64_t warpThreads = 32, mostAccumulators = 128;
 
@@ -188,7 +190,7 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
   // Two warpgroups compute while a third brings keys by tensor copies; one
   // alone would wait for its products.
   if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters &&
-      hasRowsOf(op, bytesOfCopy))
+      hasRowsOf(op, bytesOfTensorCopy))
     tiles.push_back({2 * mmaRows,
                      1,
                      2 * mmaRows,
@@ -199,30 +201,33 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
 }
 
 /// The tiles of attention whose heads share their keys, best first: heads of a
-/// token fill the rows of an instruction, up to 64 read the keys together.
-static SmallVector<MmaTile, 3> getSharedTiles(mla::OnlineAttentionOp op,
+/// token fill the rows of an instruction, up to 64 read the keys together, or
+/// 16 where rows are too wide for that.
+static SmallVector<MmaTile, 5> getSharedTiles(mla::OnlineAttentionOp op,
                                               const GpuTarget &gpu) {
   int64_t H = std::max<int64_t>(typeOf(op.getQ()).getDimSize(1), 1);
-  int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, mmaRows));
-  int64_t tokens = std::max<int64_t>(1, mmaRowsOfWarp / heads);
-  int64_t rows =
-      llvm::PowerOf2Ceil(std::max<int64_t>(tokens * heads, mmaRowsOfWarp));
-  SmallVector<MmaTile, 3> tiles;
-  // Two warpgroups share the columns of scores and values while a third brings
-  // keys, if their columns are whole panels.
   int64_t width =
       llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
-  if (gpu.hasWgmma && gpu.hasSetMaxRegisters && rows == mmaRows &&
-      width % (2 * tileUnit) == 0 &&
-      typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
-      hasRowsOf(op, bytesOfCopy))
-    tiles.push_back({tokens,
-                     heads,
-                     64,
-                     {4, 2},
-                     {registersOfCopier, registersBesideCopier}});
-  for (int64_t keys : {64, 32})
-    tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+  bool hasWarpgroups = gpu.hasWgmma && gpu.hasSetMaxRegisters &&
+                       typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
+                       hasRowsOf(op, bytesOfCopy);
+  SmallVector<MmaTile, 5> tiles;
+  for (int64_t most : {mmaRows, mmaRowsOfWarp}) {
+    int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, most));
+    int64_t tokens = std::max<int64_t>(1, mmaRowsOfWarp / heads);
+    int64_t rows =
+        llvm::PowerOf2Ceil(std::max<int64_t>(tokens * heads, mmaRowsOfWarp));
+    // Two warpgroups share the columns of scores and values while a third
+    // brings keys, if their columns are whole panels.
+    if (hasWarpgroups && rows == mmaRows && width % (2 * tileUnit) == 0)
+      tiles.push_back({tokens,
+                       heads,
+                       64,
+                       {4, 2},
+                       {registersOfCopier, registersBesideCopier}});
+    for (int64_t keys : {64, 32})
+      tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+  }
   return tiles;
 }
 

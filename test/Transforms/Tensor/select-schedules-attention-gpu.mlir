@@ -43,12 +43,12 @@ func.func @keys_per_head(%q: tensor<?x3x24xf32>, %k: tensor<?x3x24xf32>, %v: ten
 
 // -----
 
-// There is memory for more keys, but no registers beside 128 accumulators; beside 64
-// there are.
+// Two warpgroups multiply where heads fill 64 rows and the columns of values are
+// pairs of panels. Beside 64 accumulators there are registers for 64 keys.
 
 module attributes {peermla.gpu = "sm_90a"} {
 // CHECK-LABEL: func.func @many_heads(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [32], parts = 32, warps = [2, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 64], inner = [64], parts = 32, warps = [4, 2], stages = 2, instructions = wgmma, roles = [88, 208]>}
 func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xbf16>) -> tensor<?x128x512xbf16>
@@ -61,5 +61,36 @@ func.func @sixteen_heads(%q: tensor<?x16x576xbf16>, %k: tensor<?x?x576xbf16>, %c
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xbf16>) -> tensor<?x16x512xbf16>
   return %o : tensor<?x16x512xbf16>
+}
+
+// CHECK-LABEL: func.func @narrow_values(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 40], inner = [64], parts = 64, warps = [2, 4], stages = 2>}
+func.func @narrow_values(%q: tensor<?x40x80xbf16>, %k: tensor<?x?x80xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x40x64xbf16>) -> tensor<?x40x64xbf16> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x40x80xbf16>, tensor<?x?x80xbf16>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x40x64xbf16>) -> tensor<?x40x64xbf16>
+  return %o : tensor<?x40x64xbf16>
+}
+
+// Of rows too wide for 64 heads, 16 fit.
+
+// CHECK-LABEL: func.func @wide_rows_of_f32(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = {{[0-9]+}}, warps = [1, 4], stages = 2>}
+func.func @wide_rows_of_f32(%q: tensor<?x128x576xf32>, %k: tensor<?x?x576xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xf32>) -> tensor<?x128x512xf32> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xf32>, tensor<?x?x576xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xf32>) -> tensor<?x128x512xf32>
+  return %o : tensor<?x128x512xf32>
+}
+
+// Tensor copies want rows of multiples of 16 bytes; roles are for these.
+
+// CHECK-LABEL: func.func @keys_per_head(
+//       CHECK:   #tile.schedule<block = [128, 1], inner = [128], parts = 1, warps = [8, 1], stages = 2, instructions = wgmma, roles = [24, 240]>}
+//       CHECK:   #tile.schedule<block = [64, 1], inner = [64], parts = 1, warps = [4, 1], stages = 2, instructions = wgmma>}
+func.func @keys_per_head(%q: tensor<?x3x24xbf16>, %k: tensor<?x3x24xbf16>, %v: tensor<?x3x16xbf16>, %w: tensor<?x3x12xbf16>, %cu: tensor<?xi32>, %i: tensor<?x3x16xbf16>, %j: tensor<?x3x12xbf16>) -> (tensor<?x3x16xbf16>, tensor<?x3x12xbf16>) {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x24xbf16>, tensor<?x3x24xbf16>) values(%v : tensor<?x3x16xbf16>)
+      ragged(%cu : tensor<?xi32>) outs(%i : tensor<?x3x16xbf16>) -> tensor<?x3x16xbf16>
+  %p = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x24xbf16>, tensor<?x3x24xbf16>) values(%w : tensor<?x3x12xbf16>)
+      ragged(%cu : tensor<?xi32>) outs(%j : tensor<?x3x12xbf16>) -> tensor<?x3x12xbf16>
+  return %o, %p : tensor<?x3x16xbf16>, tensor<?x3x12xbf16>
 }
 }
