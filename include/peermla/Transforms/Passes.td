@@ -483,7 +483,8 @@ def TileAndFuse
     runs of tokens, `mla.work_items`, since no tile may cross the end of a sequence;
     a join of partial results whose attention has no schedule computes them in the
     same kernel. Where a producer's tile is read through `tensor.expand_shape`, the
-    tile is what is expanded.
+    tile is what is expanded, and where it is some columns of rows that
+    `tensor.insert_slice` puts together, rows of the tile are.
 
     Numerics: unchanged, reductions are not split.
 

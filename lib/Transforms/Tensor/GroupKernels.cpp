@@ -15,6 +15,7 @@
 #include "Schedules.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/TilingInterface.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -93,6 +94,22 @@ static bool joinsRotation(Operation *producer, mla::RopeOp rope) {
              2;
 }
 
+/// The number of rows of a tensor that rows are inserted into, or null.
+static OpFoldResult getNumRows(Value tensor) {
+  while (auto insert = tensor.getDefiningOp<tensor::InsertSliceOp>())
+    tensor = insert.getDest();
+  auto empty = tensor.getDefiningOp<tensor::EmptyOp>();
+  return empty ? empty.getMixedSizes().front() : OpFoldResult();
+}
+
+bool peermla::insertsColumns(tensor::InsertSliceOp insert) {
+  OpFoldResult rows = getNumRows(insert.getDest());
+  return insert.getDestType().getRank() == 2 &&
+         insert.getSourceType().getRank() == 2 && insert.hasUnitStride() &&
+         insert.getStaticOffset(0) == 0 && rows &&
+         isEqualConstantIntOrValue(rows, insert.getMixedSizes().front());
+}
+
 /// The op that is the only user of `op`'s results, or null.
 static Operation *onlyConsumer(Operation *op) {
   Operation *consumer = nullptr;
@@ -141,6 +158,25 @@ static mla::RopeOp getRotation(Operation *op) {
   return rope && rope.getX() == expand.getResult() ? rope : nullptr;
 }
 
+/// The op that rotates, where they are written to the cache, the rows that `op`
+/// computes some columns of; null if there is none.
+static mla::RopeOp getRotationOfColumns(Operation *op) {
+  Operation *consumer = onlyConsumer(op);
+  Value columns = op->getResult(0);
+  while (auto insert = dyn_cast_or_null<tensor::InsertSliceOp>(consumer)) {
+    if (!insertsColumns(insert))
+      return nullptr;
+    columns = insert.getResult();
+    consumer = onlyConsumer(insert);
+  }
+  auto rope = dyn_cast_or_null<mla::RopeOp>(consumer);
+  bool isAppended = rope && rope.getX() == columns &&
+                    isa_and_nonnull<mla::CacheAppendOp>(onlyConsumer(rope));
+  return isAppended && !op->hasAttr(scheduleName) && columns != op->getResult(0)
+             ? rope
+             : nullptr;
+}
+
 SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
   SmallVector<Kernel> kernels;
   llvm::DenseMap<Operation *, unsigned> kernelOf;
@@ -156,6 +192,13 @@ SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
     mla::RopeOp rope = forGpu ? getRotation(&op) : nullptr;
     if (rope && joinsRotation(&op, rope) &&
         kernels[kernelOf[rope]].root == rope) {
+      kernels[kernelOf[rope]].members.push_back(&op);
+      kernelOf[&op] = kernelOf[rope];
+      continue;
+    }
+    rope = forGpu && isElementwise(&op) ? getRotationOfColumns(&op) : nullptr;
+    if (rope && kernelOf.contains(rope) &&
+        isa<mla::CacheAppendOp>(kernels[kernelOf[rope]].root)) {
       kernels[kernelOf[rope]].members.push_back(&op);
       kernelOf[&op] = kernelOf[rope];
       continue;

@@ -14,6 +14,7 @@
 #define LIB_TRANSFORMS_TENSOR_SCHEDULES_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "peermla/Dialect/Tile/IR/Tile.h"
 #include "peermla/Support/CostModel.h"
 #include "llvm/ADT/SmallVector.h"
@@ -59,8 +60,13 @@ bool hasMmaTypes(mlir::linalg::LinalgOp product);
 using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;
 
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
-/// belongs to one. For a GPU, heads that are projected are rotated there, too.
+/// belongs to one. For a GPU, heads that are projected are rotated there, too,
+/// and rows of a cache are computed where they are written.
 llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, bool forGpu);
+
+/// Whether a matrix is inserted whose rows are all rows of the result: its
+/// columns are some of the result's.
+bool insertsColumns(mlir::tensor::InsertSliceOp insert);
 
 /// Whether a product can compute the rows of the kernel as it reads them: all
 /// members are linalg ops over rows.

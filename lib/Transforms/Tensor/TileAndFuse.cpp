@@ -97,6 +97,50 @@ struct SliceOfSlice : OpRewritePattern<tensor::ExtractSliceOp> {
   }
 };
 
+/// Rows of columns that are inserted are inserted as rows, where another op
+/// than a kernel's root computes the columns, so that its tile is fused.
+struct SliceBeforeInserting : OpRewritePattern<tensor::ExtractSliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp slice,
+                                PatternRewriter &rewriter) const override {
+    auto insert = slice.getSource().getDefiningOp<tensor::InsertSliceOp>();
+    if (!insert || !insertsColumns(insert) || slice.getDroppedDims().any() ||
+        !slice.hasUnitStride() || slice.getStaticOffset(1) != 0 ||
+        slice.isDynamicSize(1) ||
+        slice.getStaticSize(1) != insert.getDestType().getDimSize(1))
+      return failure();
+    if (!hasTiles(insert))
+      return failure();
+    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
+                              sizes = slice.getMixedSizes(),
+                              places = insert.getMixedOffsets(),
+                              extents = insert.getMixedSizes(),
+                              strides = slice.getMixedStrides();
+    Location loc = slice.getLoc();
+    auto rows = tensor::ExtractSliceOp::create(rewriter, loc, insert.getDest(),
+                                               offsets, sizes, strides);
+    extents[0] = sizes[0];
+    auto inserted = tensor::ExtractSliceOp::create(
+        rewriter, loc, insert.getSource(), offsets, extents, strides);
+    places[0] = rewriter.getIndexAttr(0);
+    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+        slice, inserted, rows, places, extents, strides);
+    return success();
+  }
+
+  /// Whether columns of it, or of what it is inserted into, are tiles.
+  static bool hasTiles(tensor::InsertSliceOp insert) {
+    for (; insert;
+         insert = insert.getDest().getDefiningOp<tensor::InsertSliceOp>()) {
+      auto columns = insert.getSource().getDefiningOp<linalg::LinalgOp>();
+      if (columns && !columns->hasAttr(scheduleName))
+        return true;
+    }
+    return false;
+  }
+};
+
 struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
   using Base::Base;
 
@@ -223,7 +267,8 @@ struct TileAndFuse : peermla::impl::TileAndFuseBase<TileAndFuse> {
           return scf::SCFTileAndFuseOptions::ControlFnResult{};
         });
     RewritePatternSet patterns(&getContext());
-    patterns.add<SliceBeforeExpanding, SliceOfSlice>(&getContext());
+    patterns.add<SliceBeforeExpanding, SliceBeforeInserting, SliceOfSlice>(
+        &getContext());
     options.cleanupPatterns = std::move(patterns);
     FailureOr<scf::SCFTileAndFuseResult> result =
         scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);

@@ -30,6 +30,26 @@ func.func @wide_rows_of_f32(%q: tensor<?x16x576xf32>, %k: tensor<?x?x576xf32>, %
   return %o : tensor<?x16x512xf32>
 }
 
+// Columns of rows that only the cache gets are computed where they are written, if
+// they are columns of all rows.
+
+// CHECK-LABEL: func.func @columns_of_the_cache(
+//       CHECK:   linalg.exp ins
+//       CHECK:   linalg.floor {peermla.schedule = {{.+}}} ins
+//       CHECK:   mla.rope ins
+//       CHECK:   mla.cache_append {peermla.schedule = #tile.schedule<block = [{{[0-9]+}}]>}
+func.func @columns_of_the_cache(%T: index, %n: index, %x: tensor<?x16xf32>, %z: tensor<?x4xf32>, %t: tensor<?x4xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %cache: tensor<?x?x20xf32>) -> tensor<?x?x20xf32> {
+  %a = linalg.exp ins(%x : tensor<?x16xf32>) outs(%x : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %b = linalg.floor ins(%z : tensor<?x4xf32>) outs(%z : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %e = tensor.empty(%T) : tensor<?x20xf32>
+  %some = tensor.insert_slice %b into %e[0, 16] [%n, 4] [1, 1] : tensor<?x4xf32> into tensor<?x20xf32>
+  %rows = tensor.insert_slice %a into %some[0, 0] [%T, 16] [1, 1] : tensor<?x16xf32> into tensor<?x20xf32>
+  %r = mla.rope ins(%rows, %t : tensor<?x20xf32>, tensor<?x4xf32>) outs(%e : tensor<?x20xf32>) -> tensor<?x20xf32>
+  %new = mla.cache_append ins(%r, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      outs(%cache : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+  return %new : tensor<?x?x20xf32>
+}
+
 // Keys per head: tokens of one head, fewer keys of f32 at a time.
 
 // CHECK-LABEL: func.func @keys_per_head(

@@ -167,5 +167,34 @@ func.func @rotation_of_appended_rows(%x: tensor<?x20xf32>, %t: tensor<?x4xf32>, 
   return %n : tensor<?x?x20xf32>
 }
 
+// Columns of these rows that ops without a schedule compute are computed there, too;
+// what has a schedule is a kernel of its own.
+
+// CHECK-LABEL: func.func @columns_of_appended_rows(
+//       CHECK:   %[[LAST:.+]] = scf.forall
+//       CHECK:     linalg.sqrt
+//       CHECK:   scf.forall (%[[FIRST:.+]]) = (0) to (%{{.+}}) step (8)
+//       CHECK:     %[[A:.+]] = linalg.exp
+//       CHECK:     %[[ROWS:.+]] = tensor.insert_slice %[[A]] into %{{.+}}[0, 0] [%[[N:.+]], 16] [1, 1] : tensor<?x16xf32> into tensor<?x22xf32>
+//       CHECK:     %[[C:.+]] = tensor.extract_slice %[[LAST]]
+//       CHECK:     %[[MORE:.+]] = tensor.insert_slice %[[C]] into %[[ROWS]][0, 20] [%[[N]], 2] [1, 1]
+//       CHECK:     %[[B:.+]] = linalg.floor
+//       CHECK:     %[[MOST:.+]] = tensor.insert_slice %[[B]] into %[[MORE]][0, 16] [%[[N]], 4] [1, 1]
+//       CHECK:     mla.rope ins(%[[MOST]],
+func.func @columns_of_appended_rows(%T: index, %x: tensor<?x16xf32>, %z: tensor<?x4xf32>, %w: tensor<?x2xf32>, %t: tensor<?x4xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %cache: tensor<?x?x22xf32>) -> tensor<?x?x22xf32> {
+  %a = linalg.exp ins(%x : tensor<?x16xf32>) outs(%x : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %b = linalg.floor ins(%z : tensor<?x4xf32>) outs(%z : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %c = linalg.sqrt {peermla.schedule = #tile.schedule<block = [8, 0]>} ins(%w : tensor<?x2xf32>) outs(%w : tensor<?x2xf32>) -> tensor<?x2xf32>
+  %e = tensor.empty(%T) : tensor<?x22xf32>
+  %with_a = tensor.insert_slice %a into %e[0, 0] [%T, 16] [1, 1] : tensor<?x16xf32> into tensor<?x22xf32>
+  %with_c = tensor.insert_slice %c into %with_a[0, 20] [%T, 2] [1, 1] : tensor<?x2xf32> into tensor<?x22xf32>
+  %rows = tensor.insert_slice %b into %with_c[0, 16] [%T, 4] [1, 1] : tensor<?x4xf32> into tensor<?x22xf32>
+  %r = mla.rope ins(%rows, %t : tensor<?x22xf32>, tensor<?x4xf32>) outs(%e : tensor<?x22xf32>) -> tensor<?x22xf32>
+  %n = mla.cache_append {peermla.schedule = #tile.schedule<block = [8]>}
+      ins(%r, %cu, %past, %blocks : tensor<?x22xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      outs(%cache : tensor<?x?x22xf32>) -> tensor<?x?x22xf32>
+  return %n : tensor<?x?x22xf32>
+}
+
 // CHECK-LABEL: func.func private @declaration()
 func.func private @declaration()
