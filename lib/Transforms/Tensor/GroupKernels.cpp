@@ -49,7 +49,7 @@ RankedTensorType Kernel::getType() const {
 
 /// Whether `producer` is computed inside the kernel of its only consumer.
 static bool joins(Operation *producer, Operation *consumer,
-                  const Kernel &kernel) {
+                  const Kernel &kernel, bool forGpu) {
   if (isContraction(producer)) {
     // Scores are consumed where they are computed.
     if (isa<peer::SelectOp>(consumer))
@@ -59,6 +59,9 @@ static bool joins(Operation *producer, Operation *consumer,
   // Rows are rotated where they are written to the cache.
   if (isa<mla::RopeOp>(producer))
     return isa<mla::CacheAppendOp>(consumer);
+  // A launch takes longer than positions do.
+  if (isa<mla::PositionsOp>(producer))
+    return forGpu && isa<mla::RopeTableOp>(consumer);
   if (isElementwise(producer))
     return (isElementwise(consumer) && !kernel.getContraction()) ||
            isReduction(consumer);
@@ -206,7 +209,7 @@ SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
     auto found = kernelOf.find(consumer);
     if (consumer && found != kernelOf.end()) {
       unsigned number = found->second;
-      if (joins(&op, consumer, kernels[number]) &&
+      if (joins(&op, consumer, kernels[number], forGpu) &&
           canKeepSchedule(&op, consumer, kernels[number])) {
         kernelOf[&op] = number;
         kernels[number].members.push_back(&op);

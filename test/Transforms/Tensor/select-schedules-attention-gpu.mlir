@@ -30,6 +30,17 @@ func.func @wide_rows_of_f32(%q: tensor<?x16x576xf32>, %k: tensor<?x?x576xf32>, %
   return %o : tensor<?x16x512xf32>
 }
 
+// Positions are computed where only the table reads them.
+
+// CHECK-LABEL: func.func @positions_of_the_table(
+//       CHECK:   mla.positions ins
+//       CHECK:   mla.rope_table {{.*}}peermla.schedule = #tile.schedule<block = [{{[0-9]+}}]>
+func.func @positions_of_the_table(%cu: tensor<?xi32>, %past: tensor<?xi32>, %p: tensor<?xi32>, %t: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %positions = mla.positions ins(%cu, %past : tensor<?xi32>, tensor<?xi32>) outs(%p : tensor<?xi32>) -> tensor<?xi32>
+  %table = mla.rope_table {inv_freq = array<f64: 1.0, 0.5>, multiplier = 1.0 : f64} ins(%positions : tensor<?xi32>) outs(%t : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %table : tensor<?x4xf32>
+}
+
 // Columns of rows that only the cache gets are computed where they are written, if
 // they are columns of all rows.
 
