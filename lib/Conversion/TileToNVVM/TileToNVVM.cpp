@@ -400,8 +400,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                          << mma.getB().getType();
     });
     info.usesAsyncProxy = info.hasWarpgroups;
-    for (auto ring : function.getOps<tile::RingOp>())
-      info.usesAsyncProxy |= ring.getBarriers().has_value();
+    function.walk([&](tile::FillBoxOp) { info.usesAsyncProxy = true; });
     addSharedMemory(function);
     FailureOr<LLVM::LLVMFuncOp> kernel = makeKernel(function, types, info);
     if (failed(kernel))

@@ -225,8 +225,15 @@ static SmallVector<MmaTile, 5> getSharedTiles(mla::OnlineAttentionOp op,
                        64,
                        {4, 2},
                        {registersOfCopier, registersBesideCopier}});
-    for (int64_t keys : {64, 32})
-      tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+    // Four warps leave half of the registers to others that bring keys.
+    for (int64_t keys : {64, 32}) {
+      tiles.push_back({tokens, heads, keys, {2, 4}});
+      if (rows == mmaRowsOfWarp) {
+        tiles.back().warps = {1, 4};
+        if (gpu.hasTma)
+          tiles.back().roles = {0, 0};
+      }
+    }
   }
   return tiles;
 }
@@ -283,7 +290,7 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
   for (const MmaTile &tile : getSharedTiles(op, gpu)) {
     // Beside many accumulators, scores of 64 keys spill, unless warpgroups
     // multiply: those have few scores.
-    bool isCrowded = tile.roles.empty() && tile.keys > 32 &&
+    bool isCrowded = tile.warps[0] < 4 && tile.keys > 32 &&
                      countAccumulators(op, tile) > mostAccumulators / 2;
     if (!isCrowded && fits(op, tile, gpu))
       return tile;
@@ -303,7 +310,7 @@ static Schedule useMma(Schedule schedule, const MmaTile &tile, bool isWgmma) {
       attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
       tile.warps, mmaStages,
       isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
-      isWgmma ? ArrayRef<int64_t>(tile.roles) : ArrayRef<int64_t>());
+      tile.roles);
   return schedule;
 }
 

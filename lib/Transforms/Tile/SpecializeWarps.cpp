@@ -139,6 +139,12 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
         function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
     if (!schedule || schedule.getRoles().empty())
       return;
+    const GpuTarget *target = GpuTarget::of(function);
+    if (target && !target->hasTma) {
+      function.emitRemark() << "all threads fill and compute: threads of "
+                            << target->name << " cannot wait for fills";
+      return;
+    }
     llvm::SetVector<tile::RingOp> inLoops, copied;
     function.walk([&](Operation *op) {
       Value ring;

@@ -83,8 +83,9 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     });
     int64_t available = getAvailable(function), offset = 0;
     bool sharesPlaces = true;
-    // Barriers of tensor copies come behind what is placed here.
-    if (schedule.getInstructions() == tile::Instructions::Wgmma) {
+    // Barriers of fills come behind what is placed here.
+    if (schedule.getInstructions() == tile::Instructions::Wgmma ||
+        !schedule.getRoles().empty()) {
       available -= bytesForBarriers;
       sharesPlaces = false;
     }

@@ -113,6 +113,8 @@ CASES = [
     cached("roles_odd_rows", (1, 1, 3), (230, 64, 1), "bf16", 1, depth=133, width=120, heads=33, block=(1, 33), **COPIERS),
     cached("roles_poisoned_cache", (4, 2), (62, 5), "bf16", 16, depth=128, width=128, heads=12, block=(5, 12), **COPIERS,
            poison=(("k", 1, np.nan), ("k", 5, np.inf))),
+    cached("roles_mma_sync", (1, 3, 1), (65, 270, 0), "bf16", 7, roles=(0, 0)),
+    cached("roles_mma_sync_f32", (2, 5), (300, 0), "f32", 48, heads=20, depth=24, width=20, keys=32, block=(1, 20), warps=(2, 4), roles=(0, 0)),
     Case("wgmma_poisoned", (70, 68, 3), "bf16", depth=64, width=72, instructions="wgmma",
          poison=(("v", 5, np.nan), ("v", 69, np.inf), ("v", 71, -np.inf), ("v", 137, np.nan))),
 ]

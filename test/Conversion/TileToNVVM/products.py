@@ -387,8 +387,8 @@ def assemble(case, arguments):
     text = kernel_module(run(arguments.tools / "peermla-opt", path.with_suffix(".kernel.mlir"), "--convert-nvvm-to-llvm"))
     path.with_suffix(".module.mlir").write_text("module " + text[text.index("{"):] + "\n")
     run("mlir-translate", "--mlir-to-llvmir", path.with_suffix(".module.mlir"), "-o", path.with_suffix(".ll"))
-    warpgroups = getattr(case, "instructions", "mma_sync") == "wgmma"
-    chip = "sm_90a" if warpgroups else "sm_80"
+    is_new = getattr(case, "instructions", "mma_sync") == "wgmma" or getattr(case, "roles", ())
+    chip = "sm_90a" if is_new else "sm_80"
     run("opt", "-O3", "-mtriple=nvptx64-nvidia-cuda", f"-mcpu={chip}", path.with_suffix(".ll"), "-o", path.with_suffix(".bc"))
     run("llc", "-O3", "-mtriple=nvptx64-nvidia-cuda", f"-mcpu={chip}", "-mattr=+ptx80", path.with_suffix(".bc"), "-o", path.with_suffix(".ptx"))
     done = subprocess.run([arguments.ptxas, f"-arch={chip}", "-v", path.with_suffix(".ptx"), "-o", path.with_suffix(".cubin")],

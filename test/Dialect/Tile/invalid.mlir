@@ -132,5 +132,5 @@ func.func private @roles_registers() attributes {s = #tile.schedule<warps = [4, 
 
 // -----
 
-// expected-error @below {{expects 'wgmma' where there are 'roles'}}
-func.func private @roles_of_warps() attributes {s = #tile.schedule<warps = [4, 1], roles = [24, 240]>}
+// expected-error @below {{expects 'warps' where there are 'roles'}}
+func.func private @roles_of_warps() attributes {s = #tile.schedule<block = [4, 1], roles = [24, 240]>}

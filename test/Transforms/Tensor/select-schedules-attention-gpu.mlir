@@ -74,7 +74,7 @@ func.func @keys_per_head(%q: tensor<?x3x24xf32>, %k: tensor<?x3x24xf32>, %v: ten
 
 // -----
 
-// Two warpgroups multiply where heads fill 64 rows and the columns of values are
+// A warpgroup of its own brings keys. Two others multiply where heads fill 64 rows and the columns of values are
 // pairs of panels. Beside 64 accumulators there are registers for 64 keys.
 
 module attributes {peermla.gpu = "sm_90a"} {
@@ -87,7 +87,7 @@ func.func @many_heads(%q: tensor<?x128x576xbf16>, %k: tensor<?x?x576xbf16>, %cu:
 }
 
 // CHECK-LABEL: func.func @sixteen_heads(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [64], parts = 64, warps = [1, 4], stages = 2, roles = [0, 0]>}
 func.func @sixteen_heads(%q: tensor<?x16x576xbf16>, %k: tensor<?x?x576xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xbf16>) -> tensor<?x16x512xbf16> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xbf16>, tensor<?x?x576xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xbf16>) -> tensor<?x16x512xbf16>
@@ -105,7 +105,7 @@ func.func @narrow_values(%q: tensor<?x40x80xbf16>, %k: tensor<?x?x80xbf16>, %cu:
 // Of rows too wide for 64 heads, 16 fit.
 
 // CHECK-LABEL: func.func @wide_rows_of_f32(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = {{[0-9]+}}, warps = [1, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = {{[0-9]+}}, warps = [1, 4], stages = 2, roles = [0, 0]>}
 func.func @wide_rows_of_f32(%q: tensor<?x128x576xf32>, %k: tensor<?x?x576xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x128x512xf32>) -> tensor<?x128x512xf32> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x128x576xf32>, tensor<?x?x576xf32>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xf32>) -> tensor<?x128x512xf32>

@@ -174,3 +174,24 @@ func.func @carried(%x: memref<?x64xbf16>)
   }
   return
 }
+
+// -----
+
+// Threads of sm_80 cannot wait at mbarriers.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+module attributes {peermla.gpu = "sm_80"} {
+// expected-remark @below {{all threads fill and compute: threads of sm_80 cannot wait for fills}}
+func.func @waits(%x: memref<?x64xbf16>)
+    attributes {tile.schedule = #tile.schedule<warps = [1, 4], roles = [0, 0]>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %s = tile.ring {offset = 0} : !tile.ring<1 x !a>
+  scf.for %k = %c0 to %c64 step %c1 {
+    tile.fill %s[%k], %x[%k, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<?x64xbf16>
+  }
+  return
+}
+}

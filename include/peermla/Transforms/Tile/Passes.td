@@ -261,7 +261,8 @@ def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
     A program whose schedule has `roles` is split: a warpgroup of its own fills the
     slots of loops, as far ahead as there are any; the others wait for fills. One thread
     of it starts tensor copies. Where a loop has other copies (`tile.fill`), all its
-    threads make these, if the schedule leaves them 64 registers at least.
+    threads make these, if the schedule leaves them 64 registers at least. Targets
+    whose threads cannot wait at mbarriers, those before sm_90, have no roles.
 
     ```mlir
     scf.for %k = ... iter_args(%c = %zero) {

@@ -89,8 +89,8 @@ ScheduleAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "expects registers of 'roles' to be 0 or multiples "
                             "of 8 from 24 to 256, got "
                          << registers;
-  if (!roles.empty() && instructions != Instructions::Wgmma)
-    return emitError() << "expects 'wgmma' where there are 'roles'";
+  if (!roles.empty() && warps.empty())
+    return emitError() << "expects 'warps' where there are 'roles'";
   return success();
 }
 

@@ -56,7 +56,7 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     single warps, or `wgmma`, where four warps that own 64 rows multiply together;
     then the rows of `warps` are a multiple of 4, and products of f32 are made by
     `mma_sync` nevertheless. `roles`: the warps that compute do not fill slots, which
-    a warpgroup of its own does; registers of a thread of that and of one that
+    a warpgroup of its own does, from sm_90 on; registers of a thread of that and of one that
     computes, multiples of 8 from 24 to 256, or 0 to leave them as they are. With fewer
     than 64 the warpgroup makes tensor copies only. No number is negative.
 
