@@ -200,6 +200,32 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
   return tiles;
 }
 
+/// Registers of a thread that hold rows of `o`.
+static int64_t countAccumulators(mla::OnlineAttentionOp op,
+                                 const MmaTile &tile) {
+  int64_t rows =
+      llvm::alignTo(tile.tokens * tile.heads, mmaRowsOfWarp * tile.warps[0]);
+  int64_t width =
+      llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
+  return rows * width / (warpThreads * tile.warps[0] * tile.warps[1]);
+}
+
+/// Registers of threads that bring keys by copies of their own beside warps
+/// that compute the tile; empty where all threads do both.
+static SmallVector<int64_t> getRolesOfCopies(mla::OnlineAttentionOp op,
+                                             const MmaTile &tile,
+                                             const GpuTarget &gpu) {
+  if (!gpu.hasTma)
+    return {};
+  // Four warps leave half of the registers to others.
+  if (tile.warps[0] == 1)
+    return {0, 0};
+  if (gpu.hasSetMaxRegisters &&
+      countAccumulators(op, tile) <= mostAccumulators / 2)
+    return {registersOfCopier, registersBesideCopier};
+  return {};
+}
+
 /// The tiles of attention whose heads share their keys, best first: heads of a
 /// token fill the rows of an instruction, up to 64 read the keys together, or
 /// 16 where rows are too wide for that.
@@ -225,27 +251,12 @@ static SmallVector<MmaTile, 5> getSharedTiles(mla::OnlineAttentionOp op,
                        64,
                        {4, 2},
                        {registersOfCopier, registersBesideCopier}});
-    // Four warps leave half of the registers to others that bring keys.
     for (int64_t keys : {64, 32}) {
-      tiles.push_back({tokens, heads, keys, {2, 4}});
-      if (rows == mmaRowsOfWarp) {
-        tiles.back().warps = {1, 4};
-        if (gpu.hasTma)
-          tiles.back().roles = {0, 0};
-      }
+      tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+      tiles.back().roles = getRolesOfCopies(op, tiles.back(), gpu);
     }
   }
   return tiles;
-}
-
-/// Registers of a thread that hold rows of `o`.
-static int64_t countAccumulators(mla::OnlineAttentionOp op,
-                                 const MmaTile &tile) {
-  int64_t rows =
-      llvm::alignTo(tile.tokens * tile.heads, mmaRowsOfWarp * tile.warps[0]);
-  int64_t width =
-      llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
-  return rows * width / (warpThreads * tile.warps[0] * tile.warps[1]);
 }
 
 /// Whether the tile fits into the memory and the registers of a block.

@@ -95,7 +95,7 @@ func.func @sixteen_heads(%q: tensor<?x16x576xbf16>, %k: tensor<?x?x576xbf16>, %c
 }
 
 // CHECK-LABEL: func.func @narrow_values(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 40], inner = [64], parts = 64, warps = [2, 4], stages = 2>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 40], inner = [64], parts = 64, warps = [2, 4], stages = 2, roles = [88, 208]>}
 func.func @narrow_values(%q: tensor<?x40x80xbf16>, %k: tensor<?x?x80xbf16>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x40x64xbf16>) -> tensor<?x40x64xbf16> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x40x80xbf16>, tensor<?x?x80xbf16>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x40x64xbf16>) -> tensor<?x40x64xbf16>
