@@ -151,7 +151,11 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     target.addPass(memref::createResolveShapedTypeResultDimsPass());
   });
   onTargets(pm, "cpu", addCleanup);
-  onTargets(pm, "gpu", addCleanupOfKernels);
+  onTargets(pm, "gpu", [](OpPassManager &gpu) {
+    addCleanupOfKernels(gpu);
+    gpu.addNestedPass<func::FuncOp>(createShareWorkItems());
+    gpu.addPass(createCSEPass());
+  });
   pm.addPass(createContract("tiled"));
 }
 

@@ -520,6 +520,44 @@ def TileAndFuse
                            "mlir::tensor::TensorDialect"];
 }
 
+def ShareWorkItems
+    : InterfacePass<"peermla-share-work-items", "mlir::FunctionOpInterface"> {
+  let summary = "Choose tables of runs in front of the versions that read them";
+  let description = [{
+    On GPUs, where a kernel makes the table. Where both sides of an `scf.if` have an
+    `mla.work_items`, a choice of its own is made in front of it, from the same
+    condition: what other layers choose is then the same, and common subexpressions
+    are eliminated. The table has as many rows as the longer of both. Choices inside
+    of others move on to the front of these. Numerics: unchanged.
+
+    ```mlir
+    %o = scf.if %few {
+      %a = mla.work_items tokens(64 of %T) ins(%cu) outs(%short)
+      ...
+    } else {
+      %b = mla.work_items tokens(128 of %T) ins(%cu) outs(%shorter)
+      ...
+    }
+    ```
+    becomes
+    ```mlir
+    %items = scf.if %few {
+      %a = mla.work_items tokens(64 of %T) ins(%cu) outs(%long)
+      scf.yield %a
+    } else {
+      %b = mla.work_items tokens(128 of %T) ins(%cu) outs(%long)
+      scf.yield %b
+    }
+    %o = scf.if %few { ... } else { ... }
+    ```
+  }];
+  let statistics = [
+    Statistic<"numShared", "num-shared", "Choices of tables in front of versions">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
 def RunOnTargets : Pass<"peermla-run-on-targets", "mlir::ModuleOp"> {
   let summary = "Run passes on the module if it is of one kind of target";
   let description = [{
