@@ -135,6 +135,10 @@ void peermla::buildTiledPipeline(OpPassManager &pm,
     SelectSchedulesOptions schedules;
     schedules.plans = options.plans;
     target.addNestedPass<func::FuncOp>(createSelectSchedules(schedules));
+    // Extents, of which plans tell, are known until tensors are chosen.
+    ShrinkAttentionOptions shrink;
+    shrink.deterministic = options.deterministic;
+    target.addNestedPass<func::FuncOp>(createShrinkAttention(shrink));
     FuseProjectionsOptions projections;
     projections.deterministic = options.deterministic;
     target.addNestedPass<func::FuncOp>(createFuseProjections(projections));

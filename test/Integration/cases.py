@@ -211,8 +211,11 @@ MLA = (
     mla("published_heads", (decode(1, (100, 64)), step((2,), (63,), page=64)), ("bf16",),
         num_attention_heads=64, kv_lora_rank=512, qk_rope_head_dim=64),
     mla("dc_256", USUAL, kv_lora_rank=256),
-    mla("published_widths", (forward(70), decode(1, (100, 64)), step((4, 9), (3, 90), page=64)),
-        ALL, num_attention_heads=2, q_lora_rank=96, kv_lora_rank=512, qk_nope_head_dim=128,
+    # Prompts whose averages are those of each tile of attention.
+    mla("published_widths", (
+        forward(70), forward(150), forward(140, 0, 40), forward(5, 33, 70, 9),
+        decode(1, (100, 64)), step((4, 9), (3, 90), page=64),
+    ), ALL, num_attention_heads=2, q_lora_rank=96, kv_lora_rank=512, qk_nope_head_dim=128,
         qk_rope_head_dim=64, v_head_dim=128, rope_scaling=YARN, edit=edits.gentle_queries),
     # Rows enough for large tiles of products, on targets that have them: with tails.
     mla("many_rows", (forward(130),), ("bf16",), num_attention_heads=34,

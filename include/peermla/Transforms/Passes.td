@@ -244,7 +244,9 @@ def SelectSchedules
     predicts to be fastest on the function's level over the usual numbers of rows
     and cores.
     For attention the schedule says tokens and heads of a work item, keys of a block
-    and parts of the keys; what an op gives stays, the rest is chosen.
+    and parts of the keys; what an op gives stays, the rest is chosen. On a GPU,
+    attention that gives nothing also gets `peermla.smaller_schedules`, for
+    `peermla-shrink-attention`, if there are smaller tiles than the chosen one.
     Each decision is a remark. An op that has the attribute keeps it; a matrix
     product takes it along to the elementwise op that is computed with its tiles.
     With `plans`, each kernel also gets what a report tells of it, the attribute
@@ -418,6 +420,50 @@ def WidenProducts
   }];
   let statistics = [
     Statistic<"numWidened", "num-widened", "Kernels that may have larger tiles">
+  ];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
+                           "mlir::tensor::TensorDialect"];
+}
+
+def ShrinkAttention
+    : InterfacePass<"peermla-shrink-attention", "mlir::FunctionOpInterface"> {
+  let summary = "Give attention over short sequences smaller tiles";
+  let description = [{
+    An `mla.online_attention` with `peermla.smaller_schedules` is there once more with
+    each of these, largest first, until one is of no use: a smaller tile is taken up to
+    an average number of tokens per sequence at which it reads no more keys than the
+    larger one, if lengths are spread evenly around the average. The choice is made on
+    the host, from the extents of the destination and of `ragged`. The attribute goes.
+
+    Numerics: the keys of a block share one maximum, so that versions round
+    differently. With `deterministic`, the same bits for a sequence whatever is beside
+    it, all sequences have the tile of `peermla.schedule`.
+
+    ```mlir
+    %o = mla.online_attention causal scale(0.2) {
+            peermla.schedule = #tile.schedule<block = [128, 1], inner = [128], ...>,
+            peermla.smaller_schedules = [#tile.schedule<block = [64, 1], inner = [64], ...>]}
+        ins(%q, %k) values(%v) ragged(%cu) outs(%init)
+    ```
+    becomes
+    ```mlir
+    %most = arith.muli %B, %c96
+    %few = arith.cmpi ule, %T, %most
+    %o = scf.if %few {
+      %small = mla.online_attention ... {peermla.schedule = #tile.schedule<block = [64, 1], inner = [64], ...>} ...
+      scf.yield %small
+    } else {
+      %large = mla.online_attention ... {peermla.schedule = #tile.schedule<block = [128, 1], inner = [128], ...>} ...
+      scf.yield %large
+    }
+    ```
+  }];
+  let options = [
+    Option<"deterministic", "deterministic", "bool", /*default=*/"false",
+           "one tile for sequences of all lengths">
+  ];
+  let statistics = [
+    Statistic<"numShrunk", "num-shrunk", "Attention ops that may have smaller tiles">
   ];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect",
                            "mlir::tensor::TensorDialect"];

@@ -12,6 +12,9 @@
 //   keys            what a block of keys touches takes half of the second cache
 //   parts           keys of a cache are split where there are few items
 //
+// Short sequences do not fill the rows that long ones are fastest with: beside
+// the schedule for these there are some of smaller tiles.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ScheduleAttention.h"
@@ -45,12 +48,12 @@ static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
 /// Room for barriers in shared memory.
 static constexpr int64_t bytesOfBarriers = 512;
 /// What copies of threads that do not go through registers start at multiples
-/// of.
-static constexpr int64_t bytesOfCopy = 4;
-/// What tensor copies start at multiples of.
-static constexpr int64_t bytesOfTensorCopy = 16;
-/// Accumulators of a thread that leave registers enough for the rest.
-static constexpr int64_t warpThreads = 32, mostAccumulators = 128;
+/// of, and what tensor copies do.
+static constexpr int64_t bytesOfCopy = 4, bytesOfTensorCopy = 16;
+/// Threads of a warp, warps of a warpgroup, and accumulators of a thread that
+/// leave registers enough for the rest.
+static constexpr int64_t warpThreads = 32, warpsOfGroup = 4,
+                         mostAccumulators = 128;
 
 static ShapedType typeOf(Value value) {
   return cast<ShapedType>(value.getType());
@@ -180,13 +183,14 @@ static bool hasRowsOf(mla::OnlineAttentionOp op, int64_t bytes) {
   });
 }
 
-/// The tiles of attention whose heads have keys of their own, best first.
-static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
+/// The tiles of attention whose heads have keys of their own, best first for
+/// long sequences.
+static SmallVector<MmaTile, 3> getTilesPerHead(mla::OnlineAttentionOp op,
                                                const GpuTarget &gpu) {
   // With more keys of f32, registers would not hold the scores.
   if (typeOf(op.getQ()).getElementType().isF32())
     return {{mmaRows, 1, 32, {4, 1}}};
-  SmallVector<MmaTile, 2> tiles;
+  SmallVector<MmaTile, 3> tiles;
   // Two warpgroups compute while a third brings keys by tensor copies; one
   // alone would wait for its products.
   if (gpu.hasWgmma && gpu.hasTma && gpu.hasSetMaxRegisters &&
@@ -197,6 +201,7 @@ static SmallVector<MmaTile, 2> getTilesPerHead(mla::OnlineAttentionOp op,
                      {8, 1},
                      {registersOfProducer, registersOfConsumers}});
   tiles.push_back({mmaRows, 1, 64, {4, 1}});
+  tiles.push_back({mmaRows / 2, 1, 32, {2, 1}});
   return tiles;
 }
 
@@ -311,18 +316,24 @@ static std::optional<MmaTile> chooseMmaTile(mla::OnlineAttentionOp op,
 
 /// The same decision, for matrix instructions where the tile is as they want
 /// it.
-static Schedule useMma(Schedule schedule, const MmaTile &tile, bool isWgmma) {
-  tile::ScheduleAttr attribute = schedule.attribute;
-  if (attribute.getBlock() != ArrayRef{tile.tokens, tile.heads} ||
-      attribute.getInner() != ArrayRef{tile.keys})
+static tile::ScheduleAttr useMma(tile::ScheduleAttr schedule,
+                                 const MmaTile &tile, mla::OnlineAttentionOp op,
+                                 const GpuTarget &gpu) {
+  if (schedule.getBlock() != ArrayRef{tile.tokens, tile.heads} ||
+      schedule.getInner() != ArrayRef{tile.keys})
     return schedule;
-  schedule.attribute = tile::ScheduleAttr::get(
-      attribute.getContext(), attribute.getBlock(), attribute.getInner(),
-      attribute.getRegisters(), attribute.getSplit(), attribute.getParts(),
+  // A copy through registers would wait for products in flight, and beside
+  // copies of its threads ptxas lets one warpgroup have none.
+  bool isOneGroup = tile.warps[0] * tile.warps[1] == warpsOfGroup;
+  bool isWgmma = gpu.hasWgmma && tile.warps[0] % warpsOfGroup == 0 &&
+                 typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
+                 hasRowsOf(op, isOneGroup ? bytesOfTensorCopy : bytesOfCopy);
+  return tile::ScheduleAttr::get(
+      schedule.getContext(), schedule.getBlock(), schedule.getInner(),
+      schedule.getRegisters(), schedule.getSplit(), schedule.getParts(),
       tile.warps, mmaStages,
       isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
       tile.roles);
-  return schedule;
 }
 
 /// Tokens and heads of a block without matrix instructions: the rows of `o` in
@@ -364,11 +375,8 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
         "by matrix instructions");
     if (failed(schedule))
       return failure();
-    // A copy through registers would wait for products in flight.
-    bool isWgmma = gpu.hasWgmma && tile->warps[0] % 4 == 0 &&
-                   typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
-                   hasRowsOf(op, bytesOfCopy);
-    return useMma(*schedule, *tile, isWgmma);
+    schedule->attribute = useMma(schedule->attribute, *tile, op, gpu);
+    return schedule;
   }
   return complete(
       op, [&] { return chooseThreadRows(op, gpu); },
@@ -376,6 +384,24 @@ FailureOr<Schedule> peermla::scheduleAttention(mla::OnlineAttentionOp op,
       [&](ArrayRef<int64_t> block) { return chooseParts(op, block, gpu); },
       "accumulators in a fifth of " + std::to_string(gpu.sharedBytesPerBlock) +
           " B");
+}
+
+SmallVector<tile::ScheduleAttr>
+peermla::getSmallerSchedules(mla::OnlineAttentionOp op,
+                             tile::ScheduleAttr schedule,
+                             const GpuTarget &gpu) {
+  SmallVector<tile::ScheduleAttr> smaller;
+  if (!hasKeysPerHead(op) || op.isPaged() || schedule.getWarps().empty())
+    return smaller;
+  for (const MmaTile &tile : getTilesPerHead(op, gpu)) {
+    if (tile.tokens >= schedule.getBlock().front() || !fits(op, tile, gpu))
+      continue;
+    auto plain = tile::ScheduleAttr::get(
+        op.getContext(), {tile.tokens, tile.heads}, {tile.keys},
+        schedule.getRegisters(), /*split=*/0, schedule.getParts());
+    smaller.push_back(useMma(plain, tile, op, gpu));
+  }
+  return smaller;
 }
 
 tile::ScheduleAttr peermla::getMergeSchedule(mla::MergeOp op) {

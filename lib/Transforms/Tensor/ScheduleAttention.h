@@ -27,6 +27,12 @@ llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
 llvm::FailureOr<Schedule> scheduleAttention(mla::OnlineAttentionOp op,
                                             const GpuTarget &gpu);
 
+/// The schedules of smaller tiles, largest first, that short sequences fill
+/// better than what `scheduleAttention` has chosen.
+llvm::SmallVector<tile::ScheduleAttr>
+getSmallerSchedules(mla::OnlineAttentionOp op, tile::ScheduleAttr schedule,
+                    const GpuTarget &gpu);
+
 /// The schedule of the op that joins partial results, as a kernel of its own:
 /// few rows per work item, since there are few.
 tile::ScheduleAttr getMergeSchedule(mla::MergeOp op);

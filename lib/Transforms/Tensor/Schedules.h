@@ -26,6 +26,10 @@ namespace peermla {
 /// The attribute that holds the schedule of a kernel on the kernel's root.
 inline constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
 
+/// The attribute that holds, beside it, those of smaller tiles, largest first,
+/// for sequences that are short when the kernel runs.
+inline constexpr llvm::StringLiteral smallerName = "peermla.smaller_schedules";
+
 /// The schedule of `op`, or null if it has none.
 inline tile::ScheduleAttr getSchedule(mlir::Operation *op) {
   return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);

@@ -123,6 +123,17 @@ static void decide(const Kernel &kernel, tile::ScheduleAttr schedule,
       << why;
 }
 
+/// Writes what ShrinkAttention may choose instead of the schedule.
+static void offerSmaller(mla::OnlineAttentionOp op, tile::ScheduleAttr schedule,
+                         const GpuTarget &gpu) {
+  SmallVector<tile::ScheduleAttr> smaller =
+      getSmallerSchedules(op, schedule, gpu);
+  if (!smaller.empty())
+    op->setAttr(smallerName,
+                ArrayAttr::get(op.getContext(),
+                               llvm::to_vector_of<Attribute>(smaller)));
+}
+
 /// Says why an op is computed where it is.
 static void explainPlace(Operation *op, const std::string &why) {
   remark::passed(op->getLoc(),
@@ -149,12 +160,15 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
     for (const Kernel &kernel : kernels) {
       identify(kernel);
       if (auto attention = dyn_cast<mla::OnlineAttentionOp>(kernel.root)) {
+        bool isGiven = attention->hasAttr(scheduleName);
         FailureOr<Schedule> schedule =
             gpu ? scheduleAttention(attention, *gpu)
                 : scheduleAttention(attention, level);
         if (failed(schedule))
           return signalPassFailure();
         decide(kernel, schedule->attribute, plans, schedule->reason);
+        if (gpu && !isGiven)
+          offerSmaller(attention, schedule->attribute, *gpu);
         continue;
       }
       moveGivenSchedule(kernel);

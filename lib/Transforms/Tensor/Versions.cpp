@@ -5,20 +5,41 @@
 //===----------------------------------------------------------------------===//
 
 #include "Versions.h"
+#include "Schedules.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/TilingInterface.h"
+#include "peermla/Support/KernelPlan.h"
 
 using namespace mlir;
 using namespace peermla;
 
+static void collect(Operation *op, llvm::SetVector<Operation *> &ops) {
+  if (!ops.insert(op))
+    return;
+  for (Value operand : op->getOperands()) {
+    Operation *producer = operand.getDefiningOp();
+    if (producer && producer->getBlock() == op->getBlock() &&
+        !producer->hasAttr(scheduleName) &&
+        isa<linalg::LinalgOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp>(
+            producer))
+      collect(producer, ops);
+  }
+}
+
+llvm::SetVector<Operation *> peermla::collectKernel(Operation *root) {
+  llvm::SetVector<Operation *> ops;
+  collect(root, ops);
+  return ops;
+}
+
 scf::IfOp peermla::makeVersions(Operation *root,
                                 const llvm::SetVector<Operation *> &ops,
-                                Value extent, int64_t limit, ChangeVersion few,
+                                Value isFew, ChangeVersion few,
                                 ChangeVersion many) {
   OpBuilder b(root);
   Location loc = root->getLoc();
-  Value isFew =
-      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, extent,
-                            arith::ConstantIndexOp::create(b, loc, limit));
   auto choice = scf::IfOp::create(b, loc, root->getResultTypes(), isFew,
                                   /*withElseRegion=*/true);
   for (Block *side : {choice.thenBlock(), choice.elseBlock()}) {
@@ -38,4 +59,27 @@ scf::IfOp peermla::makeVersions(Operation *root,
     if (ops.contains(&op) && op.use_empty())
       op.erase();
   return choice;
+}
+
+scf::IfOp peermla::makeVersions(Operation *root,
+                                const llvm::SetVector<Operation *> &ops,
+                                Value extent, int64_t limit, ChangeVersion few,
+                                ChangeVersion many) {
+  OpBuilder b(root);
+  Location loc = root->getLoc();
+  Value isFew =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, extent,
+                            arith::ConstantIndexOp::create(b, loc, limit));
+  return makeVersions(root, ops, isFew, few, many);
+}
+
+void peermla::planVersion(Version &version, StringRef why) {
+  if (!version.root->hasAttr(planName))
+    return;
+  Kernel kernel{version.root, {}};
+  for (Operation *op : llvm::reverse(version.ops))
+    if (isa<TilingInterface>(op))
+      kernel.members.push_back(op);
+  version.root->setAttr(planName,
+                        planKernel(kernel, getSchedule(version.root), why));
 }

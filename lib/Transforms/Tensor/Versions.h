@@ -23,6 +23,10 @@
 
 namespace peermla {
 
+/// `root` and what TileAndFuse computes with its tiles: producers in its block
+/// that have no schedule, and reshapes of what they compute.
+llvm::SetVector<mlir::Operation *> collectKernel(mlir::Operation *root);
+
 /// The ops of one version, in their order.
 struct Version {
   /// The root's copy, which the others come in front of.
@@ -35,16 +39,25 @@ struct Version {
 /// Changes a version. What replaces the root's results is the version's result.
 using ChangeVersion = llvm::function_ref<void(Version &)>;
 
-/// Replaces `root` by a choice between two versions of `ops`: one for an
-/// `extent` of up to `limit`, and one for a larger one. The ops are those of
-/// one block that are repeated, the root among them, behind all others, and
-/// alone in having results that others read; what others read of the rest stays
-/// for them. Versions may be made of versions. `extent` is an index that is
-/// known in front of `root`.
+/// Replaces `root` by a choice between two versions of `ops`: one where `isFew`
+/// is true, and one where it is not. The ops are those of one block that are
+/// repeated, the root among them, behind all others, and alone in having
+/// results that others read; what others read of the rest stays for them.
+/// Versions may be made of versions. `isFew` is known in front of `root`.
+mlir::scf::IfOp makeVersions(mlir::Operation *root,
+                             const llvm::SetVector<mlir::Operation *> &ops,
+                             mlir::Value isFew, ChangeVersion few,
+                             ChangeVersion many);
+
+/// The same for an `extent`, an index, of up to `limit`, and for a larger one.
 mlir::scf::IfOp makeVersions(mlir::Operation *root,
                              const llvm::SetVector<mlir::Operation *> &ops,
                              mlir::Value extent, int64_t limit,
                              ChangeVersion few, ChangeVersion many);
+
+/// Writes the plan of a version whose schedule is another one, if kernels have
+/// plans.
+void planVersion(Version &version, llvm::StringRef why);
 
 /// Leaves a version as it is.
 inline void keepVersion(Version &) {}
