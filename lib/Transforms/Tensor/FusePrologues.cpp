@@ -70,7 +70,9 @@ public:
 
   /// Whether the product's kernel can compute the rows.
   bool match() {
-    collect(rows.root, ops, &rows.members);
+    ops = collectKernel(rows.root);
+    llvm::copy_if(ops, std::back_inserter(rows.members),
+                  llvm::IsaPred<linalg::LinalgOp>);
     if (!canBePrologue(rows) || rows.getType().getRank() != 2 ||
         !llvm::all_of(rows.members,
                       [](Operation *member) {
@@ -89,7 +91,7 @@ public:
         getSchedule(root).getWarps().empty() || root->getNumResults() != 1 ||
         !isa<linalg::LinalgOp, mla::RopeOp>(root))
       return false;
-    collect(root, ops, nullptr);
+    ops.insert_range(collectKernel(root));
     return ops.contains(reader->getOwner()) &&
            llvm::count_if(ops, isContraction) == 1;
   }
@@ -138,24 +140,6 @@ public:
   }
 
 private:
-  /// `op` and what TileAndFuse computes with its tiles.
-  static void collect(Operation *op, llvm::SetVector<Operation *> &ops,
-                      SmallVectorImpl<Operation *> *members) {
-    if (!ops.insert(op))
-      return;
-    if (members && isa<linalg::LinalgOp>(op))
-      members->push_back(op);
-    for (Value operand : op->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      if (producer && producer->getBlock() == op->getBlock() &&
-          !producer->hasAttr(scheduleName) &&
-          isa<linalg::LinalgOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp>(
-              producer) &&
-          !isa<linalg::FillOp>(producer))
-        collect(producer, ops, members);
-    }
-  }
-
   /// A factor that is computed is in registers, once in each column of warps:
   /// one column, if so many warps have rows.
   static tile::ScheduleAttr placeRows(tile::ScheduleAttr schedule) {
@@ -176,16 +160,8 @@ private:
     copy->removeAttr(scheduleName);
     copy->removeAttr(planName);
     few.root->setAttr(scheduleName, placeRows(getSchedule(few.root)));
-    if (!few.root->hasAttr(planName))
-      return;
-    Kernel kernel{few.root, {}};
-    for (Operation *op : llvm::reverse(few.ops))
-      if (isa<linalg::LinalgOp, mla::RopeOp>(op))
-        kernel.members.push_back(op);
-    few.root->setAttr(planName,
-                      planKernel(kernel, getSchedule(few.root),
-                                 "computes the rows it multiplies, up to " +
-                                     std::to_string(limit)));
+    planVersion(few, "computes the rows it multiplies, up to " +
+                         std::to_string(limit));
   }
 
   Kernel rows;

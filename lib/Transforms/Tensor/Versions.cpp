@@ -23,7 +23,8 @@ static void collect(Operation *op, llvm::SetVector<Operation *> &ops) {
     if (producer && producer->getBlock() == op->getBlock() &&
         !producer->hasAttr(scheduleName) &&
         isa<linalg::LinalgOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp>(
-            producer))
+            producer) &&
+        !isa<linalg::FillOp>(producer))
       collect(producer, ops);
   }
 }

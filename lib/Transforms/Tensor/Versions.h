@@ -24,7 +24,9 @@
 namespace peermla {
 
 /// `root` and what TileAndFuse computes with its tiles: producers in its block
-/// that have no schedule, and reshapes of what they compute.
+/// that have no schedule, reshapes and slices of tensors; readers come before
+/// what they read. Constant tensors are not among them: they serve all
+/// versions.
 llvm::SetVector<mlir::Operation *> collectKernel(mlir::Operation *root);
 
 /// The ops of one version, in their order.
