@@ -111,17 +111,4 @@ func.func @wide_rows_of_f32(%q: tensor<?x128x576xf32>, %k: tensor<?x?x576xf32>, 
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x128x512xf32>) -> tensor<?x128x512xf32>
   return %o : tensor<?x128x512xf32>
 }
-
-// Tensor copies want rows of multiples of 16 bytes; roles are for these.
-
-// CHECK-LABEL: func.func @keys_per_head(
-//       CHECK:   #tile.schedule<block = [128, 1], inner = [128], parts = 1, warps = [8, 1], stages = 2, instructions = wgmma, roles = [24, 240]>}
-//       CHECK:   #tile.schedule<block = [64, 1], inner = [64], parts = 1, warps = [4, 1], stages = 2, instructions = wgmma>}
-func.func @keys_per_head(%q: tensor<?x3x24xbf16>, %k: tensor<?x3x24xbf16>, %v: tensor<?x3x16xbf16>, %w: tensor<?x3x12xbf16>, %cu: tensor<?xi32>, %i: tensor<?x3x16xbf16>, %j: tensor<?x3x12xbf16>) -> (tensor<?x3x16xbf16>, tensor<?x3x12xbf16>) {
-  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x24xbf16>, tensor<?x3x24xbf16>) values(%v : tensor<?x3x16xbf16>)
-      ragged(%cu : tensor<?xi32>) outs(%i : tensor<?x3x16xbf16>) -> tensor<?x3x16xbf16>
-  %p = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x3x24xbf16>, tensor<?x3x24xbf16>) values(%w : tensor<?x3x12xbf16>)
-      ragged(%cu : tensor<?xi32>) outs(%j : tensor<?x3x12xbf16>) -> tensor<?x3x12xbf16>
-  return %o, %p : tensor<?x3x16xbf16>, tensor<?x3x12xbf16>
-}
 }
