@@ -57,7 +57,7 @@ public:
           ShapedType::isDynamic(getQueryType(product).getShape().back()))
         return false;
     }
-    collect(select);
+    collect();
     const GpuTarget *gpu = GpuTarget::of(select);
     if (!projection || getSharedBytes() > gpu->sharedBytesPerBlock - margin)
       return false;
@@ -70,12 +70,15 @@ public:
   }
 
   /// Makes it two, for up to a block of tokens and for more.
-  void version(bool plans) {
+  void version() {
     OpBuilder b(select);
     Value extent =
         tensor::DimOp::create(b, select.getLoc(), select.getGatesInit(), 0);
     auto fuseFew = [&](Version &few) {
-      fuse(few.ops, few.copies.lookup(projection), plans);
+      Operation *root = few.copies.lookup(projection);
+      root->removeAttr(scheduleName);
+      root->removeAttr(planName);
+      planVersion(few, "projects the tokens of its only block");
       for (OpOperand &scores :
            cast<peer::SelectOp>(few.root).getScoresMutable())
         splitSum(scores);
@@ -85,24 +88,19 @@ public:
   }
 
 private:
-  /// What TileAndFuse computes with the selection's tiles.
-  void collect(Operation *op) {
-    if (!ops.insert(op))
-      return;
-    for (Value operand : op->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      if (!producer || producer->getBlock() != select->getBlock())
-        continue;
-      if (isa<linalg::LinalgOp>(producer) && getSchedule(producer)) {
-        if (!isProjection(producer) || (projection && projection != producer))
-          continue;
-        projection = producer;
-        collect(producer);
-      } else if (isa<linalg::LinalgOp, tensor::ExtractSliceOp,
-                     tensor::ExpandShapeOp>(producer)) {
-        collect(producer);
-      }
-    }
+  /// What TileAndFuse computes with the selection's tiles, with the projection
+  /// among them.
+  void collect() {
+    ops = collectKernel(select);
+    for (Operation *op : ops)
+      for (Value operand : op->getOperands())
+        if (Operation *producer = operand.getDefiningOp();
+            !projection && isa_and_nonnull<linalg::LinalgOp>(producer) &&
+            producer->getBlock() == select->getBlock() &&
+            getSchedule(producer) && isProjection(producer))
+          projection = producer;
+    if (projection)
+      ops.insert_range(collectKernel(projection));
   }
 
   static RankedTensorType getQueryType(linalg::LinalgOp product) {
@@ -150,19 +148,6 @@ private:
       multiplies |= hasProduct(operand.getDefiningOp());
     return multiplies && type.getRank() == 2 && !type.isDynamicDim(1) &&
            !getSchedule(root).getWarps().empty();
-  }
-
-  void fuse(ArrayRef<Operation *> copies, Operation *root, bool plans) {
-    root->removeAttr(scheduleName);
-    root->removeAttr(planName);
-    if (!plans)
-      return;
-    Operation *selects = copies.back();
-    Kernel kernel{selects, {}};
-    llvm::append_range(kernel.members, llvm::reverse(copies));
-    selects->setAttr(planName,
-                     planKernel(kernel, getSchedule(selects),
-                                "projects the tokens of its only block"));
   }
 
   /// Scores of a part of the columns after the other.
@@ -220,7 +205,7 @@ struct FuseProjections : peermla::impl::FuseProjectionsBase<FuseProjections> {
       Selection selection(select);
       if (!selection.match())
         continue;
-      selection.version(select->hasAttr(planName));
+      selection.version();
       ++numFused;
     }
   }
