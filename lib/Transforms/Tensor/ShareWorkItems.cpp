@@ -8,10 +8,13 @@
 // a kernel makes. All layers choose by the same numbers: chosen in front of the
 // versions, the tables of all layers are one, and their kernel runs once.
 //
-//   scf.if %few { %a = work_items(64) ... }    %t = scf.if %few {
-//   work_items(64) } else        { %b = work_items(128) ... }        else {
-//   work_items(128) }
-//                                              scf.if %few { ... } else { ... }
+//   scf.if %few { %a = work_items(64); use %a }
+//        else   { %b = work_items(128); use %b }
+//
+// becomes
+//
+//   %t = scf.if %few { work_items(64) } else { work_items(128) }
+//   scf.if %few { use %t } else { use %t }
 //
 // The table is as long as the longest one: rows past the last run have no token
 // and no version visits them.

@@ -137,8 +137,20 @@ SmallVector<Value> KeySplitter::choose(ArrayRef<Split> splits, Value count,
 }
 
 Value KeySplitter::getCapacity() {
+  // Of a slice, new rows in it or not, the extent it was cut to, which all
+  // layers of a cache share.
   auto dim = [&](Value tensor, int64_t at) -> Value {
-    return b.createOrFold<tensor::DimOp>(tensor, at);
+    while (auto op = tensor.getDefiningOp<DestinationStyleOpInterface>())
+      tensor = op.getTiedOpOperand(cast<OpResult>(tensor))->get();
+    auto slice = tensor.getDefiningOp<tensor::ExtractSliceOp>();
+    if (!slice)
+      return b.createOrFold<tensor::DimOp>(tensor, at);
+    SmallVector<OpFoldResult> sizes;
+    llvm::SmallBitVector dropped = slice.getDroppedDims();
+    for (auto [number, size] : llvm::enumerate(slice.getMixedSizes()))
+      if (!dropped.test(number))
+        sizes.push_back(size);
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), sizes[at]);
   };
   if (!op.isPaged())
     return dim(op.getK(), 0);

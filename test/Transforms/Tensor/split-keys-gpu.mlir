@@ -49,6 +49,21 @@ func.func @many_parts(%q: tensor<?x3x20xf32>, %cache: tensor<?x?x20xf32>, %cu: t
   return %o : tensor<?x3x16xf32>
 }
 
+// The room that a layer's cache has is asked of what all layers share.
+
+// CHECK-LABEL: func.func @layer(
+//  CHECK-SAME:   %{{.+}}: index, %{{.+}}: index, %[[PAGE:.+]]: index, %{{.+}}: tensor<?x3x20xf32>
+//       CHECK:   arith.muli %{{.+}}, %[[PAGE]] : index
+func.func @layer(%T: index, %n: index, %page: index, %q: tensor<?x3x20xf32>, %rows: tensor<?x20xf32>, %caches: tensor<2x?x?x20xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x3x16xf32>) -> tensor<?x3x16xf32> {
+  %cache = tensor.extract_slice %caches[1, 0, 0, 0] [1, %n, %page, 20] [1, 1, 1, 1] : tensor<2x?x?x20xf32> to tensor<?x?x20xf32>
+  %new = mla.cache_append ins(%rows, %cu, %past, %blocks : tensor<?x20xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+      outs(%cache : tensor<?x?x20xf32>) -> tensor<?x?x20xf32>
+  %o = mla.online_attention causal scale(0.25) {peermla.schedule = #tile.schedule<block = [2, 3], inner = [64], parts = 64, warps = [1, 4], stages = 2>}
+      ins(%q, %new : tensor<?x3x20xf32>, tensor<?x?x20xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x3x16xf32>) -> tensor<?x3x16xf32>
+  return %o : tensor<?x3x16xf32>
+}
+
 // Without warps one item may visit all parts, which are 8 at most then.
 
 // CHECK-LABEL: func.func @threads(
