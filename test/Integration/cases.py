@@ -112,6 +112,9 @@ PEER = (
     # Lists of 32 wait in shared memory, sums go over parts of 32 and a rest.
     peer("k_32_of_many", (1, 33, 140), product_key_dim=[96, 130, 4], query_dim=120,
          num_experts_per_tok=32, dtypes=("f32", "bf16")),
+    # 128 tokens would leave no room for their lists.
+    peer("k_17_wide", (70,), product_key_dim=[70, 130], query_dim=256,
+         num_experts_per_tok=17),
     peer("dimensions_1", product_key_dim=[200], query_dim=20, dtypes=("f32", "bf16")),
     peer("dimensions_1_k_1", product_key_dim=[37], query_dim=7, num_experts_per_tok=1),
     peer("dimensions_3", product_key_dim=[8, 16, 32], query_dim=48,

@@ -196,14 +196,15 @@ Value FragmentBuilder::slot(tile::RingType type, Value ring, Value fill) {
 }
 
 Value FragmentBuilder::sharedPlace(Value base, RankedTensorType tile, Value row,
-                                   Value column) {
+                                   Value column, int64_t below) {
   constexpr int64_t panel = tile::SharedLayoutAttr::panelBytes;
   constexpr int64_t piece = tile::SharedLayoutAttr::pieceBytes;
+  assert(below % 8 == 0);
   Value byte = mul(column, getBytesOfElement(tile));
   Value place =
       add(mul(div(byte, panel), panel * tile.getDimSize(0)), mul(row, panel));
   Value swizzled = xorOf(rem(byte, panel), mul(rem(row, 8), piece));
-  return pointer(3, base, add(place, swizzled));
+  return pointer(3, pointer(3, base, add(place, swizzled)), below * panel);
 }
 
 //===----------------------------------------------------------------------===//

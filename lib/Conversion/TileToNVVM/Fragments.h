@@ -110,9 +110,12 @@ struct FragmentBuilder : mlir::ImplicitLocOpBuilder {
 
   /// The address of the slot of one fill.
   mlir::Value slot(tile::RingType type, mlir::Value ring, mlir::Value fill);
-  /// The address of element (row, column), as i32, of a tile in shared memory.
+  /// The address of element (row + below, column), as i32, of a tile in shared
+  /// memory. `below` is a multiple of 8: pieces of such rows are swapped alike,
+  /// so that these addresses are constants behind one of `row`.
   mlir::Value sharedPlace(mlir::Value base, mlir::RankedTensorType tile,
-                          mlir::Value row, mlir::Value column);
+                          mlir::Value row, mlir::Value column,
+                          int64_t below = 0);
 };
 
 /// Where the elements of a fragment lie in the tile: a part that depends on the

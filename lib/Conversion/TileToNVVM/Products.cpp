@@ -71,14 +71,15 @@ static SmallVector<Value> getElements(FragmentBuilder &b, Value vector) {
 // 16-bit operands
 //===----------------------------------------------------------------------===//
 
-/// One ldmatrix.x4; `row` and `column` depend on the lane.
+/// One ldmatrix.x4, `below` rows down; `row` and `column` depend on the lane.
 static SmallVector<Value> loadMatrices(FragmentBuilder &b, Value base,
                                        RankedTensorType tile, Value row,
-                                       Value column, bool transpose) {
+                                       int64_t below, Value column,
+                                       bool transpose) {
   auto words = LLVM::LLVMStructType::getLiteral(
       b.getContext(), SmallVector<Type>(4, b.getI32Type()));
   Value loaded = NVVM::LdMatrixOp::create(
-      b, words, b.sharedPlace(base, tile, row, column), 4,
+      b, words, b.sharedPlace(base, tile, row, column, below), 4,
       transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row,
       NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
       NVVM::LdStMatrixEltType::B16);
@@ -138,14 +139,14 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
         ofBlock.emplace_back(
             ArrayRef(wordsA).slice((block * (depth / 8) + k / 8) * 2, 4));
       else
-        ofBlock.push_back(loadMatrices(b, p.baseA, p.a,
-                                       b.add(rowA, 16 * p.warpsM * block),
-                                       b.add(columnA, k), false));
+        ofBlock.push_back(loadMatrices(b, p.baseA, p.a, rowA,
+                                       16 * p.warpsM * block, b.add(columnA, k),
+                                       false));
     for (int64_t g = 0; isSingle && g < p.groups; ++g) {
       if (k % 32 == 0)
-        ofTwoSteps[g] = loadMatrices(
-            b, p.baseB, p.w, b.add(b.add(p.firstColumn, 8 * g), rowOfFour),
-            b.add(columnOfFour, k), false);
+        ofTwoSteps[g] =
+            loadMatrices(b, p.baseB, p.w, b.add(p.firstColumn, rowOfFour),
+                         8 * g, b.add(columnOfFour, k), false);
       ArrayRef<Value> w = ArrayRef(ofTwoSteps[g]).slice(k % 32 / 8, 2);
       for (int64_t block = 0; block < p.blocks; ++block) {
         auto c = acc.slice((block * p.groups + g) * 4, 4);
@@ -155,12 +156,12 @@ static void multiplyNarrow(Product &p, MutableArrayRef<Value> acc) {
       }
     }
     for (int64_t g = 0; !isSingle && g < p.groups; g += 2) {
-      Value column = b.add(p.firstColumn, 8 * g);
       SmallVector<Value> w =
-          p.transposeB ? loadMatrices(b, p.baseB, p.w, b.add(column, rowB),
-                                      b.add(columnB, k), false)
-                       : loadMatrices(b, p.baseB, p.w, b.add(rowB, k),
-                                      b.add(column, columnB), true);
+          p.transposeB
+              ? loadMatrices(b, p.baseB, p.w, b.add(p.firstColumn, rowB), 8 * g,
+                             b.add(columnB, k), false)
+              : loadMatrices(b, p.baseB, p.w, rowB, k,
+                             b.add(b.add(p.firstColumn, 8 * g), columnB), true);
       for (int64_t block = 0; block < p.blocks; ++block)
         for (int64_t half : {0, 1}) {
           auto c = acc.slice(((block * p.groups) + g + half) * 4, 4);
@@ -192,13 +193,14 @@ struct Split {
   Value high, low;
 };
 
-/// Elements (row, column) and (row, column + 1).
+/// Elements (row + below, column) and (row + below, column + 1).
 static std::array<Value, 2> loadPair(FragmentBuilder &b, Value base,
                                      RankedTensorType tile, Value row,
-                                     Value column) {
-  Value pair = LLVM::LoadOp::create(
-      b, VectorType::get({2}, tile.getElementType()),
-      b.sharedPlace(base, tile, row, column), 2 * getBytesOfElement(tile));
+                                     int64_t below, Value column) {
+  Value pair =
+      LLVM::LoadOp::create(b, VectorType::get({2}, tile.getElementType()),
+                           b.sharedPlace(base, tile, row, column, below),
+                           2 * getBytesOfElement(tile));
   return {vector::ExtractOp::create(b, pair, 0),
           vector::ExtractOp::create(b, pair, 1)};
 }
@@ -224,9 +226,9 @@ static void multiplyF32(Product &p, Value first, int64_t depth,
                  elements.begin() + (block * (depth / 8) + k / 8 + 1) * 4);
       else
         for (int64_t h : {0, 1})
-          for (Value element : loadPair(
-                   b, p.baseA, p.a, b.add(rowA, 16 * p.warpsM * block + 8 * h),
-                   b.add(pair, k)))
+          for (Value element :
+               loadPair(b, p.baseA, p.a, rowA, 16 * p.warpsM * block + 8 * h,
+                        b.add(pair, k)))
             x.push_back(element);
       ofBlock.emplace_back();
       // Registers of A: rows first, then the halves of the sum.
@@ -234,16 +236,16 @@ static void multiplyF32(Product &p, Value first, int64_t depth,
         ofBlock.back().emplace_back(b, x[i]);
     }
     for (int64_t g = 0; g < p.groups; ++g) {
-      Value column = b.add(b.add(p.firstColumn, 8 * g), quad);
-      Value row = b.add(pair, k);
+      Value column = b.add(p.firstColumn, quad);
       std::array<Value, 2> y;
       if (p.transposeB) {
-        y = loadPair(b, p.baseB, p.w, column, row);
+        y = loadPair(b, p.baseB, p.w, column, 8 * g, b.add(pair, k));
       } else {
         for (int64_t i : {0, 1})
-          y[i] = LLVM::LoadOp::create(
-              b, b.getF32Type(),
-              b.sharedPlace(p.baseB, p.w, b.add(row, i), column));
+          y[i] =
+              LLVM::LoadOp::create(b, b.getF32Type(),
+                                   b.sharedPlace(p.baseB, p.w, b.add(pair, i),
+                                                 b.add(column, 8 * g), k));
       }
       Split w[2] = {Split(b, y[0]), Split(b, y[1])};
       for (int64_t block = 0; block < p.blocks; ++block) {
@@ -381,7 +383,7 @@ struct LowerRead final : OpConversionPattern<tile::ReadOp> {
     SmallVector<Value> words;
     for (int64_t first = 0; first < slot.getDimSize(0); first += 16 * warpsM)
       for (int64_t k = 0; k < ofWarp; k += 16)
-        llvm::append_range(words, loadMatrices(b, base, slot, b.add(row, first),
+        llvm::append_range(words, loadMatrices(b, base, slot, row, first,
                                                b.add(column, k), false));
     Value packed = vector::FromElementsOp::create(
         b, VectorType::get({int64_t(words.size())}, b.getI32Type()), words);
@@ -395,9 +397,8 @@ struct LowerRead final : OpConversionPattern<tile::ReadOp> {
     SmallVector<Value> elements;
     for (int64_t i = 0; i < places.size(); i += 2) {
       SmallVector<int64_t> offsets = places.getOffsets(i);
-      for (Value element :
-           loadPair(b, base, slot, b.add(places.bases[0], offsets[0]),
-                    b.add(places.bases[1], offsets[1])))
+      for (Value element : loadPair(b, base, slot, places.bases[0], offsets[0],
+                                    b.add(places.bases[1], offsets[1])))
         elements.push_back(element);
     }
     return vector::FromElementsOp::create(b, fragment, elements);

@@ -40,6 +40,8 @@ static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
 static constexpr int64_t maxTokens = 8;
 /// Sub-keys that are scored together, and experts that a thread can keep.
 static constexpr int64_t selectedKeys = 64, maxSelectedExperts = 32;
+/// Registers of a thread for lists and sums, as of peermla-park-values.
+static constexpr int64_t registersOfValues = 160;
 /// Parts of a token's retrievals, at most, and tokens that are few.
 static constexpr int64_t maxParts = 8, fewTokens = 32;
 /// Pieces of rows that a thread has on their way, warps of a block with one
@@ -84,14 +86,27 @@ static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
           "a tile of a matrix product for matrix instructions"};
 }
 
+/// Bytes of shared memory in which a token's list of the best waits while other
+/// keys are looked through: its scores, then its ids, where registers are too
+/// few for it, the next list and the sums of a product - of f32 beside the two
+/// parts of factors. What peermla-park-values finds, before the program is.
+static int64_t getWaitingBytes(int64_t k, Type element) {
+  int64_t size = llvm::PowerOf2Ceil(k);
+  int64_t sums = element.isF32() ? selectedKeys * 3 / 2 : selectedKeys;
+  int64_t registers = sums + 2 * size + 2 * size, parked = 0;
+  for (; registers > registersOfValues && parked < 2; ++parked)
+    registers -= size;
+  return parked * (size | 1) * 4;
+}
+
 /// Tokens of a block whose scores are products of matrix instructions and are
 /// selected from by a thread per token: as many as fit with their queries,
-/// blocks of keys in two slots, or one where a dimension has one block, and a
-/// block of scores; 0 if none do.
+/// blocks of keys in two slots, or one where a dimension has one block, a block
+/// of scores, and lists that wait; 0 if none do.
 static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
   auto op = cast<peer::SelectOp>(kernel.root);
   int64_t columns = 0, slots = 0, single = 0;
-  bool hasTypes = true;
+  bool hasTypes = true, waits = false;
   Type element;
   for (auto [scores, numKeys] : llvm::zip(op.getScores(), op.getNumKeys())) {
     auto product = scores.getDefiningOp<linalg::LinalgOp>();
@@ -102,6 +117,7 @@ static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
     element = keys.getElementType();
     int64_t width = llvm::alignTo(keys.getShape().back(), selectedKeys);
     columns += width;
+    waits |= columns > width && numKeys > selectedKeys;
     // Loops behind each other have their slots in the same place.
     if (numKeys > selectedKeys)
       slots = std::max(slots, 2 * width);
@@ -115,10 +131,12 @@ static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
   int64_t k = op.getK(), T = kernel.getType().getDimSize(0);
   if (!hasTypes || k < 2 || k > maxSelectedExperts)
     return 0;
+  int64_t ofToken = (selectedKeys + 4) * int64_t(sizeof(float)) +
+                    (waits ? getWaitingBytes(k, element) : 0);
   for (int64_t tokens : {2 * productRows, productRows}) {
     int64_t bytes = (tokens * columns + selectedKeys * (slots + single)) *
                         element.getIntOrFloatBitWidth() / 8 +
-                    tokens * (selectedKeys + 4) * int64_t(sizeof(float));
+                    tokens * ofToken;
     if (bytes <= gpu.sharedBytesPerBlock &&
         (ShapedType::isDynamic(T) || T >= tokens))
       return tokens;

@@ -9,7 +9,8 @@
 // are looked for. Where both together are too many, values that are used behind
 // the loop alone are stored in front of it and loaded again where they are
 // used. Each thread stores and loads rows of its own; between rows an odd
-// number of elements keeps the threads of a warp in different banks.
+// number of elements keeps the threads of a warp in different banks. What waits
+// through a later loop takes the places of what was loaded before it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -67,6 +68,12 @@ static bool isParkable(Value value) {
 
 namespace {
 
+/// Rows of scratch, and the load of what waits there.
+struct Place {
+  Value scratch;
+  Operation *load;
+};
+
 struct ParkValues : peermla::impl::ParkValuesBase<ParkValues> {
   using Base::Base;
 
@@ -79,6 +86,7 @@ struct ParkValues : peermla::impl::ParkValuesBase<ParkValues> {
     available =
         (target ? *target : GpuTarget::all().front()).sharedBytesPerBlock;
     end = bytes.getInt();
+    places.clear();
     Block &body = function.getBody().front();
     for (auto loop : llvm::make_early_inc_range(body.getOps<scf::ForOp>()))
       relieve(loop);
@@ -123,55 +131,72 @@ struct ParkValues : peermla::impl::ParkValuesBase<ParkValues> {
     return isUsed;
   }
 
+  /// A place where nothing waits through the loop, null if shared memory has no
+  /// room for one more.
+  Place *getPlace(MemRefType memory, scf::ForOp loop) {
+    for (Place &place : places)
+      if (place.scratch.getType() == memory &&
+          place.load->isBeforeInBlock(loop))
+        return &place;
+    int64_t offset = llvm::alignTo(end, 16);
+    int64_t bytes =
+        memory.getNumElements() * memory.getElementTypeBitWidth() / 8;
+    if (offset + bytes > available)
+      return nullptr;
+    end = offset + bytes;
+    OpBuilder b(loop);
+    Value scratch = tile::ScratchOp::create(b, loop.getLoc(), memory,
+                                            b.getI64IntegerAttr(offset));
+    return &places.emplace_back(Place{scratch, nullptr});
+  }
+
   /// False if shared memory has no place for it.
   bool park(Value value, scf::ForOp loop) {
     auto type = cast<RankedTensorType>(value.getType());
-    int64_t offset = llvm::alignTo(end, 16);
     int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-    int64_t pitch = columns | 1;
-    int64_t bytes = rows * pitch * type.getElementTypeBitWidth() / 8;
-    if (offset + bytes > available)
+    auto space = gpu::AddressSpaceAttr::get(
+        &getContext(), gpu::GPUDialect::getWorkgroupAddressSpace());
+    auto memory = MemRefType::get({rows, columns | 1}, type.getElementType(),
+                                  MemRefLayoutAttrInterface(), space);
+    Place *place = getPlace(memory, loop);
+    if (!place)
       return false;
-    end = offset + bytes;
 
     Location loc = value.getLoc();
     OpBuilder b(loop);
-    auto space = gpu::AddressSpaceAttr::get(
-        b.getContext(), gpu::GPUDialect::getWorkgroupAddressSpace());
-    auto memory = MemRefType::get({rows, pitch}, type.getElementType(),
-                                  MemRefLayoutAttrInterface(), space);
-    Value scratch =
-        tile::ScratchOp::create(b, loc, memory, b.getI64IntegerAttr(offset));
     auto constant = [&](int64_t number) -> Value {
       return arith::ConstantIndexOp::create(b, loc, number);
     };
     SmallVector<Value> offsets(2, constant(0)),
         sizes{constant(rows), constant(columns)};
     SmallVector<int64_t> dims{0, 1};
-    tile::StoreOp::create(b, loc, value, scratch, offsets, sizes, dims);
+    tile::StoreOp::create(b, loc, value, place->scratch, offsets, sizes, dims);
 
     Operation *first = nullptr;
     auto isBehind = [&](OpOperand &use) {
-      Operation *place =
+      Operation *user =
           loop->getBlock()->findAncestorOpInBlock(*use.getOwner());
-      return loop->isBeforeInBlock(place);
+      return loop->isBeforeInBlock(user);
     };
     for (OpOperand &use : value.getUses())
       if (isBehind(use)) {
-        Operation *place =
+        Operation *user =
             loop->getBlock()->findAncestorOpInBlock(*use.getOwner());
-        if (!first || place->isBeforeInBlock(first))
-          first = place;
+        if (!first || user->isBeforeInBlock(first))
+          first = user;
       }
     b.setInsertionPoint(first);
-    auto load = tile::LoadOp::create(b, loc, type, scratch, offsets, sizes,
-                                     /*ring=*/Value(), /*fill=*/Value(), dims);
+    auto load =
+        tile::LoadOp::create(b, loc, type, place->scratch, offsets, sizes,
+                             /*ring=*/Value(), /*fill=*/Value(), dims);
     value.replaceUsesWithIf(load.getResult(), isBehind);
+    place->load = load;
     ++numParked;
     return true;
   }
 
   int64_t available = 0, end = 0;
+  SmallVector<Place> places;
 };
 
 } // namespace

@@ -109,6 +109,61 @@ func.func @wide_selection(%q: tensor<?x2x150xf32>, %w: tensor<999x150xf32>, %e: 
   return %r#1 : tensor<?x2x5xi32>
 }
 
+// Lists of more than 16 wait in shared memory while a later dimension of many keys
+// is gone through: fewer tokens have room.
+
+// CHECK-LABEL: func.func @short_lists(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>
+func.func @short_lists(%q: tensor<?x2x60xf32>, %w999: tensor<999x60xf32>, %e999: tensor<?x2x999xf32>, %g: tensor<?x2x16xf32>, %i: tensor<?x2x16xi32>) -> tensor<?x2x16xi32> {
+  %s999 = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w999 : tensor<?x2x60xf32>, tensor<999x60xf32>) outs(%e999 : tensor<?x2x999xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999, 999, 999]) ins(%s999, %s999, %s999 : tensor<?x2x999xf32>, tensor<?x2x999xf32>, tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x16xf32>, tensor<?x2x16xi32>) -> tensor<?x2x16xf32>, tensor<?x2x16xi32>
+  return %r#1 : tensor<?x2x16xi32>
+}
+
+// CHECK-LABEL: func.func @lists_wait(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [64, 1], inner = [64], warps = [2, 1], stages = 2>
+func.func @lists_wait(%q: tensor<?x2x60xf32>, %w999: tensor<999x60xf32>, %e999: tensor<?x2x999xf32>, %g: tensor<?x2x17xf32>, %i: tensor<?x2x17xi32>) -> tensor<?x2x17xi32> {
+  %s999 = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w999 : tensor<?x2x60xf32>, tensor<999x60xf32>) outs(%e999 : tensor<?x2x999xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999, 999, 999]) ins(%s999, %s999, %s999 : tensor<?x2x999xf32>, tensor<?x2x999xf32>, tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x17xf32>, tensor<?x2x17xi32>) -> tensor<?x2x17xf32>, tensor<?x2x17xi32>
+  return %r#1 : tensor<?x2x17xi32>
+}
+
+// CHECK-LABEL: func.func @no_list_waits(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>
+func.func @no_list_waits(%q: tensor<?x2x60xf32>, %w60: tensor<60x60xf32>, %e60: tensor<?x2x60xf32>, %w999: tensor<999x60xf32>, %e999: tensor<?x2x999xf32>, %g: tensor<?x2x17xf32>, %i: tensor<?x2x17xi32>) -> tensor<?x2x17xi32> {
+  %s60 = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w60 : tensor<?x2x60xf32>, tensor<60x60xf32>) outs(%e60 : tensor<?x2x60xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x60xf32>
+  %s999 = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w999 : tensor<?x2x60xf32>, tensor<999x60xf32>) outs(%e999 : tensor<?x2x999xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999, 60]) ins(%s999, %s60 : tensor<?x2x999xf32>, tensor<?x2x60xf32>)
+      outs(%g, %i : tensor<?x2x17xf32>, tensor<?x2x17xi32>) -> tensor<?x2x17xf32>, tensor<?x2x17xi32>
+  return %r#1 : tensor<?x2x17xi32>
+}
+
 // CHECK-LABEL: func.func @one_is_selected(
 //       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [4, 1]>
 func.func @one_is_selected(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x1xf32>, %i: tensor<?x2x1xi32>) -> tensor<?x2x1xi32> {

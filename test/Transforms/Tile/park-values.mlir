@@ -71,3 +71,62 @@ func.func @stays(%x: memref<128x64xi64>) attributes {tile.schedule = #tile.sched
   tile.store %b, %x[%c0, %c0] sizes(%c128, %c64) along [0, 1] : tensor<128x64xi64, #rows>, memref<128x64xi64>
   return
 }
+
+// -----
+
+#rows = #tile.rows<threads = 64, lanes = 1, vector = 1>
+
+// What waits through a later loop takes the place of what was loaded before it,
+// but not of what still waits.
+
+// CHECK-LABEL: func @again(
+//  CHECK-SAME:   tile.shared_bytes = 16992
+//       CHECK:   %[[A:.+]] = tile.load
+//       CHECK:   %[[KEPT:.+]] = tile.load
+//       CHECK:   %[[S:.+]] = tile.scratch {offset = 352 : i64}
+//       CHECK:   tile.store %[[A]], %[[S]][
+//       CHECK:   scf.for
+//       CHECK:   tile.load %[[S]]
+//   CHECK-NOT:   tile.scratch
+//       CHECK:   tile.store %[[KEPT]], %[[S]][
+//       CHECK:   scf.for
+//       CHECK:   tile.load %[[S]]
+
+// FEWER-LABEL: func @again(
+//  FEWER-SAME:   tile.shared_bytes = 33632
+//       FEWER:   %[[A:.+]] = tile.load
+//       FEWER:   %[[KEPT:.+]] = tile.load
+//       FEWER:   %[[S:.+]] = tile.scratch {offset = 352 : i64}
+//       FEWER:   tile.store %[[A]], %[[S]][
+//       FEWER:   %[[T:.+]] = tile.scratch {offset = 16992 : i64}
+//       FEWER:   tile.store %[[KEPT]], %[[T]][
+//       FEWER:   %[[FIRST:.+]] = scf.for
+//       FEWER:   tile.load %[[S]]
+//   FEWER-NOT:   tile.scratch
+//       FEWER:   tile.store %[[FIRST]], %[[S]][
+//       FEWER:   scf.for
+//   FEWER-DAG:   tile.load %[[S]]
+//   FEWER-DAG:   tile.load %[[T]]
+func.func @again(%x: memref<64x65xi32>) attributes {tile.schedule = #tile.schedule<warps = [2, 1], stages = 2>, tile.shared_bytes = 340 : i64} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %c65 = arith.constant 65 : index
+  %none = arith.constant dense<0> : tensor<64x65xi32, #rows>
+  %a = tile.load %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : memref<64x65xi32> -> tensor<64x65xi32, #rows>
+  %kept = tile.load %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : memref<64x65xi32> -> tensor<64x65xi32, #rows>
+  %first = scf.for %i = %c0 to %c65 step %c64 iter_args(%best = %none) -> (tensor<64x65xi32, #rows>) {
+    %more = tile.load %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : memref<64x65xi32> -> tensor<64x65xi32, #rows>
+    %next = arith.maxui %best, %more : tensor<64x65xi32, #rows>
+    scf.yield %next : tensor<64x65xi32, #rows>
+  }
+  tile.store %a, %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : tensor<64x65xi32, #rows>, memref<64x65xi32>
+  %second = scf.for %i = %c0 to %c65 step %c64 iter_args(%best = %none) -> (tensor<64x65xi32, #rows>) {
+    %more = tile.load %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : memref<64x65xi32> -> tensor<64x65xi32, #rows>
+    %next = arith.minui %best, %more : tensor<64x65xi32, #rows>
+    scf.yield %next : tensor<64x65xi32, #rows>
+  }
+  tile.store %kept, %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : tensor<64x65xi32, #rows>, memref<64x65xi32>
+  tile.store %first, %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : tensor<64x65xi32, #rows>, memref<64x65xi32>
+  tile.store %second, %x[%c0, %c0] sizes(%c64, %c65) along [0, 1] : tensor<64x65xi32, #rows>, memref<64x65xi32>
+  return
+}

@@ -155,7 +155,7 @@ def ParkValues : Pass<"peermla-park-values", "mlir::func::FuncOp"> {
     that wait through a loop at the top of the program, what the loop carries and
     the largest product in it take more than `max-registers` registers of a
     thread, the largest of the former go through scratch, as long as shared memory
-    has room.
+    has room. Of several loops, values take the same places.
 
     ```mlir
     %a = ...
