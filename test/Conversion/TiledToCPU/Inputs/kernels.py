@@ -2,7 +2,7 @@
 
 A `Suite` collects functions that hold one op each, compiles all of them in one
 module for a CPU level (each scf.forall becomes loops), calls them and lets each
-case check its arrays:
+case check its arrays. Cases with the same text share a function:
 
     suite = Suite.from_command_line()
     suite.add("mla.rope ins({x}, {table}) outs({x})", {"x": x, "table": table}, check)
@@ -128,11 +128,13 @@ class Suite:
         parser.add_argument("--level", required=True, choices=PROCESSORS)
         parser.add_argument("--cc", default="cc")
         parser.add_argument("--deterministic", action="store_true")
+        parser.add_argument("--elements", type=lambda text: text.split(","), help="types of data")
         return Suite(**vars(parser.parse_args()))
 
-    def __init__(self, level, cc, deterministic=False):
-        self.level, self.cc, self.cases, self.functions = level, cc, [], []
+    def __init__(self, level, cc, deterministic=False, elements=None):
+        self.level, self.cc, self.cases, self.functions = level, cc, [], {}
         self.deterministic, self.kernels = deterministic, ""
+        self.elements = elements or ("f32", "bf16", "f16")
 
     def add(self, text, arrays, check, dynamic=None, tile=False, results=()):
         """One op on `arrays` by name. `dynamic`: dynamic dimensions by name, the
@@ -150,11 +152,8 @@ class Suite:
         if tile:
             body = f"scf.forall (%item) in (1) {{\n{body}\n}}"
         arguments = ", ".join(f"{o.name}: {o.type}" for o in operands.values())
-        name = f"case{len(self.cases)}"
-        self.functions.append(
-            f"func.func @{name}({arguments}) attributes {{llvm.emit_c_interface}} "
-            f"{{\n{body}\nreturn\n}}\n"
-        )
+        text = f"({arguments}) attributes {{llvm.emit_c_interface}} {{\n{body}\nreturn\n}}\n"
+        name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
         self.cases.append((name, body, arrays, check))
 
     def _compile(self, folder):
@@ -163,7 +162,8 @@ class Suite:
 
         with open(path("mlir"), "w") as file:
             file.write(f'module attributes {{peermla.level = "{self.level}"}} {{\n')
-            file.writelines(self.functions)
+            for text, name in self.functions.items():
+                file.write(f"func.func @{name}{text}")
             file.write("}\n")
         triple = "-mtriple=x86_64-unknown-linux-gnu"
         for command in (
