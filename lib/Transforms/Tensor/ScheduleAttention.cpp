@@ -234,15 +234,15 @@ static SmallVector<int64_t> getRolesOfCopies(mla::OnlineAttentionOp op,
 /// The tiles of attention whose heads share their keys, best first: heads of a
 /// token fill the rows of an instruction, up to 64 read the keys together, or
 /// 16 where rows are too wide for that.
-static SmallVector<MmaTile, 5> getSharedTiles(mla::OnlineAttentionOp op,
-                                              const GpuTarget &gpu) {
+static SmallVector<MmaTile> getSharedTiles(mla::OnlineAttentionOp op,
+                                           const GpuTarget &gpu) {
   int64_t H = std::max<int64_t>(typeOf(op.getQ()).getDimSize(1), 1);
   int64_t width =
       llvm::alignTo(typeOf(op.getInits().front()).getShape().back(), tileUnit);
   bool hasWarpgroups = gpu.hasWgmma && gpu.hasSetMaxRegisters &&
                        typeOf(op.getQ()).getElementTypeBitWidth() == 16 &&
                        hasRowsOf(op, bytesOfCopy);
-  SmallVector<MmaTile, 5> tiles;
+  SmallVector<MmaTile> tiles;
   for (int64_t most : {mmaRows, mmaRowsOfWarp}) {
     int64_t heads = llvm::divideCeil(H, llvm::divideCeil(H, most));
     int64_t tokens = std::max<int64_t>(1, mmaRowsOfWarp / heads);
@@ -256,10 +256,15 @@ static SmallVector<MmaTile, 5> getSharedTiles(mla::OnlineAttentionOp op,
                        64,
                        {4, 2},
                        {registersOfCopier, registersBesideCopier}});
-    for (int64_t keys : {64, 32}) {
-      tiles.push_back({tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
-      tiles.back().roles = getRolesOfCopies(op, tiles.back(), gpu);
-    }
+    SmallVector<MmaTile, 3> ofWarps;
+    for (int64_t keys : {64, 32})
+      ofWarps.push_back(
+          {tokens, heads, keys, {rows > mmaRowsOfWarp ? 2 : 1, 4}});
+    if (rows == mmaRowsOfWarp)
+      ofWarps.push_back({tokens, heads, 16, {1, 2}});
+    for (MmaTile &tile : ofWarps)
+      tile.roles = getRolesOfCopies(op, tile, gpu);
+    llvm::append_range(tiles, ofWarps);
   }
   return tiles;
 }

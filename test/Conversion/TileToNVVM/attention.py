@@ -98,6 +98,7 @@ CASES = [
     cached("decode_64_heads", (1,), (40,), "bf16", 64, depth=576, width=512, heads=64, keys=32, block=(1, 64), warps=(2, 4)),
     cached("step_no_rope", (3, 1, 0, 70), (61, 0, 5, 20), "f16", 1, heads=3, depth=64, width=64, block=(5, 3)),
     cached("step_f32", (2, 5), (30, 0), "f32", 48, heads=20, depth=24, width=20, keys=32, block=(1, 20), warps=(2, 4)),
+    cached("published_f32", (1, 1), (65, 30), "f32", 64, depth=576, width=512, keys=16, warps=(1, 2)),
     cached("parts", (1, 2, 1), (300, 126, 0), "bf16", 64, heads=4, parts=3, block=(4, 4)),
     cached("head_groups", (1, 2), (70, 1), "bf16", 7, heads=40, depth=80, width=72, block=(1, 20), warps=(2, 4)),
     cached("poisoned_cache", (4, 2), (62, 5), "bf16", 16, heads=6, block=(4, 6), warps=(2, 4),

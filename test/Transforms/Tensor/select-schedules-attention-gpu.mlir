@@ -20,10 +20,10 @@ func.func @few_heads(%q: tensor<?x3x80xf32>, %k: tensor<?x?x80xf32>, %cu: tensor
   return %o : tensor<?x3x72xf32>
 }
 
-// What does not fit is for threads.
+// Wide rows leave room for 16 keys.
 
 // CHECK-LABEL: func.func @wide_rows_of_f32(
-//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = 64>}
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [16], parts = 64, warps = [1, 2], stages = 2>}
 func.func @wide_rows_of_f32(%q: tensor<?x16x576xf32>, %k: tensor<?x?x576xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xf32>) -> tensor<?x16x512xf32> {
   %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x576xf32>, tensor<?x?x576xf32>) ragged(%cu : tensor<?xi32>)
       paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xf32>) -> tensor<?x16x512xf32>
@@ -39,6 +39,16 @@ func.func @positions_of_the_table(%cu: tensor<?xi32>, %past: tensor<?xi32>, %p: 
   %positions = mla.positions ins(%cu, %past : tensor<?xi32>, tensor<?xi32>) outs(%p : tensor<?xi32>) -> tensor<?xi32>
   %table = mla.rope_table {inv_freq = array<f64: 1.0, 0.5>, multiplier = 1.0 : f64} ins(%positions : tensor<?xi32>) outs(%t : tensor<?x4xf32>) -> tensor<?x4xf32>
   return %table : tensor<?x4xf32>
+}
+
+// What does not fit is for threads.
+
+// CHECK-LABEL: func.func @widest_rows_of_f32(
+//       CHECK:   mla.online_attention {{.+}} {peermla.schedule = #tile.schedule<block = [1, 16], inner = [32], parts = {{[0-9]+}}>}
+func.func @widest_rows_of_f32(%q: tensor<?x16x1024xf32>, %k: tensor<?x?x1024xf32>, %cu: tensor<?xi32>, %past: tensor<?xi32>, %blocks: tensor<?x?xi32>, %i: tensor<?x16x512xf32>) -> tensor<?x16x512xf32> {
+  %o = mla.online_attention causal scale(0.25) ins(%q, %k : tensor<?x16x1024xf32>, tensor<?x?x1024xf32>) ragged(%cu : tensor<?xi32>)
+      paged(%past, %blocks : tensor<?xi32>, tensor<?x?xi32>) outs(%i : tensor<?x16x512xf32>) -> tensor<?x16x512xf32>
+  return %o : tensor<?x16x512xf32>
 }
 
 // Columns of rows that only the cache gets are computed where they are written, if
