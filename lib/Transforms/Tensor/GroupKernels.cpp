@@ -180,9 +180,39 @@ static mla::RopeOp getRotationOfColumns(Operation *op) {
              : nullptr;
 }
 
+using Numbers = llvm::DenseMap<Operation *, unsigned>;
+
+/// Which of `kernels`, numbered by their members, `op` is computed in.
+static std::optional<unsigned> findKernel(Operation *op,
+                                          ArrayRef<Kernel> kernels,
+                                          const Numbers &kernelOf,
+                                          bool forGpu) {
+  auto find = [&](Operation *member) -> std::optional<unsigned> {
+    auto found = kernelOf.find(member);
+    return member && found != kernelOf.end() ? std::optional(found->second)
+                                             : std::nullopt;
+  };
+  if (forGpu) {
+    mla::RopeOp rope = getRotation(op);
+    if (auto number = find(rope);
+        number && joinsRotation(op, rope) && kernels[*number].root == rope)
+      return number;
+    if (auto number =
+            find(isElementwise(op) ? getRotationOfColumns(op) : nullptr);
+        number && isa<mla::CacheAppendOp>(kernels[*number].root))
+      return number;
+  }
+  Operation *consumer = onlyConsumer(op);
+  std::optional<unsigned> number = find(consumer);
+  if (number && joins(op, consumer, kernels[*number], forGpu) &&
+      canKeepSchedule(op, consumer, kernels[*number]))
+    return number;
+  return std::nullopt;
+}
+
 SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
   SmallVector<Kernel> kernels;
-  llvm::DenseMap<Operation *, unsigned> kernelOf;
+  Numbers kernelOf;
   for (Operation &op : llvm::reverse(body)) {
     if (!isKernelOp(&op))
       continue;
@@ -191,30 +221,10 @@ SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
         llvm::all_of(op.getUsers(),
                      [&](Operation *user) { return kernelOf.contains(user); }))
       continue;
-    Operation *consumer = onlyConsumer(&op);
-    mla::RopeOp rope = forGpu ? getRotation(&op) : nullptr;
-    if (rope && joinsRotation(&op, rope) &&
-        kernels[kernelOf[rope]].root == rope) {
-      kernels[kernelOf[rope]].members.push_back(&op);
-      kernelOf[&op] = kernelOf[rope];
+    if (auto number = findKernel(&op, kernels, kernelOf, forGpu)) {
+      kernels[*number].members.push_back(&op);
+      kernelOf[&op] = *number;
       continue;
-    }
-    rope = forGpu && isElementwise(&op) ? getRotationOfColumns(&op) : nullptr;
-    if (rope && kernelOf.contains(rope) &&
-        isa<mla::CacheAppendOp>(kernels[kernelOf[rope]].root)) {
-      kernels[kernelOf[rope]].members.push_back(&op);
-      kernelOf[&op] = kernelOf[rope];
-      continue;
-    }
-    auto found = kernelOf.find(consumer);
-    if (consumer && found != kernelOf.end()) {
-      unsigned number = found->second;
-      if (joins(&op, consumer, kernels[number], forGpu) &&
-          canKeepSchedule(&op, consumer, kernels[number])) {
-        kernelOf[&op] = number;
-        kernels[number].members.push_back(&op);
-        continue;
-      }
     }
     kernelOf[&op] = kernels.size();
     kernels.push_back({&op, {&op}});

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Shared by the passes that work on the consumer of `tile.specialize`.
+// Shared by the passes that work on the roles of `tile.specialize`.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +16,15 @@
 #include "peermla/Dialect/Tile/IR/Tile.h"
 
 namespace peermla {
+
+/// Bytes of an mbarrier, whose place is a multiple of it.
+inline constexpr int64_t barrierBytes = 8;
+
+/// Bytes of the barriers of a ring: one per slot for its fills, and one for
+/// releases where roles part.
+inline int64_t getBytesOfBarriers(tile::RingOp ring, bool hasRoles) {
+  return barrierBytes * ring.getType().getSlots() * (hasRoles ? 2 : 1);
+}
 
 /// Whether the type is that of a tile in shared memory.
 inline bool isSharedTile(mlir::Type type) {

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Consumers.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -29,8 +30,7 @@ using namespace peermla;
 
 /// Registers that a thread needs at least that copies rows.
 static constexpr int64_t registersOfCopies = 64;
-/// Threads of a warpgroup, bytes of an mbarrier.
-static constexpr int64_t warpgroupThreads = 128, barrierBytes = 8;
+static constexpr int64_t warpgroupThreads = 128;
 
 static bool touchesTiles(Operation *op) {
   auto isTile = [](Type type) { return isa<RankedTensorType>(type); };
@@ -203,7 +203,7 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
     SmallVector<int64_t> offsets;
     for (tile::RingOp ring : rings) {
       offsets.push_back(offset);
-      offset += 2 * barrierBytes * ring.getType().getSlots();
+      offset += getBytesOfBarriers(ring, /*hasRoles=*/true);
     }
     const GpuTarget *target = GpuTarget::of(function);
     if (target && offset > target->sharedBytesPerBlock) {

@@ -16,6 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Consumers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -40,8 +41,6 @@ using namespace peermla;
 /// Rules of tensor maps: strides and the base are multiples of so many bytes;
 /// rows of a box.
 static constexpr int64_t mapAlignment = 16, maxBoxRows = 256;
-/// Bytes of an mbarrier.
-static constexpr int64_t barrierBytes = 8;
 
 //===----------------------------------------------------------------------===//
 // Sums of values
@@ -244,9 +243,7 @@ struct UseTensorCopies : peermla::impl::UseTensorCopiesBase<UseTensorCopies> {
           fills.push_back(fill);
       if (fills.empty())
         continue;
-      // Where roles part, slots have a second barrier.
-      int64_t bytes = barrierBytes * ring.getType().getSlots() *
-                      (program.hasRoles() ? 2 : 1);
+      int64_t bytes = getBytesOfBarriers(ring, program.hasRoles());
       std::string obstacle;
       for (tile::FillOp fill : fills)
         if (obstacle.empty())

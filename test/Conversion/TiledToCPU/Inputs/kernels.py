@@ -128,13 +128,11 @@ class Suite:
         parser.add_argument("--level", required=True, choices=PROCESSORS)
         parser.add_argument("--cc", default="cc")
         parser.add_argument("--deterministic", action="store_true")
-        parser.add_argument("--elements", type=lambda text: text.split(","), help="types of data")
         return Suite(**vars(parser.parse_args()))
 
-    def __init__(self, level, cc, deterministic=False, elements=None):
+    def __init__(self, level, cc, deterministic=False):
         self.level, self.cc, self.cases, self.functions = level, cc, [], {}
         self.deterministic, self.kernels = deterministic, ""
-        self.elements = elements or ("f32", "bf16", "f16")
 
     def add(self, text, arrays, check, dynamic=None, tile=False, results=()):
         """One op on `arrays` by name. `dynamic`: dynamic dimensions by name, the
