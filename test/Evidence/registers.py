@@ -5,8 +5,8 @@
 
 Compiles the cases of the execution suite, or random ones as run.py draws them, for
 each target, and asks ptxas. It prints a line for each kernel that spills, has a stack
-or a note (C75xx). Only retrieval that threads do in plain loops, such as that of more
-than 32 experts, has a stack: no case does that, random ones may. The last line is
+or a note (C75xx). Only retrieval of more than 512 experts, which threads do in plain
+loops, has a stack: no case does that. The last line is
 `N passed, N failed`, of compiled cases; without ptxas there is nothing to pass.
 """
 

@@ -84,8 +84,8 @@ struct BroadcastRows final : OpConversionPattern<tile::BroadcastOp> {
   }
 };
 
-/// What a thread has of a sum comes first; then, for parts, what the lanes of
-/// its warp have.
+/// What a thread has of a row comes first; then what other lanes of the row
+/// have, or, for parts, the lanes of its warp.
 struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -96,6 +96,8 @@ struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
     tile::RowsLayoutAttr layout = getRowsLayout(op.getSource());
     if (!layout || (op.getParts() && op.getCombine() != tile::Combine::Add))
       return rewriter.notifyMatchFailure(op, "only #tile.rows, sums of parts");
+    bool isRows = op.getDim() == 1;
+    bool joinsLanes = isRows && !op.getParts() && layout.getLanes() > 1;
     FragmentBuilder b(op.getLoc(), rewriter);
     int64_t perRow = source.getDimSize(1) / layout.getLanes();
     int64_t rows = layout.getFragmentSize(source.getShape()) / perRow;
@@ -107,7 +109,6 @@ struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
         return arith::MaximumFOp::create(b, lhs, rhs);
       return arith::AddFOp::create(b, lhs, rhs, arith::FastMathFlags::contract);
     };
-    bool isRows = op.getDim() == 1;
     SmallVector<Value> results;
     for (int64_t i = 0, e = isRows ? rows : perRow; i < e; ++i) {
       Value result;
@@ -116,6 +117,9 @@ struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
       for (int64_t j = 0, f = isRows ? perRow : rows; j < f; ++j)
         result = combine(result,
                          x.getResult(isRows ? i * perRow + j : j * perRow + i));
+      if (joinsLanes)
+        for (int64_t lane = 1; lane < layout.getLanes(); lane *= 2)
+          result = combine(result, exchange(b, result, lane));
       results.push_back(result);
     }
     if (op.getParts()) {
@@ -130,15 +134,17 @@ struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
     return success();
   }
 
+  /// What the lane at this distance has.
+  static Value exchange(FragmentBuilder &b, Value x, int64_t distance) {
+    return NVVM::ShflOp::create(b, b.getF32Type(), b.i32(-1), x,
+                                b.i32(distance), b.i32(31),
+                                NVVM::ShflKind::bfly, UnitAttr());
+  }
+
   /// The sums over the lanes of a warp of as many values as divide 32; lane l
   /// has that of value l / (32 / their number).
   static Value addLanes(FragmentBuilder &b, SmallVector<Value> values) {
     Value lane = b.lane();
-    auto exchange = [&](Value x, int64_t distance) -> Value {
-      return NVVM::ShflOp::create(b, b.getF32Type(), b.i32(-1), x,
-                                  b.i32(distance), b.i32(31),
-                                  NVVM::ShflKind::bfly, UnitAttr());
-    };
     int64_t distance = 16;
     for (; values.size() > 1; distance /= 2) {
       Value bit = arith::AndIOp::create(b, lane, b.i32(distance));
@@ -149,13 +155,13 @@ struct ReduceRows final : OpConversionPattern<tile::ReduceOp> {
         Value keep = b.select(isUpper, values[i + half], values[i]);
         Value send = b.select(isUpper, values[i], values[i + half]);
         kept.push_back(
-            arith::AddFOp::create(b, keep, exchange(send, distance)));
+            arith::AddFOp::create(b, keep, exchange(b, send, distance)));
       }
       values = kept;
     }
     for (; distance > 0; distance /= 2)
       values[0] =
-          arith::AddFOp::create(b, values[0], exchange(values[0], distance));
+          arith::AddFOp::create(b, values[0], exchange(b, values[0], distance));
     return values[0];
   }
 };

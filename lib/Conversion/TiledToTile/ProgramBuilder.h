@@ -29,7 +29,7 @@ namespace peermla {
 /// bytes of shared memory.
 inline constexpr int64_t tileUnit = 64;
 
-/// The most keys that a thread keeps in registers.
+/// The most keys of a list that a thread keeps in registers.
 inline constexpr int64_t maxSelected = 32;
 
 /// A tensor that is a box of a memref. Dimension i of the tensor runs along

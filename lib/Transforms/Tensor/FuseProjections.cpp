@@ -32,8 +32,8 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Columns of queries that are accumulators at a time; steps of sums, and keys
-/// that are scored at a time.
+/// Columns of queries that are accumulators at a time; steps of sums, keys that
+/// are scored at a time, and what tokens of a block are a multiple of.
 static constexpr int64_t columnsOfPart = 64, unit = 64;
 /// Bytes of shared memory for what is not counted.
 static constexpr int64_t margin = 2048;
@@ -49,17 +49,22 @@ public:
   bool match() {
     tile::ScheduleAttr schedule = getSchedule(select);
     if (!schedule || schedule.getWarps().empty() ||
-        schedule.getBlock().empty() || schedule.getBlock().front() < 1)
+        schedule.getBlock().empty() || schedule.getBlock().front() < 1 ||
+        schedule.getBlock().front() % unit != 0)
       return false;
     for (Value scores : select.getScores()) {
       auto product = scores.getDefiningOp<linalg::LinalgOp>();
-      if (!product || !isContraction(product) ||
-          ShapedType::isDynamic(getQueryType(product).getShape().back()))
+      if (!product || !isContraction(product))
+        return false;
+      // A single column makes no tile, nor do sums of one product below.
+      int64_t columns = getQueryType(product).getShape().back();
+      if (ShapedType::isDynamic(columns) || columns < 2)
         return false;
     }
     collect();
     const GpuTarget *gpu = GpuTarget::of(select);
-    if (!projection || getSharedBytes() > gpu->sharedBytesPerBlock - margin)
+    if (!projection || getDepth() < 2 ||
+        getSharedBytes() > gpu->sharedBytesPerBlock - margin)
       return false;
     // All of it is repeated: nobody else may read of it.
     for (Operation *op : ops)
@@ -108,16 +113,22 @@ private:
         product.getDpsInputOperand(0)->get().getType());
   }
 
+  /// What the projection sums over.
+  int64_t getDepth() {
+    int64_t depth = 0;
+    for (Operation *op : ops)
+      if (isContraction(op) && op->getNumOperands() == 3 &&
+          getQueryType(cast<linalg::LinalgOp>(op)).getRank() == 2)
+        depth = getQueryType(cast<linalg::LinalgOp>(op)).getShape().back();
+    return depth;
+  }
+
   /// What a block keeps in shared memory: the queries of all dimensions, one
   /// after the other two slots of the projection and of keys, and the scores of
   /// a block of keys. What takes a single step stays where it is.
   int64_t getSharedBytes() {
     int64_t rows = getSchedule(select).getBlock().front(), slots = 0, bytes = 0;
-    int64_t depth = 0, bytesOfElement = 0;
-    for (Operation *op : ops)
-      if (isContraction(op) && op->getNumOperands() == 3 &&
-          getQueryType(cast<linalg::LinalgOp>(op)).getRank() == 2)
-        depth = getQueryType(cast<linalg::LinalgOp>(op)).getShape().back();
+    int64_t depth = getDepth(), bytesOfElement = 0;
     for (auto [scores, numKeys] :
          llvm::zip(select.getScores(), select.getNumKeys())) {
       RankedTensorType queries =

@@ -19,6 +19,7 @@
 #include "mlir/Interfaces/TilingInterface.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
+#include "peermla/Support/TargetInfo.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -49,11 +50,11 @@ RankedTensorType Kernel::getType() const {
 
 /// Whether `producer` is computed inside the kernel of its only consumer.
 static bool joins(Operation *producer, Operation *consumer,
-                  const Kernel &kernel, bool forGpu) {
+                  const Kernel &kernel, const GpuTarget *gpu) {
   if (isContraction(producer)) {
-    // Scores are consumed where they are computed.
+    // Scores are consumed where they are computed, if they can be.
     if (isa<peer::SelectOp>(consumer))
-      return true;
+      return !gpu || selectsFromProducts(consumer, *gpu);
     return isElementwise(consumer) && !kernel.getContraction();
   }
   // Rows are rotated where they are written to the cache.
@@ -61,7 +62,7 @@ static bool joins(Operation *producer, Operation *consumer,
     return isa<mla::CacheAppendOp>(consumer);
   // A launch takes longer than positions do.
   if (isa<mla::PositionsOp>(producer))
-    return forGpu && isa<mla::RopeTableOp>(consumer);
+    return gpu && isa<mla::RopeTableOp>(consumer);
   if (isElementwise(producer))
     return (isElementwise(consumer) && !kernel.getContraction()) ||
            isReduction(consumer);
@@ -186,13 +187,13 @@ using Numbers = llvm::DenseMap<Operation *, unsigned>;
 static std::optional<unsigned> findKernel(Operation *op,
                                           ArrayRef<Kernel> kernels,
                                           const Numbers &kernelOf,
-                                          bool forGpu) {
+                                          const GpuTarget *gpu) {
   auto find = [&](Operation *member) -> std::optional<unsigned> {
     auto found = kernelOf.find(member);
     return member && found != kernelOf.end() ? std::optional(found->second)
                                              : std::nullopt;
   };
-  if (forGpu) {
+  if (gpu) {
     mla::RopeOp rope = getRotation(op);
     if (auto number = find(rope);
         number && joinsRotation(op, rope) && kernels[*number].root == rope)
@@ -204,13 +205,13 @@ static std::optional<unsigned> findKernel(Operation *op,
   }
   Operation *consumer = onlyConsumer(op);
   std::optional<unsigned> number = find(consumer);
-  if (number && joins(op, consumer, kernels[*number], forGpu) &&
+  if (number && joins(op, consumer, kernels[*number], gpu) &&
       canKeepSchedule(op, consumer, kernels[*number]))
     return number;
   return std::nullopt;
 }
 
-SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
+SmallVector<Kernel> peermla::groupKernels(Block &body, const GpuTarget *gpu) {
   SmallVector<Kernel> kernels;
   Numbers kernelOf;
   for (Operation &op : llvm::reverse(body)) {
@@ -221,7 +222,7 @@ SmallVector<Kernel> peermla::groupKernels(Block &body, bool forGpu) {
         llvm::all_of(op.getUsers(),
                      [&](Operation *user) { return kernelOf.contains(user); }))
       continue;
-    if (auto number = findKernel(&op, kernels, kernelOf, forGpu)) {
+    if (auto number = findKernel(&op, kernels, kernelOf, gpu)) {
       kernels[*number].members.push_back(&op);
       kernelOf[&op] = *number;
       continue;

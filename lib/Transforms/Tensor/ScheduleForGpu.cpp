@@ -10,15 +10,13 @@
 //   products     tiles of 64 rows and up to 128 columns, one matrix of a batch,
 //                in steps of 64 through three slots, by four warps, which are
 //                a warpgroup where the target has them and types are narrow
-//   selection    128 or 64 tokens of one head, or, without matrix instructions,
-//                as many as have scores of a sixth of that memory
 //   experts      one token, or a part of its retrievals while tokens are few;
 //                enough warps that a thread has one or two pieces of 16 bytes
 //                of a row, and rows enough together that it has 8 on their way
 //   rows         rows of about a thousand elements together, long ones alone
 //   weights      about four thousand elements
 //
-// Attention is in ScheduleAttention.cpp.
+// Attention is in ScheduleAttention.cpp, selection in SelectionForGpu.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,11 +35,6 @@ static constexpr int64_t productStepBytes = 128, productStages = 3;
 static constexpr int64_t productWarps[] = {2, 2}, wideProductWarps[] = {2, 4},
                          warpgroup[] = {4, 1};
 static constexpr int64_t elementsOfRows = 1024, elementsOfWeights = 4096;
-static constexpr int64_t maxTokens = 8;
-/// Sub-keys that are scored together, and experts that a thread can keep.
-static constexpr int64_t selectedKeys = 64, maxSelectedExperts = 32;
-/// Registers of a thread for lists and sums, as of peermla-park-values.
-static constexpr int64_t registersOfValues = 160;
 /// Parts of a token's retrievals, at most, and tokens that are few.
 static constexpr int64_t maxParts = 8, fewTokens = 32;
 /// Pieces of rows that a thread has on their way, warps of a block with one
@@ -84,91 +77,6 @@ static Schedule scheduleProduct(const Kernel &kernel, const GpuTarget &gpu) {
               isWgmma ? tile::Instructions::Wgmma : tile::Instructions::MmaSync,
               /*roles=*/ArrayRef<int64_t>()),
           "a tile of a matrix product for matrix instructions"};
-}
-
-/// Bytes of shared memory in which a token's list of the best waits while other
-/// keys are looked through: its scores, then its ids, where registers are too
-/// few for it, the next list and the sums of a product - of f32 beside the two
-/// parts of factors. What peermla-park-values finds, before the program is.
-static int64_t getWaitingBytes(int64_t k, Type element) {
-  int64_t size = llvm::PowerOf2Ceil(k);
-  int64_t sums = element.isF32() ? selectedKeys * 3 / 2 : selectedKeys;
-  int64_t registers = sums + 2 * size + 2 * size, parked = 0;
-  for (; registers > registersOfValues && parked < 2; ++parked)
-    registers -= size;
-  return parked * (size | 1) * 4;
-}
-
-/// Tokens of a block whose scores are products of matrix instructions and are
-/// selected from by a thread per token: as many as fit with their queries,
-/// blocks of keys in two slots, or one where a dimension has one block, a block
-/// of scores, and lists that wait; 0 if none do.
-static int64_t getSelectedTokens(const Kernel &kernel, const GpuTarget &gpu) {
-  auto op = cast<peer::SelectOp>(kernel.root);
-  int64_t columns = 0, slots = 0, single = 0;
-  bool hasTypes = true, waits = false;
-  Type element;
-  for (auto [scores, numKeys] : llvm::zip(op.getScores(), op.getNumKeys())) {
-    auto product = scores.getDefiningOp<linalg::LinalgOp>();
-    if (!product || !llvm::is_contained(kernel.members, product) ||
-        !hasMmaTypes(product))
-      return 0;
-    auto keys = cast<RankedTensorType>(product->getOperand(1).getType());
-    element = keys.getElementType();
-    int64_t width = llvm::alignTo(keys.getShape().back(), selectedKeys);
-    columns += width;
-    waits |= columns > width && numKeys > selectedKeys;
-    // Loops behind each other have their slots in the same place.
-    if (numKeys > selectedKeys)
-      slots = std::max(slots, 2 * width);
-    else
-      single += width;
-  }
-  for (Value init : op.getInits()) {
-    auto type = cast<RankedTensorType>(init.getType());
-    hasTypes &= type.getElementType().getIntOrFloatBitWidth() == 32;
-  }
-  int64_t k = op.getK(), T = kernel.getType().getDimSize(0);
-  if (!hasTypes || k < 2 || k > maxSelectedExperts)
-    return 0;
-  int64_t ofToken = (selectedKeys + 4) * int64_t(sizeof(float)) +
-                    (waits ? getWaitingBytes(k, element) : 0);
-  for (int64_t tokens : {2 * productRows, productRows}) {
-    int64_t bytes = (tokens * columns + selectedKeys * (slots + single)) *
-                        element.getIntOrFloatBitWidth() / 8 +
-                    tokens * ofToken;
-    if (bytes <= gpu.sharedBytesPerBlock &&
-        (ShapedType::isDynamic(T) || T >= tokens))
-      return tokens;
-  }
-  return 0;
-}
-
-static Schedule scheduleTokensOfHead(const Kernel &kernel,
-                                     const GpuTarget &gpu) {
-  if (int64_t selected = getSelectedTokens(kernel, gpu)) {
-    SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
-    tile[0] = selected;
-    tile[1] = 1;
-    return {tile::ScheduleAttr::get(
-                kernel.root->getContext(), cutResult(kernel, tile).getBlock(),
-                {selectedKeys}, {}, /*split=*/0, /*parts=*/0,
-                ArrayRef<int64_t>{selected / 32, 1}, /*stages=*/2),
-            "tokens of one head, one per thread"};
-  }
-  int64_t bytes = 0;
-  for (int64_t keys : cast<peer::SelectOp>(kernel.root).getNumKeys())
-    bytes += keys * sizeof(float);
-  int64_t tokens = 1;
-  while (tokens < maxTokens &&
-         2 * tokens * bytes <= gpu.sharedBytesPerBlock / 6)
-    tokens *= 2;
-  SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
-  tile[0] = tokens;
-  tile[1] = 1;
-  return {cutResult(kernel, tile), "scores of one head take " +
-                                       formatBytes(tokens * bytes) + " of " +
-                                       formatBytes(gpu.sharedBytesPerBlock)};
 }
 
 /// Warps that read a row together, and rows read together: for experts whose
@@ -258,7 +166,7 @@ static Schedule scheduleElements(const Kernel &kernel) {
 
 Schedule peermla::scheduleForGpu(const Kernel &kernel, const GpuTarget &gpu) {
   if (isa<peer::SelectOp>(kernel.root))
-    return scheduleTokensOfHead(kernel, gpu);
+    return scheduleSelectionForGpu(kernel, gpu);
   if (isa<peer::ExpertMlpOp>(kernel.root))
     return scheduleTokenOfExperts(kernel);
   if (kernel.getContraction())

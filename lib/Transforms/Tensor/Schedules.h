@@ -60,13 +60,16 @@ bool isContraction(mlir::Operation *op);
 /// Whether matrix instructions compute the product, in sums of f32.
 bool hasMmaTypes(mlir::linalg::LinalgOp product);
 
+/// Whether a `peer.select` has its scores computed where it reads them.
+bool selectsFromProducts(mlir::Operation *select, const GpuTarget &gpu);
+
 /// Says why the op is computed where it is.
 using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;
 
 /// The kernels of the ops of `body`, last first. Each op that can be tiled
-/// belongs to one. For a GPU, heads that are projected are rotated there, too,
-/// and rows of a cache are computed where they are written.
-llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, bool forGpu);
+/// belongs to one. For a GPU (null for others), heads that are projected are
+/// rotated there, too, and rows of a cache are computed where they are written.
+llvm::SmallVector<Kernel> groupKernels(mlir::Block &body, const GpuTarget *gpu);
 
 /// Whether a matrix is inserted whose rows are all rows of the result: its
 /// columns are some of the result's.
@@ -107,6 +110,8 @@ Schedule scheduleExperts(const Kernel &kernel, const CpuLevel &level);
 Schedule scheduleRows(const Kernel &kernel, const CpuLevel &level);
 /// A kernel over weights alone, which runs once per session.
 Schedule scheduleWeights(const Kernel &kernel, const CpuLevel &level);
+/// A selection for a GPU.
+Schedule scheduleSelectionForGpu(const Kernel &kernel, const GpuTarget &gpu);
 /// Any of these kernels for a GPU: a work item is a block of threads.
 Schedule scheduleForGpu(const Kernel &kernel, const GpuTarget &gpu);
 

@@ -153,7 +153,7 @@ struct SelectSchedules : peermla::impl::SelectSchedulesBase<SelectSchedules> {
     const CpuLevel &level = target ? *target : CpuLevel::getDefault();
     const GpuTarget *gpu = GpuTarget::of(getOperation());
     SmallVector<Kernel> kernels =
-        groupKernels(getOperation().getFunctionBody().front(), gpu != nullptr);
+        groupKernels(getOperation().getFunctionBody().front(), gpu);
     // What the cost model says of prologues holds for cores and their caches.
     if (!gpu)
       joinPrologues(kernels, level, explainPlace);

@@ -149,10 +149,9 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
     }
     separateConstants(function);
     seed(function, schedule);
-    for (bool changed = true; changed;) {
-      changed = false;
-      function.walk([&](Operation *op) { changed |= propagate(op); });
-    }
+    follow(function);
+    seedScratch(function, schedule);
+    follow(function);
     readThroughShared(function);
     function.walk([&](arith::ConstantOp op) {
       if (auto value = dyn_cast<DenseElementsAttr>(op.getValue()))
@@ -160,6 +159,14 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
     });
     if (failed(check(function)))
       signalPassFailure();
+  }
+
+  /// Assigns what follows, to a fixed point.
+  static void follow(func::FuncOp function) {
+    for (bool changed = true; changed;) {
+      changed = false;
+      function.walk([&](Operation *op) { changed |= propagate(op); });
+    }
   }
 
   /// One constant per use, so that each can live where its use wants it.
@@ -192,7 +199,7 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
         assign(mma.getA(), tile::MmaLayoutAttr::get(context, {warps[0], 1}));
     });
     // All threads read a gathered row in pieces of 16 bytes; elements at
-    // computed places, and what is read from scratch, belong to single threads.
+    // computed places belong to single threads.
     int64_t threads = 32 * warps[0] * warps[1];
     auto ofThread = tile::RowsLayoutAttr::get(context, threads, 1, 1);
     function.walk([&](tile::GatherOp gather) {
@@ -205,6 +212,23 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
         assign(gather.getResult(),
                tile::SliceLayoutAttr::get(context, 1, ofThread));
     });
+    // Threads share out the rows of lists, or lanes of a warp share a row.
+    function.walk([&](tile::TopkOp topk) {
+      auto type = cast<RankedTensorType>(topk.getBest().getType());
+      int64_t lanes = threads / type.getDimSize(0);
+      if (lanes < 2 || 32 % lanes != 0 || type.getDimSize(1) < lanes)
+        return void(assign(topk.getBest(), ofThread));
+      assign(topk.getBest(),
+             tile::RowsLayoutAttr::get(context, threads, lanes,
+                                       type.getDimSize(1) / lanes));
+    });
+  }
+
+  /// What is left to be read from scratch belongs to single threads.
+  static void seedScratch(func::FuncOp function, tile::ScheduleAttr schedule) {
+    ArrayRef<int64_t> warps = schedule.getWarps();
+    auto ofThread = tile::RowsLayoutAttr::get(function.getContext(),
+                                              32 * warps[0] * warps[1], 1, 1);
     function.walk([&](tile::LoadOp load) {
       if (load.getSource().getDefiningOp<tile::ScratchOp>() &&
           cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)

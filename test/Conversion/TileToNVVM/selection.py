@@ -35,10 +35,14 @@ class Case:
     h: int = 2
     T: int = 70
     tokens: int = 64
+    warps: tuple = ()  # a thread per token if empty
     function: str = "softmax"
     factors: str = "few"  # or "equal", "ascending"
     scores: bool = False
     per_head: bool = False
+
+    def grid_of_warps(self):
+        return self.warps or (self.tokens // 32, 1)
 
     def source(self):
         keys = [f"tensor<{f'{self.h}x' if self.per_head else ''}{n}x{self.width}x{self.dtype}>" for n in self.n]
@@ -47,7 +51,8 @@ class Case:
         outs = [("g", g), ("i", i)] + [("s", g)] * self.scores
         types = ", ".join(t for _, t in outs)
         arguments = [f"%k{j}: {t}" for j, t in enumerate(keys)] + [f"%{o}: {t}" for o, t in outs]
-        schedule = f"#tile.schedule<block = [{self.tokens}, 1], inner = [64], warps = [{self.tokens // 32}, 1], stages = 2>"
+        warps = list(self.grid_of_warps())
+        schedule = f"#tile.schedule<block = [{self.tokens}, 1], inner = [64], warps = {warps}, stages = 2>"
         return f"""
 func.func @f(%q: {query}, {", ".join(arguments)}) -> ({types}) {{
   %r:{len(outs)} = peer.retrieve {self.function} {{peermla.id = "retrieve", peermla.schedule = {schedule}}}
@@ -67,6 +72,13 @@ CASES = [
     Case("k_of_all", (3, 4), 12, "bf16", T=65, h=1),
     Case("keys_per_head", (20, 33), 32, "f16", T=5, h=3, per_head=True, scores=True),
     Case("pairs", (2, 3), 2, "bf16", T=1, width=7),
+    # Lanes share rows: blocks of one product, of several, two lists per block.
+    Case("4_lanes", (70, 130), 40, "bf16", tokens=32, warps=(2, 2), h=1),
+    Case("4_lanes_all_equal", (9, 65, 3), 64, "f32", tokens=32, warps=(2, 2), factors="equal", T=3),
+    Case("8_lanes", (200, 40), 100, "f16", tokens=16, warps=(1, 4), factors="ascending", h=1, T=20),
+    Case("16_lanes", (300,), 256, "bf16", tokens=16, warps=(1, 8), h=1, T=17, scores=True),
+    Case("2_lanes", (70, 12), 13, "f32", tokens=32, warps=(2, 1), h=1, function="sigmoid"),
+    Case("2_lanes_k_1", (70, 12), 1, "bf16", tokens=16, warps=(1, 1), h=1, T=18),
 ]
 
 
@@ -171,7 +183,7 @@ def check(case, arguments):
     for mode in MODES[: arguments.modes]:
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), f"--kernel={launch.group(1)}",
-             f"--grid={-(-case.T // case.tokens)}x{case.h}", f"--block={case.tokens}", f"--shared={shared}",
+             f"--grid={-(-case.T // case.tokens)}x{case.h}", f"--block={32 * np.prod(case.grid_of_warps())}", f"--shared={shared}",
              f"--parameters={','.join(names)}", f"--args={path.with_suffix('.in')}",
              *[f"--output={o}:{t}:{case.T}x{case.h}x{case.k}" for o, t in outs],
              f"--outputs={path.with_suffix('.out')}", "--counters", *mode, *options, *dynamic],

@@ -5,11 +5,11 @@
 #keys = affine_map<(t, h, n, k) -> (n, k)>
 #scores = affine_map<(t, h, n, k) -> (t, h, n)>
 
-// More experts than a thread can keep are selected by loops.
+// More experts than the threads of a token can keep are selected by loops.
 
 // CHECK-LABEL: func.func @too_many(
 //       CHECK:   scf.forall
-//      REMARK: has no tile program: peer.select selects one, or more than 32
+//      REMARK: has no tile program: peer.select selects more than 32 with 1 threads per token
 func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x2x40xf32>, %i: tensor<?x2x40xi32>) -> (tensor<?x2x40xf32>, tensor<?x2x40xi32>) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
@@ -56,8 +56,8 @@ func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x
 //       CHECK:     tile.store %[[S]], %[[SCRATCH]][%c0, %c0]
 //       CHECK:     scf.for %[[C:.+]] = %c0 to %c64 step %c16 iter_args(%[[BEST_SO_FAR:.+]] = %[[BEST]], %{{.+}} = %[[TOP]])
 //       CHECK:       %[[R:.+]] = tile.load %[[SCRATCH]][%c0, %[[C]]]
-//       CHECK:       tile.reduce max %[[R]] along 1
 //       CHECK:       arith.addi %[[F]], %[[C]]
+//       CHECK:       tile.reduce max %[[R]] along 1
 //       CHECK:       arith.select
 //       CHECK:       tile.topk %{{.+}} into %[[BEST_SO_FAR]] : tensor<64x16xi64>, tensor<64x8xi64>
 // 64 sub-keys are one block, which is whole.
@@ -118,4 +118,73 @@ func.func @two_dimensions(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %p: ten
     }
   } {peermla.id = "retrieve"}
   return %r#0, %r#1 : tensor<?x2x5xf32>, tensor<?x2x5xi32>
+}
+
+// Eight lanes share a token's list of 128. Two products are collected in scratch before
+// they are looked at together; scores of the other dimension are in memory. Both lists
+// go through scratch: the sums of one entry and those behind it in the other list are
+// merged as they are.
+
+// CHECK-LABEL: func.func @lanes_0(
+//  CHECK-SAME:   %[[M:[^:]+]]: memref<?x2x30xf32>, %{{[^:]+}}: memref<?x2x100xf32>, %{{[^:]+}}: memref<?x2x100xi32>
+//       CHECK:   %[[SCRATCH:.+]] = tile.scratch : memref<32x132xf32
+//       CHECK:   scf.for %[[F:.+]] = %c0 to %c170 step %c64 iter_args(%[[BEST:.+]] = %{{.+}}, %{{.+}} = %{{.+}}) -> (tensor<32x128xi64>, tensor<32xf32>)
+//       CHECK:     %[[LEFT:.+]] = arith.subi %c170, %[[F]]
+//       CHECK:     %[[S:.+]] = tile.mma
+//       CHECK:     %[[COLUMN:.+]] = arith.remui %[[F]], %c128
+//       CHECK:     %[[END:.+]] = arith.addi %[[COLUMN]], %c64
+//       CHECK:     tile.store %[[S]], %[[SCRATCH]][%c0, %[[COLUMN]]]
+//   CHECK-DAG:     %[[FULL:.+]] = arith.cmpi eq, %[[END]], %c128
+//   CHECK-DAG:     %[[LAST:.+]] = arith.cmpi sle, %[[LEFT]], %c64
+//       CHECK:     %[[SCANS:.+]] = arith.ori %[[FULL]], %[[LAST]]
+//       CHECK:     scf.if %[[SCANS]]
+//       CHECK:       %[[COUNT:.+]] = arith.minsi %[[END]], %c128
+//       CHECK:       tile.load %[[SCRATCH]][%c0, %c0] sizes(%c32, %[[COUNT]])
+//       CHECK:       tile.topk %{{.+}} into %[[BEST]] : tensor<32x128xi64>, tensor<32x128xi64>
+//       CHECK:   %[[SCORES:.+]] = tile.scratch : memref<32x129xf32
+//       CHECK:   %[[IDS:.+]] = tile.scratch : memref<32x129xi32
+//       CHECK:   tile.load %[[M]]{{.+}} sizes(%{{.+}}, %c30) along [0, 2]
+//       CHECK:   tile.topk
+//       CHECK:   %[[OTHER_SCORES:.+]] = tile.scratch
+//       CHECK:   %[[OTHER_IDS:.+]] = tile.scratch
+// Pairs with (a + 1) (b + 1) <= 100: ten runs of each list.
+//       CHECK:   scf.for %[[E:.+]] = %c0 to %c10 step %c1 iter_args(%[[BEST:.+]] = %{{.+}}, %{{.+}} = %{{.+}})
+//       CHECK:     %[[NEXT:.+]] = arith.addi %[[E]], %c1
+//       CHECK:     %[[LIMIT:.+]] = arith.divui %c100, %[[NEXT]]
+//       CHECK:     tile.load %[[SCORES]][%c0, %[[E]]] sizes(%c32) along [0]
+//       CHECK:     tile.load %[[OTHER_SCORES]][%c0, %[[E]]] sizes(%c32, %{{.+}}) along [0, 1]
+//       CHECK:     %[[FIRST:.+]] = tile.topk sorted %{{.+}} into %[[BEST]]
+//       CHECK:     tile.load %[[OTHER_SCORES]][%c0, %[[E]]] sizes(%c32) along [0]
+//       CHECK:     tile.load %[[SCORES]][%c0, %[[NEXT]]] sizes(%c32, %{{.+}}) along [0, 1]
+//       CHECK:     tile.topk sorted %{{.+}} into %[[FIRST]]
+//      REMARK: is a tile program of 8 warps
+func.func @lanes(%q: tensor<?x2x24xf16>, %k: tensor<170x24xf16>, %s: tensor<?x2x30xf32>, %g: tensor<?x2x100xf32>, %i: tensor<?x2x100xi32>) -> (tensor<?x2x100xf32>, tensor<?x2x100xi32>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %T = tensor.dim %q, %c0 : tensor<?x2x24xf16>
+  %r:2 = scf.forall (%t, %h) = (0, 0) to (%T, 2) step (32, 1) shared_outs(%go = %g, %io = %i) -> (tensor<?x2x100xf32>, tensor<?x2x100xi32>) {
+    %m = affine.min affine_map<(i)[T] -> (T - i, 32)>(%t)[%T]
+    %qt = tensor.extract_slice %q[%t, %h, 0] [%m, 1, 24] [1, 1, 1] : tensor<?x2x24xf16> to tensor<?x1x24xf16>
+    %e = tensor.empty(%m) : tensor<?x1x170xf32>
+    %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x1x170xf32>) -> tensor<?x1x170xf32>
+    %p = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%qt, %k : tensor<?x1x24xf16>, tensor<170x24xf16>) outs(%z : tensor<?x1x170xf32>) {
+    ^bb0(%u: f16, %v: f16, %a: f32):
+      %0 = arith.extf %u : f16 to f32
+      %1 = arith.extf %v : f16 to f32
+      %2 = arith.mulf %0, %1 : f32
+      %3 = arith.addf %a, %2 : f32
+      linalg.yield %3 : f32
+    } -> tensor<?x1x170xf32>
+    %st = tensor.extract_slice %s[%t, %h, 0] [%m, 1, 30] [1, 1, 1] : tensor<?x2x30xf32> to tensor<?x1x30xf32>
+    %gt = tensor.extract_slice %go[%t, %h, 0] [%m, 1, 100] [1, 1, 1] : tensor<?x2x100xf32> to tensor<?x1x100xf32>
+    %it = tensor.extract_slice %io[%t, %h, 0] [%m, 1, 100] [1, 1, 1] : tensor<?x2x100xi32> to tensor<?x1x100xi32>
+    %x:2 = peer.select softmax num_keys([170, 30]) {peermla.schedule = #tile.schedule<inner = [64], warps = [2, 4], stages = 2>}
+        ins(%p, %st : tensor<?x1x170xf32>, tensor<?x1x30xf32>) outs(%gt, %it : tensor<?x1x100xf32>, tensor<?x1x100xi32>) -> tensor<?x1x100xf32>, tensor<?x1x100xi32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %x#0 into %go[%t, %h, 0] [%m, 1, 100] [1, 1, 1] : tensor<?x1x100xf32> into tensor<?x2x100xf32>
+      tensor.parallel_insert_slice %x#1 into %io[%t, %h, 0] [%m, 1, 100] [1, 1, 1] : tensor<?x1x100xi32> into tensor<?x2x100xi32>
+    }
+  } {peermla.id = "lanes"}
+  return %r#0, %r#1 : tensor<?x2x100xf32>, tensor<?x2x100xi32>
 }

@@ -168,6 +168,15 @@ func.func @reduce_c4_meet(%a: tensor<8x256xf32, #rows>) {
 
 // -----
 
+#rows = #tile.rows<threads = 64, lanes = 8, vector = 4>
+func.func @reduce_c4_init_of_lanes(%a: tensor<8x256xf32, #rows>, %i: tensor<8xf32, #tile.slice<1, #rows>>) {
+  // expected-error @below {{'tile.reduce' op expects elements that meet in one thread, got 'tensor<8x256xf32, #tile.rows<threads = 64, lanes = 8, vector = 4>>' along 1}}
+  %d = tile.reduce add %a along 1 init %i : tensor<8x256xf32, #rows> -> tensor<8xf32, #tile.slice<1, #rows>>
+  return
+}
+
+// -----
+
 #rows = #tile.rows<threads = 64, lanes = 64, vector = 4>
 func.func @reduce_c4_result(%a: tensor<8x256xf32, #rows>) {
   // expected-error @below {{'tile.reduce' op expects a result in #tile.slice<0, #tile.rows<threads = 64, lanes = 64, vector = 4>>, got}}

@@ -26,9 +26,36 @@ func.func @topk_c2(%k: tensor<64x24xi64>, %b: tensor<64x6xi64>) {
 
 // -----
 
+func.func @topk_c2_sorted(%k: tensor<64x24xi64>, %b: tensor<64x8xi64>) {
+  // expected-error @below {{'tile.topk' op expects sorted 'keys' to have the columns of 'best', got 'tensor<64x24xi64>' and 'tensor<64x8xi64>'}}
+  %0 = tile.topk sorted %k into %b : tensor<64x24xi64>, tensor<64x8xi64>
+  return
+}
+
+// -----
+
+#one = #tile.rows<threads = 64, lanes = 1, vector = 1>
+#two = #tile.rows<threads = 128, lanes = 2, vector = 4>
+func.func @topk_c3_same(%k: tensor<64x24xi64, #one>, %b: tensor<64x8xi64, #two>) {
+  // expected-error @below {{'tile.topk' op expects both tiles in one #tile.rows of at most 32 lanes with neighbouring columns of 'best', got 'tensor<64x24xi64, #tile.rows<threads = 64}}
+  %0 = tile.topk %k into %b : tensor<64x24xi64, #one>, tensor<64x8xi64, #two>
+  return
+}
+
+// -----
+
+#many = #tile.rows<threads = 64, lanes = 64, vector = 1>
+func.func @topk_c3_warps(%k: tensor<1x64xi64, #many>, %b: tensor<1x64xi64, #many>) {
+  // expected-error @below {{'tile.topk' op expects both tiles in one #tile.rows of at most 32 lanes}}
+  %0 = tile.topk %k into %b : tensor<1x64xi64, #many>, tensor<1x64xi64, #many>
+  return
+}
+
+// -----
+
 #two = #tile.rows<threads = 64, lanes = 2, vector = 1>
 func.func @topk_c3(%k: tensor<64x24xi64, #two>, %b: tensor<64x8xi64, #two>) {
-  // expected-error @below {{'tile.topk' op expects both tiles in one #tile.rows of single threads, got}}
+  // expected-error @below {{'tile.topk' op expects both tiles in one #tile.rows of at most 32 lanes with neighbouring columns of 'best', got}}
   %0 = tile.topk %k into %b : tensor<64x24xi64, #two>, tensor<64x8xi64, #two>
   return
 }

@@ -5,6 +5,7 @@
 // Text, generic form and bytecode of selections come back as they were.
 
 #one = #tile.rows<threads = 64, lanes = 1, vector = 1>
+#four = #tile.rows<threads = 64, lanes = 4, vector = 2>
 
 // CHECK-LABEL: func @selection
 // CHECK: tile.topk %{{.*}} into %{{.*}} : tensor<64x24xi64>, tensor<64x8xi64>
@@ -20,4 +21,13 @@ func.func @selection(%keys: tensor<64x24xi64>, %best: tensor<64x8xi64>) -> (tens
 func.func @layouts(%keys: tensor<64x24xi64, #one>, %best: tensor<64x8xi64, #one>) -> tensor<64x8xi64, #one> {
   %0 = tile.topk %keys into %best : tensor<64x24xi64, #one>, tensor<64x8xi64, #one>
   return %0 : tensor<64x8xi64, #one>
+}
+
+// CHECK-LABEL: func @lanes
+// CHECK: tile.topk sorted %{{.*}} into %{{.*}} : tensor<16x8xi64, #tile.rows<threads = 64, lanes = 4, vector = 2>>, tensor<16x8xi64, #tile.rows<threads = 64, lanes = 4, vector = 2>>
+// CHECK: tile.reduce max %{{.*}} along 1 : tensor<16x8xf32, #tile.rows<threads = 64, lanes = 4, vector = 2>>
+func.func @lanes(%keys: tensor<16x8xi64, #four>, %best: tensor<16x8xi64, #four>, %scores: tensor<16x8xf32, #four>) -> (tensor<16x8xi64, #four>, tensor<16xf32, #tile.slice<1, #four>>) {
+  %0 = tile.topk sorted %keys into %best : tensor<16x8xi64, #four>, tensor<16x8xi64, #four>
+  %1 = tile.reduce max %scores along 1 : tensor<16x8xf32, #four> -> tensor<16xf32, #tile.slice<1, #four>>
+  return %0, %1 : tensor<16x8xi64, #four>, tensor<16xf32, #tile.slice<1, #four>>
 }

@@ -151,4 +151,62 @@ func.func @too_wide(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor
   return %r#0 : tensor<?x2x4xf32>
 }
 
+// Sub-queries of a single column are no tile, nor are 32 tokens a tile of a projection.
+
+// CHECK-LABEL: func.func @one_column(
+//   CHECK-NOT:   scf.if
+func.func @one_column(%x: tensor<?x192xbf16>, %w: tensor<2x192xbf16>, %k: tensor<70x1xbf16>, %p: tensor<?x2xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<2x192xbf16>) outs(%p : tensor<?x2xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x2xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 1] : tensor<?x2xbf16> into tensor<?x2x1xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x1xbf16>, tensor<70x1xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @few_tokens(
+//   CHECK-NOT:   scf.if
+func.func @few_tokens(%x: tensor<?x192xbf16>, %w: tensor<160x192xbf16>, %k: tensor<70x80xbf16>, %p: tensor<?x160xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<160x192xbf16>) outs(%p : tensor<?x160xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x160xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 80] : tensor<?x160xbf16> into tensor<?x2x80xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x80xbf16>, tensor<70x80xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64], warps = [2, 2], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
 }

@@ -165,7 +165,7 @@ func.func @no_list_waits(%q: tensor<?x2x60xf32>, %w60: tensor<60x60xf32>, %e60: 
 }
 
 // CHECK-LABEL: func.func @one_is_selected(
-//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [4, 1]>
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>
 func.func @one_is_selected(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x1xf32>, %i: tensor<?x2x1xi32>) -> tensor<?x2x1xi32> {
   %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
       ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
@@ -179,6 +179,98 @@ func.func @one_is_selected(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %
   %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
       outs(%g, %i : tensor<?x2x1xf32>, tensor<?x2x1xi32>) -> tensor<?x2x1xf32>, tensor<?x2x1xi32>
   return %r#1 : tensor<?x2x1xi32>
+}
+
+// Lists of more than 32 are shared by lanes of a warp, as few tokens are.
+
+// CHECK-LABEL: func.func @long_lists(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [32, 1], inner = [64], warps = [2, 2], stages = 2>
+func.func @long_lists(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x40xf32>, %i: tensor<?x2x40xi32>) -> tensor<?x2x40xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x40xf32>, tensor<?x2x40xi32>) -> tensor<?x2x40xf32>, tensor<?x2x40xi32>
+  return %r#1 : tensor<?x2x40xi32>
+}
+
+// CHECK-LABEL: func.func @longest_lists(
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [16, 1], inner = [64], warps = [1, 8], stages = 2>
+func.func @longest_lists(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x500xf32>, %i: tensor<?x2x500xi32>) -> tensor<?x2x500xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x500xf32>, tensor<?x2x500xi32>) -> tensor<?x2x500xf32>, tensor<?x2x500xi32>
+  return %r#1 : tensor<?x2x500xi32>
+}
+
+// CHECK-LABEL: func.func @few_tokens(
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [16, 1], inner = [64], warps = [1, 1], stages = 2>
+func.func @few_tokens(%q: tensor<?x2x256xf32>, %w: tensor<999x256xf32>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x256xf32>, tensor<999x256xf32>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: f32, %v: f32, %a: f32):
+    %2 = arith.mulf %u, %v : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
+  return %r#1 : tensor<?x2x5xi32>
+}
+
+// Where queries have no room beside keys, their scores are a kernel of their own.
+
+// CHECK-LABEL: func.func @scored_apart(
+//       CHECK:   linalg.generic {{.+}}schedule = #tile.schedule<block = [64, 1, 128, 0]
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>
+func.func @scored_apart(%q: tensor<?x2x800xbf16>, %w: tensor<999x800xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x800xbf16>, tensor<999x800xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
+  return %r#1 : tensor<?x2x5xi32>
+}
+
+// More than lanes can keep: threads select in plain loops.
+
+// CHECK-LABEL: func.func @plain_loops(
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [4, 1]>
+func.func @plain_loops(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x513xf32>, %i: tensor<?x2x513xi32>) -> tensor<?x2x513xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x128xbf16>, tensor<999x128xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999]) ins(%s : tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x513xf32>, tensor<?x2x513xi32>) -> tensor<?x2x513xf32>, tensor<?x2x513xi32>
+  return %r#1 : tensor<?x2x513xi32>
 }
 
 }

@@ -125,6 +125,35 @@ func.func @selection(%q: memref<64x64xbf16>, %k: memref<64x64xbf16>, %y: memref<
 
 // -----
 
+// With more threads than rows, lanes of a warp share a list; what follows from it is
+// read from scratch so.
+
+// CHECK-LABEL: func @lanes(
+//       CHECK:   tile.load {{.+}} -> tensor<32x64xf32, #tile.rows<threads = 128, lanes = 4, vector = 4>>
+//       CHECK:   tile.load {{.+}} -> tensor<32xf32, #tile.slice<1, #tile.rows<threads = 128, lanes = 4, vector = 4>>>
+//       CHECK:   tile.topk {{.+}} : tensor<32x64xi64, #tile.rows<threads = 128, lanes = 4, vector = 4>>, tensor<32x16xi64, #tile.rows<threads = 128, lanes = 4, vector = 4>>
+!wide = memref<32x68xf32, #gpu.address_space<workgroup>>
+func.func @lanes(%x: memref<32x64xf32>, %y: memref<32x16xi64>)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %none = arith.constant dense<0> : tensor<32x16xi64>
+  %scratch = tile.scratch : !wide
+  %s = tile.load %scratch[%c0, %c0] sizes(%c32, %c64) along [0, 1] : !wide -> tensor<32x64xf32>
+  %one = tile.load %scratch[%c0, %c16] sizes(%c32) along [0] : !wide -> tensor<32xf32>
+  %ones = tile.broadcast %one along 1 : tensor<32xf32> -> tensor<32x64xf32>
+  %sum = arith.addf %s, %ones : tensor<32x64xf32>
+  %bits = arith.bitcast %sum : tensor<32x64xf32> to tensor<32x64xi32>
+  %keys = arith.extui %bits : tensor<32x64xi32> to tensor<32x64xi64>
+  %best = tile.topk %keys into %none : tensor<32x64xi64>, tensor<32x16xi64>
+  tile.store %best, %y[%c0, %c0] sizes(%c32, %c16) along [0, 1] : tensor<32x16xi64>, memref<32x16xi64>
+  return
+}
+
+// -----
+
 func.func @nothing_follows(%x: memref<64x64xf32>, %y: memref<64x64xf32>)
     attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
   %c0 = arith.constant 0 : index

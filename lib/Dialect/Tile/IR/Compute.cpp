@@ -182,7 +182,8 @@ LogicalResult ConvertOp::verify() {
 // tile.reduce and tile.index
 //===----------------------------------------------------------------------===//
 
-/// (C4): sums of what one thread has, or of parts that warps have.
+/// (C4): of what one thread or the lanes of a warp have, or of parts that warps
+/// have.
 static LogicalResult verifyReduceOfRows(ReduceOp op, RowsLayoutAttr layout,
                                         RankedTensorType result) {
   int64_t lanes = layout.getLanes(), threads = layout.getThreads();
@@ -194,7 +195,8 @@ static LogicalResult verifyReduceOfRows(ReduceOp op, RowsLayoutAttr layout,
     expected = PartsLayoutAttr::get(op.getContext(), *parts);
   } else {
     int64_t sharing = op.getDim() == 0 ? threads / lanes : lanes;
-    if (sharing != 1)
+    bool isInWarp = op.getDim() == 1 && lanes <= 32 && !op.getInit();
+    if (sharing != 1 && !isInWarp)
       return op.emitOpError()
              << "expects elements that meet in one thread, "
                 "got "

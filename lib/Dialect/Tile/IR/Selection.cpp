@@ -11,7 +11,7 @@ using namespace mlir;
 using namespace peermla;
 using namespace peermla::tile;
 
-/// (C3): rows that a single thread has.
+/// (C3) of columns: rows that a single thread has.
 static LogicalResult verifyRowsOfThreads(Operation *op, RankedTensorType lhs,
                                          RankedTensorType rhs) {
   if (!lhs.getEncoding() || !rhs.getEncoding())
@@ -22,6 +22,24 @@ static LogicalResult verifyRowsOfThreads(Operation *op, RankedTensorType lhs,
   return op->emitOpError()
          << "expects both tiles in one #tile.rows of single threads, got "
          << lhs << " and " << rhs;
+}
+
+/// (C3) of topk: sorted rows lie in their lanes one part after the other.
+static LogicalResult verifyRowsOfLanes(Operation *op, RankedTensorType keys,
+                                       RankedTensorType best) {
+  if (!keys.getEncoding() || !best.getEncoding())
+    return success();
+  auto layout = dyn_cast<RowsLayoutAttr>(best.getEncoding());
+  if (layout && keys.getEncoding() == layout) {
+    int64_t lanes = layout.getLanes();
+    if (lanes == 1 ||
+        (lanes <= 32 && layout.getVector() * lanes == best.getDimSize(1)))
+      return success();
+  }
+  return op->emitOpError()
+         << "expects both tiles in one #tile.rows of at most 32 lanes with "
+            "neighbouring columns of 'best', got "
+         << keys << " and " << best;
 }
 
 LogicalResult TopkOp::verify() {
@@ -40,7 +58,11 @@ LogicalResult TopkOp::verify() {
     return emitOpError() << "expects 'best' to have a power of two of columns, "
                             "got "
                          << best;
-  return verifyRowsOfThreads(*this, keys, best);
+  if (getSorted() && keys.getDimSize(1) != best.getDimSize(1))
+    return emitOpError() << "expects sorted 'keys' to have the columns of "
+                            "'best', got "
+                         << keys << " and " << best;
+  return verifyRowsOfLanes(*this, keys, best);
 }
 
 LogicalResult ColumnsOp::verify() {

@@ -347,9 +347,10 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     * (C2) elements are f32; `init` is of the result's type.
     * (C3) with layouts in `#tile.mma`: `dim` is 1, there are no `parts`, and the
       layout of the result is the slice of that of `source`.
-    * (C4) with layouts in `#tile.rows`: a thread has all elements that meet, or
-      `parts` sums meet in the warps that share a row, which all threads do, and
-      the result lives in `#tile.parts`. Otherwise it lives in the slice.
+    * (C4) with layouts in `#tile.rows`: a thread has all elements that meet, or,
+      without `init`, lanes of a warp share rows, along `dim` 1; or `parts` sums
+      meet in the warps that share a row, which all threads do, and the result
+      lives in `#tile.parts`. Otherwise it lives in the slice.
 
     ```mlir
     %m = tile.reduce max %s along 1 : tensor<64x128xf32> -> tensor<64xf32>

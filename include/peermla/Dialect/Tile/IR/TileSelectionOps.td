@@ -22,21 +22,26 @@ def Tile_TopkOp : Tile_Op<"topk", [Pure, AllTypesMatch<["best", "result"]>]> {
     result[i, :] = the K largest of keys[i, :] and best[i, :], descending
     ```
 
-    as unsigned numbers. Key 0 stands for no key.
+    as unsigned numbers. Key 0 stands for no key. With `sorted` the rows of `keys`
+    are in descending order, too, at least of the upper halves of keys: so is the
+    result then.
 
     Constraints:
     * (C1) `keys` and `best` have rank 2, elements of i64 and as many rows.
-    * (C2) K is a power of two.
-    * (C3) with layouts: both live in the same `#tile.rows` of single threads.
+    * (C2) K is a power of two; with `sorted`, `keys` have K columns.
+    * (C3) with layouts: both live in the same `#tile.rows` of at most 32 lanes,
+      several of which have K / lanes neighbouring columns of `best` each.
 
     ```mlir
     %best1 = tile.topk %keys into %best : tensor<128x64xi64>, tensor<128x16xi64>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$keys, AnyRankedTensor:$best);
+  let arguments = (ins AnyRankedTensor:$keys, AnyRankedTensor:$best,
+                       UnitAttr:$sorted);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $keys `into` $best `:` type($keys) `,` type($best) attr-dict
+    (`sorted` $sorted^)? $keys `into` $best `:` type($keys) `,` type($best)
+    attr-dict
   }];
   let hasVerifier = 1;
 }
