@@ -7,6 +7,7 @@
 #include "peermla/Support/TargetInfo.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace peermla;
@@ -76,10 +77,10 @@ static constexpr UnitRates sm90aRates = {1.0e12, 6.0e12, 26e9, 60e9,
                                          32e9,   4.3e12, 3e-6, 0.5e-6};
 
 static const GpuTarget gpuTargets[] = {
-    {"sm_80", 70, 166912, 48 << 10, 167936, 1024, 65536, 255, false, false,
-     false, 108, sm80Rates, 180e9},
-    {"sm_90a", 80, 232448, 48 << 10, 233472, 1024, 65536, 255, true, true, true,
-     132, sm90aRates, 400e9},
+    {"sm_80", 70, 166912, 48 << 10, 167936, 1024, 65536, 255, 64, 32, false,
+     false, false, 108, sm80Rates, 180e9},
+    {"sm_90a", 80, 232448, 48 << 10, 233472, 1024, 65536, 255, 64, 32, true,
+     true, true, 132, sm90aRates, 400e9},
 };
 
 ArrayRef<GpuTarget> GpuTarget::all() { return gpuTargets; }
@@ -96,4 +97,26 @@ const GpuTarget *GpuTarget::of(Operation *op) {
     if (auto name = op->getAttrOfType<StringAttr>("peermla.gpu"))
       return get(name);
   return nullptr;
+}
+
+int64_t GpuTarget::getResidentBlocks(int64_t threads, int64_t registers,
+                                     int64_t sharedBytes) const {
+  constexpr int64_t lanes = 32, registerUnit = 256, parts = 4;
+  constexpr int64_t sharedUnit = 128, reservedBytes = 1024;
+  if (threads > threadsPerBlock || registers > registersPerThread ||
+      sharedBytes > sharedBytesPerBlock)
+    return 0;
+  int64_t warps = llvm::divideCeil(threads, lanes);
+  int64_t blocks = std::min(blocksPerUnit, warpsPerUnit / warps);
+  if (registers > 0) {
+    int64_t ofWarp = llvm::alignTo(registers * lanes, registerUnit);
+    int64_t residentWarps = registersPerUnit / parts / ofWarp * parts;
+    // Whether a block fits at all is asked as if its warps filled the parts.
+    int64_t assumedWarps = llvm::alignTo(warps, parts);
+    if (assumedWarps > residentWarps)
+      return 0;
+    blocks = std::min(blocks, residentWarps / warps);
+  }
+  int64_t ofBlock = llvm::alignTo(sharedBytes + reservedBytes, sharedUnit);
+  return std::min(blocks, sharedBytesPerUnit / ofBlock);
 }

@@ -260,7 +260,8 @@ enum class ApproxFunction : uint32_t {
 enum class PermuteMode : uint32_t { Default, F4E, B4E, Rc8, Ecl, Ecr, Rc16 };
 
 /// Classes in which instructions are counted. The runtime counts all but the
-/// first five.
+/// first five. Integer is what the pipe for integers does: comparisons,
+/// choices, minima and maxima of floating-point numbers, too.
 enum class InstructionClass : uint32_t {
   Integer,
   Float,

@@ -85,6 +85,8 @@ struct GpuTarget {
   /// Threads of a block at most; 32-bit registers of a multiprocessor and of a
   /// thread.
   int64_t threadsPerBlock, registersPerUnit, registersPerThread;
+  /// Warps and blocks that a multiprocessor keeps at a time at most.
+  int64_t warpsPerUnit, blocksPerUnit;
   /// Whether the target has warpgroup products (wgmma), bulk tensor copies
   /// (TMA) with mbarriers, and register reallocation (setmaxnreg).
   bool hasWgmma, hasTma, hasSetMaxRegisters;
@@ -94,6 +96,15 @@ struct GpuTarget {
   UnitRates rates;
   /// FLOP per second of a multiprocessor without matrix instructions.
   double plainFlop;
+
+  /// Blocks that a multiprocessor keeps at a time, of kernels with so many
+  /// threads in a block, 32-bit registers in a thread and bytes of shared
+  /// memory in a block, static and dynamic; 0 if none fits. Rounded as
+  /// cuda_occupancy.h of the CUDA toolkit says for both targets: a warp takes
+  /// registers in units of 256 from one of four parts of the multiprocessor, a
+  /// block shared memory in units of 128 bytes and 1 KB beyond its own.
+  int64_t getResidentBlocks(int64_t threads, int64_t registers,
+                            int64_t sharedBytes) const;
 
   /// All targets, oldest first.
   static llvm::ArrayRef<GpuTarget> all();

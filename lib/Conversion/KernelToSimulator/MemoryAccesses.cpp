@@ -188,13 +188,15 @@ LogicalResult tosim::instrumentAccesses(Rewriter &rewriter) {
 // Counting
 //===----------------------------------------------------------------------===//
 
-/// The class of an instruction that executes without the runtime.
+/// The class of an instruction that executes without the runtime; nothing for
+/// ops that only name registers.
 static std::optional<sim::InstructionClass> classify(Operation *op) {
   using C = sim::InstructionClass;
   if (isa<LLVM::ConstantOp, LLVM::UndefOp, LLVM::PoisonOp, LLVM::ZeroOp,
           LLVM::AddressOfOp, LLVM::ExtractValueOp, LLVM::InsertValueOp,
-          LLVM::BitcastOp, LLVM::AddrSpaceCastOp, LLVM::AllocaOp, LLVM::CallOp>(
-          op))
+          LLVM::ExtractElementOp, LLVM::InsertElementOp, LLVM::ShuffleVectorOp,
+          LLVM::BitcastOp, LLVM::PtrToIntOp, LLVM::IntToPtrOp, LLVM::FreezeOp,
+          LLVM::AddrSpaceCastOp, LLVM::AllocaOp, LLVM::CallOp>(op))
     return std::nullopt;
   if (op->hasTrait<OpTrait::IsTerminator>())
     return C::Control;
@@ -205,6 +207,10 @@ static std::optional<sim::InstructionClass> classify(Operation *op) {
   if (op->getNumResults() != 1)
     return std::nullopt;
   Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  // Choices are the work of the pipe for integers, whatever they choose from.
+  if (isa<LLVM::SelectOp, LLVM::MaxNumOp, LLVM::MinNumOp, LLVM::MaximumOp,
+          LLVM::MinimumOp>(op))
+    return C::Integer;
   if (isa<FloatType>(element)) {
     bool isSpecial =
         isa<LLVM::FDivOp, LLVM::SqrtOp, LLVM::ExpOp, LLVM::Exp2Op, LLVM::LogOp,
@@ -216,6 +222,21 @@ static std::optional<sim::InstructionClass> classify(Operation *op) {
              : std::nullopt;
 }
 
+/// Instructions that an op is: one per element of a vector and, of integers,
+/// per 32 bits. A comparison is of its operands, a choice of its last ones.
+static unsigned getNumInstructions(Operation *op) {
+  constexpr unsigned bitsOfRegister = 32;
+  if (op->hasTrait<OpTrait::IsTerminator>() || op->getNumOperands() == 0)
+    return 1;
+  Type type = op->getOperands().back().getType();
+  unsigned number = 1;
+  if (auto vector = dyn_cast<VectorType>(type))
+    number = vector.getNumElements();
+  if (auto integer = dyn_cast<IntegerType>(getElementTypeOrSelf(type)))
+    number *= llvm::divideCeil(integer.getWidth(), bitsOfRegister);
+  return number;
+}
+
 void tosim::countInstructions(Rewriter &rewriter) {
   constexpr unsigned numCounted = 5;
   for (auto function : rewriter.module.getOps<LLVM::LLVMFuncOp>()) {
@@ -224,7 +245,7 @@ void tosim::countInstructions(Rewriter &rewriter) {
       for (Operation &op : block)
         if (auto kind = classify(&op))
           if (static_cast<unsigned>(*kind) < numCounted)
-            ++counts[static_cast<unsigned>(*kind)];
+            counts[static_cast<unsigned>(*kind)] += getNumInstructions(&op);
       rewriter.visit(block.getTerminator());
       for (unsigned kind = 0; kind < numCounted; ++kind)
         if (counts[kind])

@@ -15,6 +15,7 @@
 #define LIB_CONVERSION_TILETONVVM_FRAGMENTS_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -133,6 +134,17 @@ private:
   mlir::RankedTensorType type;
   int64_t numElements;
 };
+
+/// Blocks of a program that a multiprocessor should keep at a time, by what
+/// they take of it; nothing where the assembler may choose. Not told, it saves
+/// registers of products, and spills, and spends them on gathers.
+std::optional<int64_t> getBlocksOfUnit(mlir::func::FuncOp program,
+                                       int64_t threads);
+
+/// Bytes that a loop of a block brings while it works on others: slots of its
+/// rings but one, and rows that it carries. That of the loop with the most; 0
+/// where no loop does.
+int64_t getBytesAhead(mlir::func::FuncOp program);
 
 /// Gives the regions of `tile.specialize` to their threads. Returns how many
 /// fill slots, 0 without such an op.

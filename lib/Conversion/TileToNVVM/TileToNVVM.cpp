@@ -55,25 +55,6 @@ static void addExtents(FragmentBuilder &b, Block &entry,
       extents.push_back(arith::ConstantIndexOp::create(b, value));
 }
 
-/// Blocks of a program of matrix products that a multiprocessor has room for,
-/// by the shared memory that they take, or fewer, so that threads can have all
-/// registers. Not told, ptxas saves registers, and spills.
-static std::optional<int64_t> getBlocksOfUnit(func::FuncOp function,
-                                              int64_t threads) {
-  const GpuTarget *gpu = GpuTarget::of(function);
-  auto shared = function->getAttrOfType<IntegerAttr>(tile::sharedBytesName);
-  bool multiplies =
-      function.walk([](tile::MmaOp) { return WalkResult::interrupt(); })
-          .wasInterrupted();
-  if (!gpu || !shared || !multiplies)
-    return std::nullopt;
-  int64_t byMemory =
-      gpu->sharedBytesPerUnit / std::max<int64_t>(shared.getInt(), 1);
-  int64_t byRegisters =
-      gpu->registersPerUnit / (threads * gpu->registersPerThread);
-  return std::max<int64_t>(std::min(byMemory, byRegisters), 1);
-}
-
 namespace {
 
 struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
@@ -191,6 +172,8 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
                     shared ? shared : b.getI64IntegerAttr(0));
     if (std::optional<int64_t> blocks = getBlocksOfUnit(function, threads))
       kernel->setAttr("nvvm.minctasm", b.getI32IntegerAttr(*blocks));
+    if (int64_t bytes = getBytesAhead(function))
+      kernel->setAttr(tile::bytesAheadName, b.getI64IntegerAttr(bytes));
     if (!maps.empty())
       kernel->setAttr(tile::tensorMapsName, b.getArrayAttr(maps));
     for (unsigned i = 0; i < maps.size(); ++i) {

@@ -112,6 +112,8 @@ private:
   Value gatherRows(const View &table, Value experts, Value first,
                    int64_t neuronDim, int64_t columnDim);
   Value dot(const View &table, Value experts, Value x);
+  /// Sums of such parts.
+  Value sumParts(Value parts);
   Value activate(Value x);
   Value sumRows(Value experts, Value weights);
   /// A loop over steps of slots.
@@ -168,7 +170,7 @@ Value ExpertsProgram::gatherRows(const View &table, Value experts, Value first,
                                 dims);
 }
 
-/// <table[expert[s], n, :], x> of all slots.
+/// Scratch with the parts of <table[expert[s], n, :], x> of all slots.
 Value ExpertsProgram::dot(const View &table, Value experts, Value x) {
   Type f32 = b.getF32Type();
   int64_t columns = cast<RankedTensorType>(x.getType()).getDimSize(0);
@@ -185,6 +187,12 @@ Value ExpertsProgram::dot(const View &table, Value experts, Value x) {
     store(sums, parts, {first, index(0)});
     return Value();
   });
+  return parts;
+}
+
+Value ExpertsProgram::sumParts(Value parts) {
+  Type f32 = b.getF32Type();
+  int64_t written = cast<MemRefType>(parts.getType()).getDimSize(0);
   Value all = load(tile({allSlots, warps}, f32), parts, {index(0), index(0)},
                    {written, warps});
   return tile::ReduceOp::create(b, slots(f32), tile::Combine::Add, all, 1);
@@ -265,9 +273,11 @@ Value ExpertsProgram::write() {
   Value row = extend(tile::LoadOp::create(
       b, tile({align(xType.getDimSize(1))}, getStorage()), x.memory, x.offsets,
       x.sizes[rowDim], Value(), Value(), ArrayRef<int64_t>{rowDim}));
-  Value u = dot(down, experts, row);
+  // Parts wait in scratch until x and the rows of both tables are done with.
+  Value gateParts = gate ? dot(*gate, experts, row) : Value();
+  Value u = sumParts(dot(down, experts, row));
   if (gate)
-    u = arith::MulFOp::create(b, activate(dot(*gate, experts, row)), u);
+    u = arith::MulFOp::create(b, activate(sumParts(gateParts)), u);
   else
     u = activate(u);
   Value w =

@@ -178,17 +178,34 @@ static bool spills(const Cubin &cubin) {
   });
 }
 
-/// The text with kernels of which a multiprocessor has room for so many blocks.
-static std::string addMinBlocks(StringRef ptx, int64_t blocks) {
+static constexpr StringLiteral minBlocks = "\n.minnctapersm ";
+
+/// The number of blocks that should fit by the text, 0 if it does not say.
+static int64_t getMinBlocks(StringRef ptx) {
+  size_t at = ptx.find(minBlocks);
+  int64_t blocks = 0;
+  if (at != StringRef::npos)
+    ptx.drop_front(at + minBlocks.size()).consumeInteger(10, blocks);
+  return blocks;
+}
+
+/// The text with kernels of which a multiprocessor has room for so many blocks,
+/// or that do not say for how many if that is 0.
+static std::string setMinBlocks(StringRef ptx, int64_t blocks) {
   constexpr StringLiteral threads = "\n.reqntid ";
   std::string text;
-  for (size_t at; (at = ptx.find(threads)) != StringRef::npos;) {
-    size_t end = ptx.find('\n', at + threads.size());
-    text += ptx.take_front(end);
-    text += "\n.minnctapersm " + std::to_string(blocks);
-    ptx = ptx.drop_front(std::min(end, ptx.size()));
+  while (!ptx.empty()) {
+    // A line, behind the end of the one before it.
+    size_t size = std::min(ptx.find('\n', 1), ptx.size());
+    StringRef piece = ptx.take_front(size);
+    ptx = ptx.drop_front(size);
+    if (piece.starts_with(minBlocks))
+      continue;
+    text += piece;
+    if (blocks > 0 && piece.starts_with(threads))
+      text += (minBlocks + Twine(blocks)).str();
   }
-  return text + ptx.str();
+  return text;
 }
 
 FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
@@ -196,11 +213,15 @@ FailureOr<Cubin> peermla::assemblePtx(Location loc, StringRef ptx,
                                       StringRef ptxas) {
   Assembly assembly(loc, target, ptxas);
   FailureOr<Cubin> cubin = assembly.run(ptx);
-  // Not told, ptxas may save registers where it need not.
-  if (failed(cubin) || !spills(*cubin) || ptx.contains(".minnctapersm"))
+  // With one block a thread has all registers that there are.
+  int64_t told = getMinBlocks(ptx);
+  if (failed(cubin) || !spills(*cubin) || told == 1)
     return cubin;
-  for (int64_t blocks : {8, 1}) {
-    FailureOr<Cubin> other = assembly.run(addMinBlocks(ptx, blocks));
+  SmallVector<int64_t> others = {8, 1};
+  if (told > 0)
+    others = {0, told / 2, 1};
+  for (int64_t blocks : others) {
+    FailureOr<Cubin> other = assembly.run(setMinBlocks(ptx, blocks));
     if (failed(other) || !spills(*other))
       return other;
   }

@@ -123,7 +123,10 @@ static void addFacts(Report &report, const Metadata &metadata,
   gpu::GPUModuleOp module = kernels.module;
   for (const KernelModule::Kernel &kernel : kernels.kernels) {
     TargetReport::Kernel facts;
-    facts.plan = describeKernel(module.lookupSymbol(kernel.name), report.sizes);
+    Operation *function = module.lookupSymbol(kernel.name);
+    facts.plan = describeKernel(function, report.sizes);
+    if (auto ahead = function->getAttrOfType<IntegerAttr>("tile.bytes_ahead"))
+      facts.bytesAhead = ahead.getInt();
     const json::Object &description = metadata.getDescription(kernel);
     facts.threads = 1;
     for (const json::Value &extent : *description.getArray("threads"))

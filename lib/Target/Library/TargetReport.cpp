@@ -40,6 +40,14 @@ json::Value TargetReport::toJson() const {
       return resources ? json::Value((*resources).*member)
                        : json::Value(nullptr);
     };
+    json::Value blocks = nullptr, warps = nullptr;
+    if (resources) {
+      int64_t resident = gpu.getResidentBlocks(
+          kernel.threads, resources->registers,
+          kernel.dynamicSharedBytes + resources->sharedBytes);
+      blocks = resident;
+      warps = resident * int64_t(llvm::divideCeil(kernel.threads, 32));
+    }
     json::Array notes;
     if (resources)
       for (const std::string &note : resources->notes)
@@ -62,6 +70,9 @@ json::Value TargetReport::toJson() const {
         {"stack_bytes", get(&KernelResources::stackBytes)},
         {"spill_store_bytes", get(&KernelResources::spillStoreBytes)},
         {"spill_load_bytes", get(&KernelResources::spillLoadBytes)},
+        {"resident_blocks", std::move(blocks)},
+        {"resident_warps", std::move(warps)},
+        {"bytes_ahead", kernel.bytesAhead},
         {"notes", std::move(notes)}});
   }
   return json::Object{{"target", target},

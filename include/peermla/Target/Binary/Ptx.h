@@ -60,10 +60,11 @@ struct Cubin {
 /// What ptxas has said of its kernels in `text`.
 std::vector<KernelResources> parseResources(llvm::StringRef text);
 
-/// Machine code of `ptx`. Where ptxas would keep registers in memory and the
-/// text does not say how many blocks should fit (.minnctapersm), it is told
-/// numbers that make it use more of them. An error at `loc` holds the first
-/// lines that `ptxas` printed and the command that shows them again.
+/// Machine code of `ptx`. Where ptxas would keep registers in memory it is told
+/// other numbers of blocks that should fit (.minnctapersm) than the text says,
+/// or than none, which make it use more of them, unless that is 1. An error at
+/// `loc` holds the first lines that `ptxas` printed and the command that shows
+/// them again.
 mlir::FailureOr<Cubin> assemblePtx(mlir::Location loc, llvm::StringRef ptx,
                                    const GpuTarget &target,
                                    llvm::StringRef ptxas);

@@ -34,7 +34,9 @@
 //                                "cubin_bytes": 3456, "registers": 40,
 //                                "static_shared_bytes": 1024,
 //                                "stack_bytes": 0, "spill_store_bytes": 0,
-//                                "spill_load_bytes": 0, "notes": []}]}]}
+//                                "spill_load_bytes": 0, "resident_blocks": 8,
+//                                "resident_warps": 32, "bytes_ahead": 16384,
+//                                "notes": []}]}]}
 //
 //     QUANTITY = {"formula": "2048 * T", "value": 524288}
 //     LAUNCH   = {"entry": "forward", "count": 4, "flop": QUANTITY,
@@ -58,7 +60,11 @@
 // Kernels of GPU targets are tile programs or steps of threads, and then
 // `why_steps` says what kept them from being the first. Their times are those
 // of the target's usual device (TargetInfo), where steps have no matrix
-// instructions but floors do. What ptxas says is null without it.
+// instructions but floors do. What ptxas says is null without it, and so are
+// the blocks that a multiprocessor keeps at a time and the warps of these.
+// `bytes_ahead` are those that a loop of a block brings while it works on
+// others: slots of its rings but one, rows that it carries
+// (`tile.bytes_ahead`).
 //
 //===----------------------------------------------------------------------===//
 
@@ -150,7 +156,7 @@ struct LevelReport {
 struct TargetReport {
   struct Kernel {
     KernelReport plan;
-    int64_t threads = 0, dynamicSharedBytes = 0;
+    int64_t threads = 0, dynamicSharedBytes = 0, bytesAhead = 0;
     int64_t ptxBytes = 0, cubinBytes = 0;
     /// Of ptxas, if it was there.
     std::optional<KernelResources> resources;

@@ -46,6 +46,9 @@ struct ScratchResource : mlir::SideEffects::Resource::Base<ScratchResource> {
 /// the one with the bytes of shared memory that a launch provides.
 inline constexpr llvm::StringLiteral programScheduleName = "tile.schedule";
 inline constexpr llvm::StringLiteral sharedBytesName = "tile.shared_bytes";
+/// That of a kernel with the bytes that a loop of a block brings while it works
+/// on others.
+inline constexpr llvm::StringLiteral bytesAheadName = "tile.bytes_ahead";
 /// The tensor maps that a kernel takes behind its other parameters; see
 /// `tile.launch`.
 inline constexpr llvm::StringLiteral tensorMapsName = "tile.tensor_maps";
