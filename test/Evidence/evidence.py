@@ -241,6 +241,7 @@ def measure(program, target, options):
         report = folder / f"{target}.{number}.json"
         run_tool([
             tools / "peermla-compile", folder / "m.mlir", f"--target={target}", "--simulate",
+            "--count-instructions",
             "-o", folder / f"{target}.so", f"--report={report}", f"--report-sizes={sizes}",
         ])  # fmt: skip
         facts = next(t for t in json.loads(report.read_text())["targets"] if t["target"] == target)

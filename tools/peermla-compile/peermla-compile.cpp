@@ -79,6 +79,10 @@ static cl::opt<bool> simulate("simulate",
                               cl::desc("make the library run kernels of GPUs "
                                        "with --device=sim, too"),
                               cl::cat(category));
+static cl::opt<bool> countInstructions(
+    "count-instructions",
+    cl::desc("have these count arithmetic, too, with --simulate"),
+    cl::cat(category));
 static cl::opt<std::string>
     linker("linker", cl::desc("linker to run (default: built in)"),
            cl::value_desc("path"), cl::cat(category));
@@ -153,6 +157,8 @@ static LogicalResult checkOptions() {
   if (!schedules.empty() && *getStage(inputStage) > Stage::Model)
     return error("'--schedule' expects input of the stage 'model', got '" +
                  inputStage + "'");
+  if (countInstructions && !simulate)
+    return error("'--count-instructions' expects '--simulate'");
   if (output == "-" && artifact >= Artifact::Objects)
     return error("expects '-o' with the name of the output");
   if (output != "-" && artifact != Artifact::Objects)
@@ -238,6 +244,7 @@ static LogicalResult writeResult(ModuleOp model, Report &report,
   options.libraryPaths.assign(libraryPaths.begin(), libraryPaths.end());
   options.runtimeArchive = runtimeArchive;
   options.simulate = simulate;
+  options.countInstructions = countInstructions;
   if (options.runtimeArchive.empty())
     options.runtimeArchive = getRuntimeArchive(llvm::sys::fs::getMainExecutable(
         argv0, reinterpret_cast<void *>(&writeResult)));

@@ -189,9 +189,12 @@ LogicalResult tosim::instrumentAccesses(Rewriter &rewriter) {
 //===----------------------------------------------------------------------===//
 
 /// The class of an instruction that executes without the runtime; nothing for
-/// ops that only name registers.
+/// those that it sees, and for ops that only name registers.
 static std::optional<sim::InstructionClass> classify(Operation *op) {
   using C = sim::InstructionClass;
+  if (!isa<LLVM::LLVMDialect>(op->getDialect()) ||
+      isa<LLVM::LoadOp, LLVM::AtomicRMWOp, LLVM::AtomicCmpXchgOp>(op))
+    return std::nullopt;
   if (isa<LLVM::ConstantOp, LLVM::UndefOp, LLVM::PoisonOp, LLVM::ZeroOp,
           LLVM::AddressOfOp, LLVM::ExtractValueOp, LLVM::InsertValueOp,
           LLVM::ExtractElementOp, LLVM::InsertElementOp, LLVM::ShuffleVectorOp,

@@ -13,9 +13,9 @@
 //   first w[s]      = gates[t, h, k] act(u[s]), or 0 where there is no such
 //   expert y         = sum over s of w[s] up[expert[s], n, :]
 //
-// `expert`, the parts of `u` and `w` pass through scratch. Rows of experts that
-// do not exist are not read. Sums over slots are in their order, whatever the
-// number of tokens.
+// `expert`, the gates, the parts of `u` and `w` pass through scratch. Rows of
+// experts that do not exist are not read. Sums over slots are in their order,
+// whatever the number of tokens.
 //
 //===----------------------------------------------------------------------===//
 
@@ -263,10 +263,10 @@ Value ExpertsProgram::write() {
                             isBelow(k, indices.sizes[indices.dims[2]]));
   Value expert = arith::SelectOp::create(
       b, isSlot, gatherSlots(indices, h, k, i32), constant(numbers, -1));
-  Value weight = gatherSlots(gates, h, k, f32);
-  Value exists = isBelow(expert, down.sizes[down.dims[0]]);
   Value experts = scratch({allSlots}, i32);
   store(expert, experts, index(0));
+  Value gatesOfSlots = scratch({allSlots}, f32);
+  store(gatherSlots(gates, h, k, f32), gatesOfSlots, index(0));
 
   int64_t rowDim = x.dims[1];
   auto xType = cast<RankedTensorType>(op.getX().getType());
@@ -280,6 +280,9 @@ Value ExpertsProgram::write() {
     u = arith::MulFOp::create(b, activate(sumParts(gateParts)), u);
   else
     u = activate(u);
+  Value exists = isBelow(load(numbers, experts, index(0), {allSlots}),
+                         down.sizes[down.dims[0]]);
+  Value weight = load(slots(f32), gatesOfSlots, index(0), {allSlots});
   Value w =
       arith::SelectOp::create(b, exists, arith::MulFOp::create(b, weight, u),
                               constant(slots(f32), 0.0));

@@ -198,11 +198,13 @@ LogicalResult peermla::addImages(Metadata &metadata, Report *report) {
 /// Rewrites a copy of the kernels; the names of their descriptors become
 /// `exported`, with the target in them.
 static FailureOr<OwningOpRef<ModuleOp>>
-rewrite(KernelModule &kernels, std::vector<std::string> &exported) {
+rewrite(KernelModule &kernels, bool count, std::vector<std::string> &exported) {
   OwningOpRef<ModuleOp> copy = ModuleOp::create(kernels.module.getLoc());
   copy->push_back(kernels.module->clone());
   PassManager passes(copy->getContext(), ModuleOp::getOperationName());
-  passes.addPass(createKernelToSimulator());
+  KernelToSimulatorOptions options;
+  options.count = count;
+  passes.addPass(createKernelToSimulator(options));
   if (failed(passes.run(*copy)))
     return failure();
   for (const KernelModule::Kernel &kernel : kernels.kernels) {
@@ -219,12 +221,13 @@ rewrite(KernelModule &kernels, std::vector<std::string> &exported) {
   return std::move(copy);
 }
 
-FailureOr<std::vector<Code>> peermla::simulateKernels(Metadata &metadata) {
+FailureOr<std::vector<Code>> peermla::simulateKernels(Metadata &metadata,
+                                                      bool count) {
   std::vector<OwningOpRef<ModuleOp>> copies;
   std::vector<LevelModule> modules;
   for (KernelModule &kernels : metadata.kernels) {
     std::vector<std::string> exported;
-    FailureOr<OwningOpRef<ModuleOp>> copy = rewrite(kernels, exported);
+    FailureOr<OwningOpRef<ModuleOp>> copy = rewrite(kernels, count, exported);
     if (failed(copy))
       return failure();
     for (auto [kernel, name] : llvm::zip_equal(kernels.kernels, exported))

@@ -22,8 +22,9 @@ namespace peermla {
 mlir::LogicalResult addImages(Metadata &metadata, Report *report);
 
 /// The objects of all kernels for the simulator, which join the table and the
-/// text.
-mlir::FailureOr<std::vector<Code>> simulateKernels(Metadata &metadata);
+/// text; with `count`, they count instructions that the runtime does not see.
+mlir::FailureOr<std::vector<Code>> simulateKernels(Metadata &metadata,
+                                                   bool count);
 
 } // namespace peermla
 

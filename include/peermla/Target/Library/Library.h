@@ -75,6 +75,8 @@ struct LibraryOptions {
   /// Whether kernels of GPU targets also become host code, for the simulator;
   /// `libpeermla_simulator.a` is then expected beside the runtime archive.
   bool simulate = false;
+  /// Whether these count their arithmetic and branches, too, which takes time.
+  bool countInstructions = false;
   /// Receives what is known about the model and its code; may be null.
   Report *report = nullptr;
 };
