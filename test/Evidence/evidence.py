@@ -34,8 +34,8 @@ for the call as a whole, `total`:
                 in a loop, copies by all threads 1 or 2 per step of their loop
     predicted   time over the floor, by the compiler's model of the target
 
-`registers` to `ahead` are those of the worst kernel in `total`, but that has no
-`warps` and no `ahead`.
+In `total`, `registers` to `notes` are those of the worst kernel; it has no `warps`
+and no `ahead`; the rest are sums, or ratios of sums.
 
 Each line is compared with limits, by default those of bounds.json, upper ones
 where nothing else is said: the status is 1 if one is not kept, or not known. `--update` writes them anew, of the
