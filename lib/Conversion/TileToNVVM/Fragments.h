@@ -217,6 +217,9 @@ void populateRowsAccessPatterns(const FragmentTypeConverter &converter,
                                 mlir::RewritePatternSet &patterns);
 void populateSelectionPatterns(const FragmentTypeConverter &converter,
                                mlir::RewritePatternSet &patterns);
+void populateScanPatterns(const FragmentTypeConverter &converter,
+                          const KernelInfo &kernel,
+                          mlir::RewritePatternSet &patterns);
 void populateRowsComputePatterns(const FragmentTypeConverter &converter,
                                  mlir::RewritePatternSet &patterns);
 

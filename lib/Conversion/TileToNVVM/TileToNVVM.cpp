@@ -418,6 +418,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
     populateRowsAccessPatterns(converter, info, patterns);
     populateRowsComputePatterns(converter, patterns);
     populateSelectionPatterns(converter, patterns);
+    populateScanPatterns(converter, info, patterns);
     ConversionTarget target(*context);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);

@@ -4,10 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A lane alone has a row where its list is short: scores of 64 sub-keys go
-// through it 16 at a time, which leaves it registers. Lanes that share a row
-// look at scores of K sub-keys, or of 64, at once; the products of blocks of 64
-// are collected in scratch until there are as many.
+// A lane alone has a row where its list is short: tile.scan takes the scores of
+// a block of 64 sub-keys from scratch, or, where there is no other block, all
+// are sorted, 16 at a time. Lanes that share a row look at scores of K
+// sub-keys, or of 64, at once; the products of blocks of 64 are collected in
+// scratch until there are as many.
 //
 //===----------------------------------------------------------------------===//
 
@@ -215,7 +216,12 @@ SelectProgram::List SelectProgram::scanProducts(MutableArrayRef<Part> parts,
                         ValueRange{index(rows), index(keysOfProduct)},
                         ArrayRef<int64_t>{0, 1});
   Value start = b.createOrFold<arith::SubIOp>(first, column);
-  if (block == keysOfProduct || numKeys <= keysOfProduct) {
+  if (lanes == 1 && numKeys > keysOfProduct) {
+    auto scan = tile::ScanOp::create(b, scratch, first, present, keysOfProduct,
+                                     best, seen);
+    best = scan.getResult();
+    seen = scan.getHighest();
+  } else if (block == keysOfProduct || numKeys <= keysOfProduct) {
     scanBatches(scratch, start, end, numKeys, best, seen);
   } else {
     // The block is complete, or the last one.

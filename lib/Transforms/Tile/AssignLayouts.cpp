@@ -13,6 +13,7 @@
 //   d = mma a, b, c              layout(c) = layout(d)
 //   y = gather at x              layout(x) = slice<1, layout(y)>, or layout(y)
 //   z = topk x into y, columns   all tiles share a layout
+//   z, t = scan into y, s        the same, layout(t) = slice<1, layout(z)>
 //
 // Tiles of registers that a loop loads go through shared memory, so that copies
 // can run ahead.
@@ -120,6 +121,11 @@ static bool propagate(Operation *op) {
     return unify({slice.getSource(), slice.getResult()});
   if (auto topk = dyn_cast<tile::TopkOp>(op))
     return unify({topk.getKeys(), topk.getBest(), topk.getResult()});
+  if (auto scan = dyn_cast<tile::ScanOp>(op)) {
+    bool changed = unify({scan.getBest(), scan.getResult()});
+    changed |= relate(scan.getResult(), scan.getHighest(), 1);
+    return changed | unify({scan.getTop(), scan.getHighest()});
+  }
   if (auto columns = dyn_cast<tile::ColumnsOp>(op))
     return unify({columns.getSource(), columns.getResult()});
   if (auto mma = dyn_cast<tile::MmaOp>(op))
@@ -234,6 +240,8 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
           cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)
         assign(load.getResult(), ofThread);
     });
+    function.walk(
+        [&](tile::ScanOp scan) { assign(scan.getResult(), ofThread); });
   }
 
   static void readThroughShared(func::FuncOp function) {

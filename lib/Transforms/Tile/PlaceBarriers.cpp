@@ -70,6 +70,9 @@ struct PlaceBarriers : peermla::impl::PlaceBarriersBase<PlaceBarriers> {
       if (auto load = dyn_cast<tile::LoadOp>(op))
         missing += access(op, load.getSource(), touched.written, touched.read,
                           touched, places);
+      if (auto scan = dyn_cast<tile::ScanOp>(op))
+        missing += access(op, scan.getScores(), touched.written, touched.read,
+                          touched, places);
       if (auto store = dyn_cast<tile::StoreOp>(op))
         missing += access(op, store.getTarget(), touched.read, touched.written,
                           touched, places);

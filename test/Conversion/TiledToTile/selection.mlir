@@ -40,8 +40,8 @@ func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x
   return %r#0, %r#1 : tensor<?x2x40xf32>, tensor<?x2x40xi32>
 }
 
-// Scores of a block of sub-keys pass through scratch and, 16 at a time, into keys; the
-// best of 5 are in 8 columns. 70 sub-keys end in the second block.
+// Scores of a block of sub-keys pass through scratch; the best of 5 are in 8 columns.
+// 70 sub-keys end in the second block.
 
 // CHECK-LABEL: func.func @two_dimensions(
 //   CHECK-NOT:   scf.forall
@@ -51,20 +51,21 @@ func.func @too_many(%q: tensor<?x2x24xf16>, %k: tensor<70x24xf16>, %g: tensor<?x
 //       CHECK:   %[[SCRATCH:.+]] = tile.scratch : memref<64x68xf32
 //       CHECK:   %[[QT:.+]] = tile.load %[[Q]]{{.+}} -> tensor<64x64xf16>
 //       CHECK:   %[[B:.+]]:2 = scf.for %[[F:.+]] = %c0 to %c70 step %c64 iter_args(%[[BEST:.+]] = %{{.+}}, %[[TOP:.+]] = %{{.+}}) -> (tensor<64x8xi64>, tensor<64xf32>)
+//       CHECK:     %[[LEFT:.+]] = arith.subi %c70, %[[F]]
+//       CHECK:     %[[PRESENT:.+]] = arith.minsi %[[LEFT]], %c64
 //       CHECK:     %[[KT:.+]] = tile.load %[[K0]][%[[F]], %c0]
 //       CHECK:     %[[S:.+]] = tile.mma %[[QT]], %[[KT]] transpose_b
 //       CHECK:     tile.store %[[S]], %[[SCRATCH]][%c0, %c0]
-//       CHECK:     scf.for %[[C:.+]] = %c0 to %c64 step %c16 iter_args(%[[BEST_SO_FAR:.+]] = %[[BEST]], %{{.+}} = %[[TOP]])
-//       CHECK:       %[[R:.+]] = tile.load %[[SCRATCH]][%c0, %[[C]]]
-//       CHECK:       arith.addi %[[F]], %[[C]]
-//       CHECK:       tile.reduce max %[[R]] along 1
-//       CHECK:       arith.select
-//       CHECK:       tile.topk %{{.+}} into %[[BEST_SO_FAR]] : tensor<64x16xi64>, tensor<64x8xi64>
-// 64 sub-keys are one block, which is whole.
+//       CHECK:     %[[NEXT:.+]], %[[HIGHEST:.+]] = tile.scan %[[SCRATCH]] first %[[F]] count %[[PRESENT]] columns 64 into %[[BEST]], %[[TOP]] : memref<64x68xf32
+//       CHECK:     scf.yield %[[NEXT]], %[[HIGHEST]]
+// 64 sub-keys are one block, which is whole: all of it is sorted.
 //       CHECK:   tile.load %[[P]]
 //       CHECK:   tile.load %[[K1]]
-//   CHECK-NOT:   arith.select
-//       CHECK:   tile.topk %{{.+}} into %{{.+}} : tensor<64x16xi64>, tensor<64x8xi64>
+//       CHECK:   scf.for %[[C:.+]] = %c0 to %c64 step %c16 iter_args(%[[BEST_SO_FAR:.+]] = %{{.+}}, %{{.+}} = %{{.+}})
+//       CHECK:     %[[R:.+]] = tile.load %[[SCRATCH]][%c0, %[[C]]]
+//       CHECK:     tile.reduce max %[[R]] along 1
+//   CHECK-NOT:     arith.select
+//       CHECK:     tile.topk %{{.+}} into %[[BEST_SO_FAR]] : tensor<64x16xi64>, tensor<64x8xi64>
 // Ten pairs, eight of them at a time.
 //       CHECK:   tile.columns %{{.+}} [0, 0, 0, 0, 0, 1, 1, 2] : tensor<64x8xf32> -> tensor<64x8xf32>
 //       CHECK:   tile.columns %{{.+}} [0, 1, 2, 3, 4, 0, 1, 0] : tensor<64x8xf32> -> tensor<64x8xf32>

@@ -85,3 +85,53 @@ func.func @columns_c3(%s: tensor<64x8xf32, #one>) {
   %0 = tile.columns %s [0, 1, 2, 3, 4, 5, 6, 7] : tensor<64x8xf32, #one> -> tensor<64x8xf32, #mma>
   return
 }
+
+// -----
+
+func.func @scan_c1_columns(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf32>' and 96}}
+  %0:2 = tile.scan %s first %i count %i columns 96 into %b, %t : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_element(%s: memref<64x68xf16>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf16>' and 64}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf16>, tensor<64x8xi64>, tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_best(%s: memref<64x68xf32>, %i: index, %b: tensor<64x6xi64>, %t: tensor<64xf32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<64x6xi64>' for 'memref<64x68xf32>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x6xi64>, tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_rows(%s: memref<64x68xf32>, %i: index, %b: tensor<32x8xi64>, %t: tensor<32xf32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<32x8xi64>' for 'memref<64x68xf32>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<32x8xi64>, tensor<32xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_top(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<32xf32>) {
+  // expected-error @below {{'tile.scan' op expects 'top' with an f32 per row, got 'tensor<32xf32>' for 'tensor<64x8xi64>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x8xi64>, tensor<32xf32>
+  return
+}
+
+// -----
+
+#two = #tile.rows<threads = 128, lanes = 2, vector = 1>
+#row = #tile.slice<1, #two>
+func.func @scan_c3(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64, #two>, %t: tensor<64xf32, #row>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with a row per thread and 'top' in its slice, got}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x8xi64, #two>, tensor<64xf32, #row>
+  return
+}

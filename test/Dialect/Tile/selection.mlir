@@ -6,6 +6,8 @@
 
 #one = #tile.rows<threads = 64, lanes = 1, vector = 1>
 #four = #tile.rows<threads = 64, lanes = 4, vector = 2>
+#row = #tile.slice<1, #one>
+!scores = memref<64x68xf32, #gpu.address_space<workgroup>>
 
 // CHECK-LABEL: func @selection
 // CHECK: tile.topk %{{.*}} into %{{.*}} : tensor<64x24xi64>, tensor<64x8xi64>
@@ -30,4 +32,18 @@ func.func @lanes(%keys: tensor<16x8xi64, #four>, %best: tensor<16x8xi64, #four>,
   %0 = tile.topk sorted %keys into %best : tensor<16x8xi64, #four>, tensor<16x8xi64, #four>
   %1 = tile.reduce max %scores along 1 : tensor<16x8xf32, #four> -> tensor<16xf32, #tile.slice<1, #four>>
   return %0, %1 : tensor<16x8xi64, #four>, tensor<16xf32, #tile.slice<1, #four>>
+}
+
+// CHECK-LABEL: func @scan
+// CHECK: tile.scan %{{.*}} first %{{.*}} count %{{.*}} columns 64 into %{{.*}}, %{{.*}} : memref<64x68xf32, #gpu.address_space<workgroup>>, tensor<64x8xi64>, tensor<64xf32>
+func.func @scan(%scores: !scores, %first: index, %count: index, %best: tensor<64x8xi64>, %top: tensor<64xf32>) -> (tensor<64x8xi64>, tensor<64xf32>) {
+  %0:2 = tile.scan %scores first %first count %count columns 64 into %best, %top : !scores, tensor<64x8xi64>, tensor<64xf32>
+  return %0#0, %0#1 : tensor<64x8xi64>, tensor<64xf32>
+}
+
+// CHECK-LABEL: func @scan_layouts
+// CHECK: tile.scan {{.*}} columns 32 into {{.*}}, tensor<64x2xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
+func.func @scan_layouts(%scores: !scores, %first: index, %best: tensor<64x2xi64, #one>, %top: tensor<64xf32, #row>) -> tensor<64x2xi64, #one> {
+  %0:2 = tile.scan %scores first %first count %first columns 32 into %best, %top : !scores, tensor<64x2xi64, #one>, tensor<64xf32, #row>
+  return %0#0 : tensor<64x2xi64, #one>
 }

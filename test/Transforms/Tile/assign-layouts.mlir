@@ -267,3 +267,24 @@ func.func @computed_factor(%x: memref<?x128xbf16>, %w: memref<64x128xbf16>, %r: 
   tile.store %y, %r[%c0, %c0] sizes(%n, %c64) along [0, 1] : tensor<64x64xf32>, memref<?x64xf32>
   return
 }
+
+// -----
+
+// A scan of scratch has a row per thread, whether its tiles come or go.
+
+// CHECK-LABEL: func @scan(
+//       CHECK:   arith.constant dense<0> : tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
+//       CHECK:   tile.scan {{.+}} : memref<64x68xf32, #gpu.address_space<workgroup>>, tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
+//       CHECK:   arith.negf {{.+}} : tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
+!scores = memref<64x68xf32, #gpu.address_space<workgroup>>
+func.func @scan(%y: memref<64xf32>) attributes {tile.schedule = #tile.schedule<warps = [2, 1], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %none = arith.constant dense<0> : tensor<64x4xi64>
+  %lowest = arith.constant dense<0xFF800000> : tensor<64xf32>
+  %scratch = tile.scratch : !scores
+  %0:2 = tile.scan %scratch first %c0 count %c64 columns 64 into %none, %lowest : !scores, tensor<64x4xi64>, tensor<64xf32>
+  %1 = arith.negf %0#1 : tensor<64xf32>
+  tile.store %1, %y[%c0] sizes(%c64) along [0] : tensor<64xf32>, memref<64xf32>
+  return
+}

@@ -80,3 +80,27 @@ func.func @around_a_loop(%v: !tile) attributes {tile.schedule = #tile.schedule<w
   %2 = tile.load %a[%c0] sizes(%c64) along [0] : !memory -> !tile
   return
 }
+
+// A scan reads.
+
+// CHECK-LABEL: func @scan(
+//       CHECK:   scf.for
+//  CHECK-NEXT:     gpu.barrier
+//  CHECK-NEXT:     tile.store
+//  CHECK-NEXT:     gpu.barrier
+//  CHECK-NEXT:     tile.scan
+//  CHECK-NEXT:     scf.yield
+func.func @scan(%v: tensor<64x32xf32, #one>, %best: tensor<64x4xi64, #one>, %top: !tile) -> tensor<64x4xi64, #one>
+    attributes {tile.schedule = #tile.schedule<warps = [2, 1]>} {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %c96 = arith.constant 96 : index
+  %a = tile.scratch : memref<64x32xf32, #gpu.address_space<workgroup>>
+  %r:2 = scf.for %i = %c0 to %c96 step %c32 iter_args(%b = %best, %t = %top) -> (tensor<64x4xi64, #one>, !tile) {
+    tile.store %v, %a[%c0, %c0] sizes(%c64, %c32) along [0, 1] : tensor<64x32xf32, #one>, memref<64x32xf32, #gpu.address_space<workgroup>>
+    %n:2 = tile.scan %a first %i count %c32 columns 32 into %b, %t : memref<64x32xf32, #gpu.address_space<workgroup>>, tensor<64x4xi64, #one>, !tile
+    scf.yield %n#0, %n#1 : tensor<64x4xi64, #one>, !tile
+  }
+  return %r#0 : tensor<64x4xi64, #one>
+}

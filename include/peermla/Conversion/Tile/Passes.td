@@ -42,8 +42,8 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
     gathers of rows of `up` for the sum.
 
     `peer.select` of scores that are products becomes, per dimension, a loop over
-    blocks of sub-keys: a product, scratch, and `tile.topk` of the keys that scores
-    and numbers make, a row per thread; then folds and gates. Scores never leave
+    blocks of sub-keys: a product, scratch, and `tile.scan` of the scores, a row per
+    thread; then folds and gates. Scores never leave
     the chip.
 
     Extents of tiles are rounded up to multiples of 64; what lies outside is
@@ -87,6 +87,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.reduce`  | a thread's elements, then shuffles                  |
     | `tile.scratch` | a place in shared memory                            |
     | `tile.topk`    | sorting networks in the registers of a thread       |
+    | `tile.scan`    | the same, of scores above the lowest of the best    |
     | elementwise    | the same op on vectors                              |
 
     ```mlir

@@ -65,6 +65,45 @@ LogicalResult TopkOp::verify() {
   return verifyRowsOfLanes(*this, keys, best);
 }
 
+LogicalResult ScanOp::verify() {
+  auto scores = cast<MemRefType>(getScores().getType());
+  auto best = cast<RankedTensorType>(getBest().getType());
+  auto top = cast<RankedTensorType>(getTop().getType());
+  int64_t columns = getColumns();
+  // (C1)
+  if (scores.getRank() != 2 || !scores.hasStaticShape() ||
+      !scores.getElementType().isF32() || !scores.getLayout().isIdentity() ||
+      columns < 32 || columns % 32 != 0 || columns > scores.getDimSize(1))
+    return emitOpError() << "expects rows of f32 with 'columns', a multiple of "
+                            "32, got "
+                         << scores << " and " << columns;
+  // (C2)
+  if (best.getRank() != 2 || !best.hasStaticShape() ||
+      !best.getElementType().isInteger(64) ||
+      best.getDimSize(0) != scores.getDimSize(0) || best.getDimSize(1) < 2 ||
+      !llvm::isPowerOf2_64(best.getDimSize(1)))
+    return emitOpError() << "expects 'best' of i64 with the rows of 'scores' "
+                            "and a power of two of columns, got "
+                         << best << " for " << scores;
+  if (top.getRank() != 1 || top.getDimSize(0) != best.getDimSize(0) ||
+      !top.getElementType().isF32())
+    return emitOpError() << "expects 'top' with an f32 per row, got " << top
+                         << " for " << best;
+  // (C3)
+  if (!best.getEncoding() || !top.getEncoding())
+    return success();
+  auto layout = dyn_cast<RowsLayoutAttr>(best.getEncoding());
+  auto slice = dyn_cast<SliceLayoutAttr>(top.getEncoding());
+  if (!layout || layout.getLanes() != 1 ||
+      layout.getThreads() != best.getDimSize(0) || !slice ||
+      slice.getDim() != 1 || slice.getParent() != layout)
+    return emitOpError()
+           << "expects 'best' in #tile.rows with a row per thread "
+              "and 'top' in its slice, got "
+           << best << " and " << top;
+  return success();
+}
+
 LogicalResult ColumnsOp::verify() {
   auto source = cast<RankedTensorType>(getSource().getType());
   auto result = cast<RankedTensorType>(getResult().getType());

@@ -46,6 +46,46 @@ def Tile_TopkOp : Tile_Op<"topk", [Pure, AllTypesMatch<["best", "result"]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_ScanOp : Tile_Op<"scan",
+    [AllTypesMatch<["best", "result"]>, AllTypesMatch<["top", "highest"]>]> {
+  let summary = "the largest scores of each row of scratch";
+  let description = [{
+    With K columns of `best`, whose rows are in descending order, and key(s, n) the
+    number of 64 bits that is ordered by score s, NaN as -inf, then by lower n:
+
+    ```
+    result[i, :] = the K largest of best[i, :] and key(scores[i, j], first + j),
+                   j < min(count, columns), descending
+    highest[i]   = the maximum of top[i] and scores[i, j], j < columns; NaN if one is
+    ```
+
+    Key 0 stands for no key. `best` has keys of numbers below `first`: a score that
+    equals the lowest of K loses against it.
+
+    Constraints:
+    * (C1) `scores` has rank 2, rows of f32 that follow each other, and at least
+      `columns` of them, a multiple of 32.
+    * (C2) `best` has rank 2, elements of i64, the rows of `scores` and a number of
+      columns that is a power of two and at least 2; `top` has an f32 per row.
+    * (C3) with layouts: `best` lives in the `#tile.rows` of single threads that has
+      a row per thread, `top` in its slice.
+
+    ```mlir
+    %best1, %top1 = tile.scan %scores first %f count %n columns 64 into %best, %top
+        : memref<128x68xf32, #gpu.address_space<workgroup>>, tensor<128x16xi64>, tensor<128xf32>
+    ```
+  }];
+  let arguments = (ins Arg<AnyMemRef, "", [MemRead<Tile_ScratchResource>]>:$scores,
+                       Index:$first, Index:$count, I64Attr:$columns,
+                       AnyRankedTensor:$best, AnyRankedTensor:$top);
+  let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$highest);
+  let assemblyFormat = [{
+    $scores `first` $first `count` $count `columns` $columns `into` $best `,` $top
+    `:` type($scores) `,` type($best) `,` type($top) attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
   let summary = "chosen columns of a tile";
   let description = [{
