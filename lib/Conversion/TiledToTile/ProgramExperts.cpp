@@ -263,10 +263,11 @@ Value ExpertsProgram::write() {
                             isBelow(k, indices.sizes[indices.dims[2]]));
   Value expert = arith::SelectOp::create(
       b, isSlot, gatherSlots(indices, h, k, i32), constant(numbers, -1));
+  Value gateOfSlot = gatherSlots(gates, h, k, f32);
   Value experts = scratch({allSlots}, i32);
   store(expert, experts, index(0));
   Value gatesOfSlots = scratch({allSlots}, f32);
-  store(gatherSlots(gates, h, k, f32), gatesOfSlots, index(0));
+  store(gateOfSlot, gatesOfSlots, index(0));
 
   int64_t rowDim = x.dims[1];
   auto xType = cast<RankedTensorType>(op.getX().getType());

@@ -24,7 +24,7 @@ func.func @neurons(%x: tensor<7x32xf32>, %i: tensor<7x1x5xi32>, %g: tensor<7x1x5
   return %r#0, %r#1 : tensor<7x32xf32>, tensor<7x1x5x1xf32>
 }
 
-// The experts of a token: numbers of all slots pass through scratch, then rows of
+// The experts of a token: numbers and gates of all slots pass through scratch, rows of
 // `down` give parts of dot products, then rows of `up` the sum. Of 3 x 5
 // retrievals of 2 neurons there are 30 slots, 32 in whole steps and 64 in whole
 // threads.
@@ -39,6 +39,7 @@ func.func @neurons(%x: tensor<7x32xf32>, %i: tensor<7x1x5xi32>, %g: tensor<7x1x5
 //       CHECK:   %[[E:.+]] = arith.select %{{.+}}, %[[ID]], %{{.+}} : tensor<64xi1>, tensor<64xi32>
 //       CHECK:   %[[GATES:.+]] = tile.gather %[[G]][%[[T]], %c0, %c0]
 //       CHECK:   tile.store %[[E]], %[[IDS:.+]][%c0] sizes(%c64) along [0]
+//       CHECK:   tile.store %[[GATES]], %[[WAITING:.+]][%c0] sizes(%c64) along [0]
 //       CHECK:   tile.load %[[X]][%[[T]], %c0] sizes(%c300) along [1] : memref<?x300xbf16> -> tensor<512xbf16>
 //       CHECK:   scf.for %[[S:.+]] = %c0 to %c30 step %c8 {
 //       CHECK:     %[[R:.+]] = tile.load %[[IDS]][%[[S]]] sizes(%c8) along [0] : {{.+}} -> tensor<8xi32>
@@ -48,6 +49,8 @@ func.func @neurons(%x: tensor<7x32xf32>, %i: tensor<7x1x5xi32>, %g: tensor<7x1x5
 //       CHECK:     tile.store %[[P]], %[[PARTS:.+]][%[[S]], %c0] sizes(%c8, %c2)
 //       CHECK:   tile.load %[[PARTS]][%c0, %c0] sizes(%c32, %c2) along [0, 1] : {{.+}} -> tensor<64x2xf32>
 //       CHECK:   math.erf
+//       CHECK:   tile.load %[[IDS]][%c0] sizes(%c64)
+//       CHECK:   tile.load %[[WAITING]][%c0] sizes(%c64)
 //       CHECK:   %[[W:.+]] = arith.select
 //       CHECK:   tile.store %[[W]], %[[WS:.+]][%c0]
 //       CHECK:   %[[SUM:.+]] = scf.for {{.+}} iter_args(%[[A:.+]] =
