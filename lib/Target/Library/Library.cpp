@@ -85,7 +85,8 @@ static LogicalResult compileTargets(Metadata &metadata,
   llvm::move(*hosts, std::back_inserter(codes));
   if (!options.simulate)
     return success();
-  FailureOr<std::vector<Code>> kernels = simulateKernels(metadata, options.countInstructions);
+  FailureOr<std::vector<Code>> kernels =
+      simulateKernels(metadata, options.countInstructions);
   if (failed(kernels))
     return failure();
   llvm::move(*kernels, std::back_inserter(codes));
