@@ -72,6 +72,8 @@ peermla::runStages(ModuleOp model, Stage first, Stage last,
   pipeline.deterministic = options.deterministic;
   pipeline.plans = options.withReport;
   PassManager pm(model.getContext());
+  // The contract at the end of each stage verifies what the passes left.
+  pm.enableVerifier(options.verifyEach);
   if (configure && failed(configure(pm)))
     return failure();
   buildPipeline(pm, first, last, pipeline);

@@ -236,6 +236,8 @@ void peermla::buildTilePipeline(OpPassManager &pm,
     program.addPass(createOverlapProducts());
     program.addPass(createReleaseSlots());
     addCleanup(program);
+    // From here on there is a lot of each.
+    target.addPass(createMergeGpuKernels());
   });
   pm.addPass(createContract("tile"));
 }
@@ -247,6 +249,7 @@ void peermla::buildFragPipeline(OpPassManager &pm,
     target.addNestedPass<gpu::GPUModuleOp>(createDistributeToThreads());
     target.addNestedPass<gpu::GPUModuleOp>(createPlaceInSharedMemory());
     addCleanup(target);
+    target.addPass(createMergeGpuKernels());
   });
   pm.addPass(createContract("frag"));
 }
@@ -317,9 +320,6 @@ void peermla::buildCpuPipeline(OpPassManager &pm,
 void peermla::buildLlvmPipeline(OpPassManager &pm,
                                 const PipelineOptions &options) {
   // Host code of GPU targets: it asks the runtime for launches.
-  onTargets(pm, [](OpPassManager &target) {
-    target.addPass(createMergeGpuKernels());
-  });
   if (options.plans)
     onTargets(pm, "gpu",
               [](OpPassManager &gpu) { gpu.addPass(createCountLaunches()); });

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "peermla/Dialect/Mla/IR/Mla.h"
 #include "peermla/Dialect/Peer/IR/Peer.h"
@@ -129,6 +130,8 @@ struct VerifyContract : peermla::impl::VerifyContractBase<VerifyContract> {
           << stage << "'";
       return signalPassFailure();
     }
+    if (failed(verify(getOperation())))
+      return signalPassFailure();
     bool holds = true;
     Contract host = getHostContract();
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {

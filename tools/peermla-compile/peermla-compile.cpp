@@ -90,6 +90,10 @@ static cl::opt<std::string> runtimeArchive("runtime",
                                            cl::desc("libpeermla_runtime.a"),
                                            cl::value_desc("path"),
                                            cl::cat(category));
+static cl::opt<bool> verifyEach("verify-each",
+                                cl::desc("verify IR after each pass, and not "
+                                         "only at the end of each stage"),
+                                cl::cat(category));
 static cl::list<std::string>
     libraryPaths("library-path", cl::desc("folder with shared libraries"),
                  cl::value_desc("folder"), cl::cat(category));
@@ -129,7 +133,8 @@ static CompilerOptions getOptions() {
           llvm::join(schedules, ";"),
           deterministic,
           !reportFile.empty(),
-          {targets.begin(), targets.end()}};
+          {targets.begin(), targets.end()},
+          verifyEach};
 }
 
 static LogicalResult checkOptions() {
@@ -291,7 +296,8 @@ static LogicalResult compile(const char *argv0) {
   if (failed(runStages(*model, *getStage(inputStage), last, getOptions(),
                        configure))) {
     llvm::errs() << "reproduce with: " << commandLine
-                 << " --mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
+                 << " --verify-each "
+                    "--mlir-pass-pipeline-crash-reproducer=reproducer.mlir\n";
     return failure();
   }
   LlvmErrorHandler llvmErrors(&context);

@@ -50,6 +50,8 @@ struct CompilerOptions {
   bool withReport = false;
   /// `cpu` and names of GPUs in TargetInfo.h; empty: `cpu`.
   std::vector<std::string> targets = {};
+  /// Whether IR is verified after every pass, and not only where a stage ends.
+  bool verifyEach = false;
 };
 
 /// The names of all CPU levels, in the order of preference.

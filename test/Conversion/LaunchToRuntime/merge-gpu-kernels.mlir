@@ -81,4 +81,50 @@ module {
       }
     }
   }
+
+// Programs are made for the memory that launches give them: rows 8 apart and rows
+// 16 apart are two kernels, whatever the program says.
+
+// CHECK-LABEL: module @launched
+//       CHECK:   gpu.module @dense
+//   CHECK-NOT:   gpu.module @again
+//       CHECK:   gpu.module @apart
+//   CHECK-NOT:   gpu.module
+//       CHECK:   func.func @host(%[[A:.+]]: memref<4x8xf32>, %[[B:.+]]: memref<4x8xf32>, %[[C:.+]]: memref<4x8xf32, strided<[16, 1]>>,
+//       CHECK:     tile.launch @dense::@dense {{.+}} outs(%[[A]] :
+//       CHECK:     tile.launch @dense::@dense {{.+}} outs(%[[B]] :
+//       CHECK:     tile.launch @apart::@apart {{.+}} outs(%[[C]] :
+  module @launched {
+    gpu.module @dense {
+      func.func @dense(%y: memref<?x8xf32>) {
+        %v = arith.constant 1.0 : f32
+        %c0 = arith.constant 0 : index
+        memref.store %v, %y[%c0, %c0] : memref<?x8xf32>
+        return
+      }
+    }
+    gpu.module @again {
+      func.func @again(%y: memref<?x8xf32>) {
+        %v = arith.constant 1.0 : f32
+        %c0 = arith.constant 0 : index
+        memref.store %v, %y[%c0, %c0] : memref<?x8xf32>
+        return
+      }
+    }
+    gpu.module @apart {
+      func.func @apart(%y: memref<?x8xf32>) {
+        %v = arith.constant 1.0 : f32
+        %c0 = arith.constant 0 : index
+        memref.store %v, %y[%c0, %c0] : memref<?x8xf32>
+        return
+      }
+    }
+    func.func @host(%a: memref<4x8xf32>, %b: memref<4x8xf32>,
+                    %c: memref<4x8xf32, strided<[16, 1]>>, %n: index) {
+      tile.launch @dense::@dense blocks(%n) outs(%a : memref<4x8xf32>)
+      tile.launch @again::@again blocks(%n) outs(%b : memref<4x8xf32>)
+      tile.launch @apart::@apart blocks(%n) outs(%c : memref<4x8xf32, strided<[16, 1]>>)
+      return
+    }
+  }
 }

@@ -15,7 +15,8 @@ def MergeGpuKernels : Pass<"peermla-merge-gpu-kernels", "mlir::ModuleOp"> {
     Layers of a model and entries share most of their kernels: weights, buffers and
     sizes are parameters. `gpu.module`s that differ only in names, in locations and
     in the ids of ops (`peermla.id`) become the first of them. Works on kernels in
-    any form. Numerics: unchanged.
+    any form; those that are functions yet, which take shapes from their launches,
+    must be launched with operands of the same types. Numerics: unchanged.
 
     ```mlir
     gpu.module @forward_0 { llvm.func @forward_0(%x: !llvm.ptr) { BODY } }
