@@ -288,6 +288,10 @@ static LogicalResult compile(const char *argv0) {
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(file), llvm::SMLoc());
   SourceMgrDiagnosticHandler diagnostics(*sources, &context);
+  // Reports tell what passes decided, peermla-opt shows what they remark.
+  ScopedDiagnosticHandler quiet(&context, [](Diagnostic &diagnostic) {
+    return success(diagnostic.getSeverity() == DiagnosticSeverity::Remark);
+  });
   OwningOpRef<ModuleOp> model = parseSourceFile<ModuleOp>(sources, &context);
   if (!model)
     return failure();
