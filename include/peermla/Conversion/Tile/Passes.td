@@ -43,8 +43,9 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
 
     `peer.select` of scores that are products becomes, per dimension, a loop over
     blocks of sub-keys: a product, scratch, and `tile.scan` of the scores, a row per
-    thread; then folds and gates. Scores never leave
-    the chip.
+    thread, or `tile.topk` by lanes of a warp where the schedule has more threads
+    than tokens; then folds and gates. Scores never leave the chip. Scores that are
+    in memory are read from there.
 
     Extents of tiles are rounded up to multiples of 64; what lies outside is
     loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
@@ -86,7 +87,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.gather`  | loads of 16 bytes, or of as much as is aligned      |
     | `tile.reduce`  | a thread's elements, then shuffles                  |
     | `tile.scratch` | a place in shared memory                            |
-    | `tile.topk`    | sorting networks in the registers of a thread       |
+    | `tile.topk`    | sorting networks in registers, shuffles between lanes that share a row |
     | `tile.scan`    | the same, of scores above the lowest of the best    |
     | elementwise    | the same op on vectors                              |
 

@@ -41,8 +41,8 @@ def AssignLayouts : Pass<"peermla-assign-layouts", "mlir::func::FuncOp"> {
     `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. Gathered
     rows live in `#tile.rows` over all threads, in pieces of 16 bytes; gathered
     elements, and matrices read from scratch, in rows of single threads, with
-    `tile.topk`, `tile.scan` and `tile.columns` of these. The
-    rest follows: elementwise ops and loops share a layout, a broadcast along d
+    `tile.topk`, `tile.scan` and `tile.columns` of these; a `tile.topk` of fewer rows
+    than threads has rows that lanes of a warp share. The rest follows: elementwise ops and loops share a layout, a broadcast along d
     has operands in slice<d, layout of the result>.
 
     ```mlir
