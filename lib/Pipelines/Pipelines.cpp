@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -330,21 +331,23 @@ void peermla::buildLlvmPipeline(OpPassManager &pm,
   pm.addPass(createDescribeModel(gpus));
   pm.addPass(createLowerKernelLaunches());
 
+  // Kernels of GPUs are done: only functions beside them go on.
   onTargets(pm, [](OpPassManager &target) {
-    target.addPass(createExpandMath());
-    target.addPass(createConvertVectorToSCFPass());
-    target.addPass(memref::createExpandStridedMetadataPass());
-    target.addPass(createLowerAffinePass());
-    target.addPass(createLoopInvariantCodeMotionPass());
-    addCleanup(target);
-    target.addPass(createSCFToControlFlowPass());
+    OpPassManager &functions = target.nest<func::FuncOp>();
+    functions.addPass(createExpandMath());
+    functions.addPass(createConvertVectorToSCFPass());
+    functions.addPass(memref::createExpandStridedMetadataPass());
+    functions.addPass(createLowerAffinePass());
+    functions.addPass(createLoopInvariantCodeMotionPass());
+    addCleanup(functions);
+    functions.addPass(createSCFToControlFlowPass());
     ConvertVectorToLLVMPassOptions vectors;
     vectors.x86Vector = true;
     vectors.amx = true;
-    target.addPass(createConvertVectorToLLVMPass(vectors));
+    functions.addPass(createConvertVectorToLLVMPass(vectors));
     target.addPass(createConvertToLLVMPass());
     target.addPass(createReconcileUnrealizedCastsPass());
-    addCleanup(target);
+    addCleanup(target.nest<LLVM::LLVMFuncOp>());
     target.addPass(createLowerLaunches());
     target.addPass(createPackEntryArguments());
     target.addPass(createLegalizeBf16());
