@@ -250,6 +250,7 @@ void peermla::buildFragPipeline(OpPassManager &pm,
     target.addNestedPass<gpu::GPUModuleOp>(createDistributeToThreads());
     target.addNestedPass<gpu::GPUModuleOp>(createPlaceInSharedMemory());
     addCleanup(target);
+    // Programs for memory of several types may have become one kernel.
     target.addPass(createMergeGpuKernels());
   });
   pm.addPass(createContract("frag"));

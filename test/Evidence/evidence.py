@@ -38,8 +38,8 @@ In `total`, `registers` to `notes` are those of the worst kernel; it has no `war
 and no `ahead`; the rest are sums, or ratios of sums.
 
 Each line is compared with limits, by default those of bounds.json, upper ones
-where nothing else is said: the status is 1 if one is not kept, or not known. `--update` writes them anew, of the
-calls that ran. The last line is `N passed, N failed`, of calls.
+where nothing else is said: the status is 1 if one is not kept, or not known.
+`--update` writes them anew, of the calls that ran. The last line is `N passed, N failed`, of calls.
 """
 
 import argparse

@@ -361,7 +361,8 @@ def VerifyContract : Pass<"peermla-verify-contract", "mlir::ModuleOp"> {
     | `frag` | kernels for one thread: scalars, vectors, loops; gpu and nvvm     |
     | `nvvm` | kernels in the LLVM and NVVM dialects                           |
 
-    A `tensor.dim` of a constant dimension that its tensor lacks is an error, too.
+    A `tensor.dim` of a constant dimension that its tensor lacks is an error, too. All
+    verifiers run first: compiling does without them between the passes of a stage.
 
     Numerics: unchanged.
   }];

@@ -6,7 +6,7 @@
 //
 // Two modules are equal if their texts are once all symbols are named by their
 // positions: the text says everything but locations. Texts take time, so only
-// modules with as many ops of each kind get one.
+// modules with the same kinds of ops in the same order get one.
 //
 // Kernels that are functions yet are made for the types of the memory that they
 // are launched with, and are equal only if these are.

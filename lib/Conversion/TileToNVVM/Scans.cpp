@@ -23,6 +23,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "peermla/Dialect/Tile/IR/SelectionKeys.h"
 #include <limits>
 
 using namespace mlir;
@@ -41,52 +42,16 @@ struct RowScan {
   /// The row in shared memory, and the number of its first score, as i32.
   Value row, first;
 
-  Value constant(int64_t value) { return b.i32(value); }
-
   Value pointerTo(Value column) {
     Value bytes = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, 4));
     return b.pointer(3, row, bytes);
-  }
-
-  /// What turns ordered bits into those of a number and back: all bits if the
-  /// given ones have a sign, which only is turned else.
-  Value getFlips(Value bits) {
-    Value sign = arith::ShRSIOp::create(b, bits, constant(31));
-    return arith::OrIOp::create(b, sign, constant(lowest));
-  }
-
-  /// The score of a key.
-  Value getScore(Value key) {
-    Value upper = arith::TruncIOp::create(
-        b, b.getI32Type(),
-        arith::ShRUIOp::create(b, key,
-                               arith::ConstantIntOp::create(b, 32, 64)));
-    Value flips = getFlips(b.xorOf(upper, constant(-1)));
-    return arith::BitcastOp::create(b, b.getF32Type(), b.xorOf(upper, flips));
-  }
-
-  Value makeKey(Value score, Value number) {
-    auto none = b.getF32FloatAttr(-std::numeric_limits<float>::infinity());
-    // NaN as -inf, -0 as 0.
-    score =
-        arith::MaxNumFOp::create(b, score, arith::ConstantOp::create(b, none));
-    score = arith::AddFOp::create(
-        b, score, arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
-    Value bits = arith::BitcastOp::create(b, b.getI32Type(), score);
-    auto widen = [&](Value value) -> Value {
-      return arith::ExtUIOp::create(b, b.getI64Type(), value);
-    };
-    Value upper =
-        arith::ShLIOp::create(b, widen(b.xorOf(bits, getFlips(bits))),
-                              arith::ConstantIntOp::create(b, 32, 64));
-    return arith::OrIOp::create(b, upper, widen(b.xorOf(number, constant(-1))));
   }
 
   /// The bits of the scores from `column` on, the first one uppermost; also
   /// what is the highest of `top` and them.
   Value compare(int64_t column, Value threshold, Value &top) {
     auto piece = VectorType::get({scoresOfLoad}, b.getF32Type());
-    Value word = constant(0);
+    Value word = b.i32(0);
     for (int64_t i = 0; i < bitsOfWord; i += scoresOfLoad) {
       Value scores = LLVM::LoadOp::create(
           b, piece, b.pointer(3, row, (column + i) * 4), /*alignment=*/16);
@@ -95,8 +60,8 @@ struct RowScan {
         top = arith::MaximumFOp::create(b, top, score);
         Value difference = arith::BitcastOp::create(
             b, b.getI32Type(), arith::SubFOp::create(b, threshold, score));
-        word = LLVM::FshlOp::create(b, b.getI32Type(), word, difference,
-                                    constant(1));
+        word =
+            LLVM::FshlOp::create(b, b.getI32Type(), word, difference, b.i32(1));
       }
     }
     return word;
@@ -106,16 +71,16 @@ struct RowScan {
   /// at `column`, or 0; takes the bit away.
   Value take(Value &word, int64_t column) {
     Value isLeft =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, word, constant(0));
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, word, b.i32(0));
     Value place = LLVM::CountLeadingZerosOp::create(b, b.getI32Type(), word,
                                                     /*is_zero_poison=*/false);
     // Some score of the word, if there is no bit.
-    place = arith::AndIOp::create(b, place, constant(bitsOfWord - 1));
-    Value bit = arith::ShRUIOp::create(b, constant(lowest), place);
-    word = arith::AndIOp::create(b, word, b.xorOf(bit, constant(-1)));
+    place = arith::AndIOp::create(b, place, b.i32(bitsOfWord - 1));
+    Value bit = arith::ShRUIOp::create(b, b.i32(lowest), place);
+    word = arith::AndIOp::create(b, word, b.xorOf(bit, b.i32(-1)));
     place = b.add(place, column);
     Value score = LLVM::LoadOp::create(b, b.getF32Type(), pointerTo(place));
-    Value key = makeKey(score, b.add(first, place));
+    Value key = tile::makeKeys(b, score, b.add(first, place));
     return b.select(isLeft, key, arith::ConstantIntOp::create(b, 0, 64));
   }
 };
@@ -145,7 +110,7 @@ struct LowerScan final : OpConversionPattern<tile::ScanOp> {
     auto best = llvm::to_vector_of<Value>(
         vector::ToElementsOp::create(b, adaptor.getBest())->getResults());
     Value top = vector::ExtractOp::create(b, adaptor.getTop(), 0);
-    Value threshold = scan.getScore(best.back());
+    Value threshold = tile::getScoresOfKeys(b, best.back());
     Value isEmpty =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, best.back(),
                               arith::ConstantIntOp::create(b, 0, 64));
@@ -211,7 +176,7 @@ struct LowerScan final : OpConversionPattern<tile::ScanOp> {
           for (int64_t word = 0; word < numWords; ++word)
             for (int64_t i = 0; i < perWord; ++i)
               batch.push_back(scan.take(left[word], word * bitsOfWord));
-          Network network{b, /*lanes=*/1};
+          Network network(b, /*lanes=*/1);
           network.sort(batch);
           batch.resize(size, arith::ConstantIntOp::create(b, 0, 64));
           network.merge(kept, batch);

@@ -44,7 +44,7 @@ struct LowerTopk final : OpConversionPattern<tile::TopkOp> {
     auto best = llvm::to_vector_of<Value>(
         vector::ToElementsOp::create(b, adaptor.getBest())->getResults());
     Value none = arith::ConstantIntOp::create(b, 0, 64);
-    Network network{b, lanes};
+    Network network(b, lanes);
     for (int64_t row = 0; row < int64_t(keys.size()) / columns; ++row)
       for (int64_t first = 0; first < columns; first += size) {
         SmallVector<Value> batch(size, none);

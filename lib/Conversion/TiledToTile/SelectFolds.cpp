@@ -22,14 +22,11 @@
 
 #include "SelectProgram.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "peermla/Dialect/Tile/IR/SelectionKeys.h"
 #include <limits>
 
 using namespace mlir;
 using namespace peermla;
-
-/// Pairs that are sorted together: more would need the registers of longer
-/// lists.
-static constexpr int64_t batchOfLane = 16;
 
 SelectProgram::List SelectProgram::foldPairs(const List &lhs, const List &rhs,
                                              int64_t numKeys, Value &top) {
@@ -57,7 +54,7 @@ SelectProgram::List SelectProgram::foldPairs(const List &lhs, const List &rhs,
     ids = arith::MulIOp::create(
         b, ids, constant(cast<RankedTensorType>(ids.getType()), numKeys));
     ids = arith::AddIOp::create(b, ids, pick(rhs.ids, ofRhs));
-    best = tile::TopkOp::create(b, makeKeys(sums, ids), best);
+    best = tile::TopkOp::create(b, tile::makeKeys(b, sums, ids), best);
   }
   return readKeys(best, std::min(k, pairs));
 }
@@ -131,7 +128,7 @@ SelectProgram::List SelectProgram::foldRuns(const Place &lhs, const Place &rhs,
         arith::SelectOp::create(b, isPair, scores, constant(floats, -infinity));
     seen = notice(seen, scores);
     Value keys = arith::SelectOp::create(
-        b, isPair, makeKeys(scores, ids),
+        b, isPair, tile::makeKeys(b, scores, ids),
         constant(tile({rows, size}, b.getI64Type()), int64_t(0)));
     best = tile::TopkOp::create(b, keys, best, /*sorted=*/true);
   }

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "peermla/Dialect/Tile/IR/SelectionKeys.h"
 #include <limits>
 
 using namespace mlir;
@@ -26,8 +27,8 @@ static constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// Sub-keys of a product.
 static constexpr int64_t keysOfProduct = 64;
-/// Sub-keys that are sorted together by single lanes, and at least by several.
-static constexpr int64_t batchOfLane = 16, batchOfLanes = 32;
+/// Sub-keys that are sorted together by several lanes at least.
+static constexpr int64_t batchOfLanes = 32;
 /// Floats between rows of scores in scratch: four rows of 16 bytes lie in
 /// different banks.
 static constexpr int64_t gapOfScores = 4;
@@ -61,47 +62,9 @@ Value SelectProgram::noKeys() {
   return constant(tile({rows, size}, b.getI64Type()), int64_t(0));
 }
 
-Value SelectProgram::makeKeys(Value scores, Value ids) {
-  Type i32 = b.getI32Type(), i64 = b.getI64Type();
-  auto floats = cast<RankedTensorType>(scores.getType());
-  RankedTensorType bitsType = like(scores, i32), keyType = like(scores, i64);
-  // NaN as -inf, -0 as 0.
-  Value number =
-      arith::MaxNumFOp::create(b, scores, constant(floats, double(-infinity)));
-  number = arith::AddFOp::create(b, number, constant(floats, 0.0));
-  // All bits of negative numbers turn round, of others only the sign.
-  Value bits = arith::BitcastOp::create(b, bitsType, number);
-  Value sign = arith::ShRSIOp::create(b, bits, constant(bitsType, int64_t(31)));
-  Value flipped = arith::OrIOp::create(
-      b, sign,
-      constant(bitsType, int64_t(std::numeric_limits<int32_t>::min())));
-  Value high = arith::ExtUIOp::create(b, keyType,
-                                      arith::XOrIOp::create(b, bits, flipped));
-  Value low = arith::ExtUIOp::create(
-      b, keyType,
-      arith::XOrIOp::create(b, ids, constant(bitsType, int64_t(-1))));
-  high = arith::ShLIOp::create(b, high, constant(keyType, int64_t(32)));
-  return arith::OrIOp::create(b, high, low);
-}
-
 SelectProgram::List SelectProgram::readKeys(Value keys, int64_t count) {
-  Type i32 = b.getI32Type();
-  auto keyType = cast<RankedTensorType>(keys.getType());
-  RankedTensorType bitsType = like(keys, i32);
-  Value all = constant(bitsType, int64_t(-1));
-  Value ids =
-      arith::XOrIOp::create(b, arith::TruncIOp::create(b, bitsType, keys), all);
-  Value high = arith::TruncIOp::create(
-      b, bitsType,
-      arith::ShRUIOp::create(b, keys, constant(keyType, int64_t(32))));
-  Value sign = arith::ShRSIOp::create(b, arith::XOrIOp::create(b, high, all),
-                                      constant(bitsType, int64_t(31)));
-  Value flipped = arith::OrIOp::create(
-      b, sign,
-      constant(bitsType, int64_t(std::numeric_limits<int32_t>::min())));
-  Value bits = arith::XOrIOp::create(b, high, flipped);
-  return {arith::BitcastOp::create(b, like(keys, b.getF32Type()), bits), ids,
-          count};
+  Value ids = tile::getNumbersOfKeys(b, keys);
+  return {tile::getScoresOfKeys(b, keys), ids, count};
 }
 
 Value SelectProgram::notice(Value top, Value scores) {
@@ -290,7 +253,7 @@ void SelectProgram::admit(Value scores, Value first, int64_t numKeys, bool ends,
     scores = arith::SelectOp::create(b, isKey, scores,
                                      constant(type, double(-infinity)));
   }
-  best = tile::TopkOp::create(b, makeKeys(scores, ids), best);
+  best = tile::TopkOp::create(b, tile::makeKeys(b, scores, ids), best);
 }
 
 //===----------------------------------------------------------------------===//

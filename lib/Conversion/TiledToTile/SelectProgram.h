@@ -16,8 +16,7 @@
 //   fold dimensions from the left: of sums of the a-th and the b-th best only
 //   those with (a + 1) (b + 1) <= k can be among the k best
 //
-// key(s, id) orders by score, then by lower id: the bits of s as an ordered
-// number above the complement of id. K is k rounded up to a power of two. A NaN
+// Keys are those of SelectionKeys.h; K is k rounded up to a power of two. A NaN
 // is below all numbers, and is noticed: the maximum of all scores and sums is
 // NaN then, and scores and gates of the row become NaN, while its indices stay
 // in range.
@@ -74,6 +73,9 @@ private:
     mlir::Value scores, ids;
     int64_t count;
   };
+  /// Sub-keys, or pairs of two lists, that a lane alone sorts together: more
+  /// would need the registers of longer lists.
+  static constexpr int64_t batchOfLane = 16;
   /// A list in scratch.
   using Place = List;
 
@@ -89,7 +91,6 @@ private:
   mlir::Value constant(mlir::RankedTensorType type, int64_t value);
   /// All elements are `value`, an index, as i32.
   mlir::Value splat(mlir::Value value, mlir::RankedTensorType type);
-  mlir::Value makeKeys(mlir::Value scores, mlir::Value ids);
   List readKeys(mlir::Value keys, int64_t count);
   /// `top` with what is largest in each row of `scores`; NaN if one is.
   mlir::Value notice(mlir::Value top, mlir::Value scores);
