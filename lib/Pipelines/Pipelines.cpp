@@ -183,7 +183,6 @@ static void addTilePrograms(OpPassManager &gpu) {
   addCleanup(program);
   program.addPass(createCarryLoads());
   addCleanup(program);
-  program.addPass(createParkValues());
   program.addPass(createPlaceBarriers());
 }
 

@@ -106,6 +106,7 @@ static bool arrive(Thread &thread, NamedBarrier &barrier, bool predicate,
 
 Void peermla::sim::abi::peermla_sim_barrier_sync(I32 id, I32 count, I32 site) {
   Thread &thread = enter(InstructionClass::Barrier, site);
+  thread.cluster->counting.add(site, &Counters::blockBarriers, 1);
   NamedBarrier *barrier = getBarrier(thread, id, count, site);
   if (!barrier || arrive(thread, *barrier, false, /*waits=*/true))
     return;
@@ -128,6 +129,7 @@ Void peermla::sim::abi::peermla_sim_barrier_arrive(I32 id, I32 count,
 I32 peermla::sim::abi::peermla_sim_barrier_reduce(I32 kind, I32 id, I32 count,
                                                   I32 predicate, I32 site) {
   Thread &thread = enter(InstructionClass::Barrier, site);
+  thread.cluster->counting.add(site, &Counters::blockBarriers, 1);
   NamedBarrier *barrier = getBarrier(thread, id, count, site);
   if (!barrier || kind > uint32_t(BarrierReduction::Or))
     return 0;

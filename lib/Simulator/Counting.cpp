@@ -15,11 +15,18 @@ static constexpr uint32_t kWordBytes = 4;
 /// What all banks deliver in one pass.
 static constexpr uint32_t kWavefrontBytes = kNumBanks * kWordBytes;
 
+static uint64_t getKey(const Thread &thread) {
+  return uint64_t(thread.block->rank) << 32 | thread.warp->index;
+}
+
 void Counting::addAccess(const Thread &thread, uint32_t site, bool shared,
                          const void *address, uint32_t size) {
-  uint64_t warp = uint64_t(thread.block->rank) << 32 | thread.warp->index;
+  WarpStreams &warp = warps[getKey(thread)];
   // A copy has requests of both kinds.
-  Stream &stream = streams[warp << 20 ^ site ^ uint64_t(shared) << 63];
+  Stream &stream = warp.streams[uint64_t(shared) << 32 | site];
+  if (!stream.isUsed)
+    warp.used.push_back(&stream);
+  stream.isUsed = true;
   uint64_t number = stream.executions[thread.lane]++ - stream.first;
   if (number >= stream.requests.size())
     stream.requests.resize(number + 1);
@@ -38,11 +45,27 @@ void Counting::addAccess(const Thread &thread, uint32_t site, bool shared,
   }
 }
 
-void Counting::flush() {
-  for (auto &[key, stream] : streams)
-    for (Request &request : stream.requests)
+void Counting::settle(WarpStreams &warp) {
+  for (Stream *stream : warp.used) {
+    for (Request &request : stream->requests)
       account(request);
-  streams.clear();
+    stream->requests.clear();
+    stream->first = 0;
+    std::fill(std::begin(stream->executions), std::end(stream->executions), 0);
+    stream->isUsed = false;
+  }
+  warp.used.clear();
+}
+
+void Counting::converge(const Thread &thread) {
+  if (auto found = warps.find(getKey(thread)); found != warps.end())
+    settle(found->second);
+}
+
+void Counting::flush() {
+  for (auto &[key, warp] : warps)
+    settle(warp);
+  warps.clear();
 }
 
 void Counting::account(Request &request) {

@@ -6,8 +6,8 @@
 //
 // Instructions by class and FLOP are counted always. With
 // Options::countAccesses also what loads and stores cost in memory: the k-th
-// execution of an op by each lane of a warp is taken as one request of the
-// warp, which is so where lanes do not diverge in their numbers of iterations.
+// execution of a site by each lane of a warp since all of them met is taken as
+// one request of the warp, which is so where lanes do not diverge in between.
 //
 //   global   32-byte sectors touched, against distinct bytes / 32
 //   shared   wavefronts: at most one 4-byte word per bank and pass (lanes that
@@ -22,6 +22,7 @@
 #include "peermla/Simulator/Simulator.h"
 #include <deque>
 #include <unordered_map>
+#include <vector>
 
 namespace peermla::sim {
 
@@ -64,6 +65,8 @@ public:
   void addSharedBytes(uint32_t site, uint64_t bytes);
   void addGlobalBytes(uint32_t site, uint64_t address, uint64_t bytes);
 
+  /// All lanes of the thread's warp are at the same place.
+  void converge(const Thread &thread);
   /// Accounts for all requests; between blocks.
   void flush();
 
@@ -77,14 +80,21 @@ private:
   void accountShared(const Request &request);
   void account(Request &request);
 
-  /// Executions of an op by each lane of a warp, and its requests from number
-  /// `first` on.
+  /// Executions of a site by each lane of a warp since these met, and requests
+  /// from number `first` on.
   struct Stream {
     uint64_t executions[32] = {};
     uint64_t first = 0;
     std::deque<Request> requests;
+    bool isUsed = false;
   };
-  std::unordered_map<uint64_t, Stream> streams;
+  /// Those of a warp, and which of them lanes have executed since they met.
+  struct WarpStreams {
+    std::unordered_map<uint64_t, Stream> streams;
+    std::vector<Stream *> used;
+  };
+  void settle(WarpStreams &warp);
+  std::unordered_map<uint64_t, WarpStreams> warps;
 };
 
 } // namespace peermla::sim

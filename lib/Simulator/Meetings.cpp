@@ -61,6 +61,8 @@ void peermla::sim::dismiss(Thread &leader, uint32_t mask) {
   mask = (mask | 1u << leader.lane) & warp.lanes;
   Meeting *meeting = findMeeting(warp, mask);
   uint32_t arrived = meeting->arrived;
+  if (leader.cluster->counting.countsAccesses() && arrived == warp.lanes)
+    leader.cluster->counting.converge(leader);
   *meeting = warp.meetings[--warp.numMeetings];
   for (uint32_t lanes = arrived; lanes; lanes &= lanes - 1) {
     Thread &lane = warp.getLane(__builtin_ctz(lanes));

@@ -84,6 +84,7 @@ void Counters::add(const Counters &other) {
   tmaLoadBytes += other.tmaLoadBytes;
   tmaStoreBytes += other.tmaStoreBytes;
   barrierWaits += other.barrierWaits;
+  blockBarriers += other.blockBarriers;
 }
 
 //===----------------------------------------------------------------------===//
@@ -155,7 +156,8 @@ static Json toJson(const Counters &counters) {
           {"shared_ideal_wavefronts", counters.sharedIdealWavefronts},
           {"tma_load_bytes", counters.tmaLoadBytes},
           {"tma_store_bytes", counters.tmaStoreBytes},
-          {"barrier_waits", counters.barrierWaits}};
+          {"barrier_waits", counters.barrierWaits},
+          {"block_barriers", counters.blockBarriers}};
 }
 
 static Json toJson(const Report &report, const Launch &launch) {

@@ -195,7 +195,7 @@ def row_of(place, kernel, launches, entry, scores):
         add(sums, {name: counters[name] for name in (
             "matrix_flop", "global_sectors", "global_ideal_sectors",
             "shared_wavefronts", "shared_ideal_wavefronts")})  # fmt: skip
-        add(sums, {"barrier_threads": counters["instructions"]["barrier"]})
+        add(sums, {"barrier_threads": counters["block_barriers"]})
         if "retrieve" in kernel["name"]:
             add(sums, {"alu_instructions": counters["instructions"]["integer"], "scores": scores})
     facts["barriers"] = sums["barrier_threads"] / kernel["threads"]

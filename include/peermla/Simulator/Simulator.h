@@ -152,6 +152,8 @@ struct Counters {
   uint64_t tmaLoadBytes = 0, tmaStoreBytes = 0;
   /// Threads that had to wait at a barrier or mbarrier.
   uint64_t barrierWaits = 0;
+  /// Times that a thread came to a barrier of its block and waited for others.
+  uint64_t blockBarriers = 0;
 
   void add(const Counters &other);
 };

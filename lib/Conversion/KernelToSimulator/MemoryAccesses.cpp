@@ -227,8 +227,17 @@ static std::optional<sim::InstructionClass> classify(Operation *op) {
 
 /// Instructions that an op is: one per element of a vector and, of integers,
 /// per 32 bits. A comparison is of its operands, a choice of its last ones.
+/// Constants behind an address are part of the access; addresses in shared
+/// memory have 32 bits.
 static unsigned getNumInstructions(Operation *op) {
   constexpr unsigned bitsOfRegister = 32;
+  constexpr unsigned sharedSpace = 3;
+  if (auto place = dyn_cast<LLVM::GEPOp>(op)) {
+    if (place.getDynamicIndices().empty())
+      return 0;
+    auto type = dyn_cast<LLVM::LLVMPointerType>(place.getType());
+    return type && type.getAddressSpace() == sharedSpace ? 1 : 2;
+  }
   if (op->hasTrait<OpTrait::IsTerminator>() || op->getNumOperands() == 0)
     return 1;
   Type type = op->getOperands().back().getType();

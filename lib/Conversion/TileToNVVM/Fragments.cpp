@@ -69,7 +69,7 @@ int64_t peermla::getKnownDivisor(Value index) {
                     getKnownDivisor(loop.getStep()));
   }
   Operation *op = index.getDefiningOp();
-  if (isa<arith::AddIOp, arith::SubIOp>(op))
+  if (isa<arith::AddIOp, arith::SubIOp, arith::RemUIOp>(op))
     return std::gcd(getKnownDivisor(op->getOperand(0)),
                     getKnownDivisor(op->getOperand(1)));
   if (isa<arith::MulIOp>(op)) {

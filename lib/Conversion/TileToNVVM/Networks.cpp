@@ -17,14 +17,20 @@
 //===----------------------------------------------------------------------===//
 
 #include "Networks.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace peermla;
 
-/// Puts the larger key at `i`. The other one is what is left of both bits:
-/// one operation per half, where another choice would be two.
+/// Puts the larger key at `i`. The other one of 64 bits is what is left of both
+/// bits: one operation per half, where another choice would be two.
 void Network::exchange(MutableArrayRef<Value> keys, int64_t i, int64_t j) {
   Value larger = maximum(keys[i], keys[j]);
+  if (larger.getType().isInteger(32)) {
+    keys[j] = arith::MinUIOp::create(b, keys[i], keys[j]);
+    keys[i] = larger;
+    return;
+  }
   Value both = arith::XOrIOp::create(b, keys[i], keys[j]);
   keys[j] = arith::XOrIOp::create(b, both, larger);
   keys[i] = larger;
@@ -35,22 +41,32 @@ Value Network::isLarger(Value x, Value y) {
 }
 
 Value Network::maximum(Value x, Value y) {
+  if (x.getType().isInteger(32))
+    return arith::MaxUIOp::create(b, x, y);
   return b.select(isLarger(x, y), x, y);
+}
+
+Value Network::minimum(Value x, Value y) {
+  if (x.getType().isInteger(32))
+    return arith::MinUIOp::create(b, x, y);
+  return b.select(isLarger(x, y), y, x);
 }
 
 /// The key that the lane at `mask` has.
 Value Network::shuffle(Value key, int64_t mask) {
-  Type i32 = b.getI32Type(), i64 = b.getI64Type();
   auto ofLane = [&](Value half) -> Value {
-    half = NVVM::ShflOp::create(
-        b, i32, b.i32(-1), arith::TruncIOp::create(b, i32, half), b.i32(mask),
-        b.i32(31), NVVM::ShflKind::bfly, UnitAttr());
-    return arith::ExtUIOp::create(b, i64, half);
+    return NVVM::ShflOp::create(b, half.getType(), b.i32(-1), half, b.i32(mask),
+                                b.i32(31), NVVM::ShflKind::bfly, UnitAttr());
   };
-  Value half = arith::ConstantIntOp::create(b, 32, 64);
-  Value high = ofLane(arith::ShRUIOp::create(b, key, half));
-  return arith::OrIOp::create(b, arith::ShLIOp::create(b, high, half),
-                              ofLane(key));
+  if (key.getType().isInteger(32))
+    return ofLane(key);
+  auto halves = VectorType::get({2}, b.getI32Type());
+  Value pair = LLVM::BitcastOp::create(b, halves, key);
+  auto elements = vector::ToElementsOp::create(b, pair);
+  Value others = vector::FromElementsOp::create(
+      b, halves,
+      ValueRange{ofLane(elements.getResult(0)), ofLane(elements.getResult(1))});
+  return LLVM::BitcastOp::create(b, key.getType(), others);
 }
 
 /// Leaves the larger keys to the lower one of lanes at `mask`, whose numbers
@@ -61,14 +77,20 @@ void Network::exchangeLanes(MutableArrayRef<Value> keys, int64_t mask,
   Value bit = arith::AndIOp::create(b, b.lane(), b.i32(upper));
   Value isUpper =
       arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bit, b.i32(0));
-  SmallVector<Value> others;
-  for (Value key : keys)
-    others.push_back(shuffle(key, mask));
-  if (backwards)
-    std::reverse(others.begin(), others.end());
-  for (auto [key, other] : llvm::zip(keys, others)) {
-    Value keeps = b.xorOf(isLarger(key, other), isUpper);
-    key = b.select(keeps, key, other);
+  auto keep = [&](Value &key, Value other) {
+    key = b.select(b.xorOf(isLarger(key, other), isUpper), key, other);
+  };
+  // Few keys of others are there at a time.
+  int64_t size = keys.size();
+  for (int64_t i = 0; i < size; ++i) {
+    int64_t j = backwards ? size - 1 - i : i;
+    if (j < i)
+      break;
+    Value ofFirst = shuffle(keys[j], mask);
+    Value ofLast = i == j ? Value() : shuffle(keys[i], mask);
+    keep(keys[i], ofFirst);
+    if (ofLast)
+      keep(keys[j], ofLast);
   }
 }
 
@@ -103,6 +125,21 @@ void Network::order(MutableArrayRef<Value> keys, int64_t count) {
     for (int64_t i = 0; i < size; ++i)
       if (i / distance % 2 == 0)
         exchange(keys, i, i + distance);
+}
+
+/// Both halves of the lanes are sorted; the larger half of all are the maxima
+/// of one read forwards and the other backwards.
+Value Network::getMiddle(MutableArrayRef<Value> keys) {
+  Network(b, lanes / 2).sort(keys);
+  Value lowest;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Value other = shuffle(keys[keys.size() - 1 - i], lanes - 1);
+    Value larger = maximum(keys[i], other);
+    lowest = lowest ? minimum(lowest, larger) : larger;
+  }
+  for (int64_t distance = 1; distance < lanes; distance *= 2)
+    lowest = minimum(lowest, shuffle(lowest, distance));
+  return lowest;
 }
 
 /// The largest of both lists, which are in descending order, in `best`.

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Keys are unsigned numbers of 64 bits in registers of one thread, or of lanes
-// of a warp that share a row.
+// Keys are unsigned numbers of 64 bits, or of 32, in registers of one thread,
+// or of lanes of a warp that share a row.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,9 +28,13 @@ public:
   void merge(llvm::MutableArrayRef<mlir::Value> best,
              llvm::ArrayRef<mlir::Value> batch);
 
+  /// The lowest of the larger half of all keys, in each lane.
+  mlir::Value getMiddle(llvm::MutableArrayRef<mlir::Value> keys);
+
 private:
   mlir::Value isLarger(mlir::Value x, mlir::Value y);
   mlir::Value maximum(mlir::Value x, mlir::Value y);
+  mlir::Value minimum(mlir::Value x, mlir::Value y);
   void exchange(llvm::MutableArrayRef<mlir::Value> keys, int64_t i, int64_t j);
   mlir::Value shuffle(mlir::Value key, int64_t mask);
   void exchangeLanes(llvm::MutableArrayRef<mlir::Value> keys, int64_t mask,

@@ -15,12 +15,6 @@
 using namespace mlir;
 using namespace peermla;
 
-static bool isOfThreads(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  auto layout = dyn_cast_or_null<tile::RowsLayoutAttr>(type.getEncoding());
-  return layout && layout.getLanes() == 1;
-}
-
 namespace {
 
 struct LowerTopk final : OpConversionPattern<tile::TopkOp> {
@@ -60,33 +54,9 @@ struct LowerTopk final : OpConversionPattern<tile::TopkOp> {
   }
 };
 
-struct LowerColumns final : OpConversionPattern<tile::ColumnsOp> {
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult
-  matchAndRewrite(tile::ColumnsOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    if (!isOfThreads(op.getSource()))
-      return rewriter.notifyMatchFailure(op, "not of single threads");
-    auto type = cast<VectorType>(
-        getTypeConverter()->convertType(op.getResult().getType()));
-    int64_t columns =
-        cast<RankedTensorType>(op.getSource().getType()).getDimSize(1);
-    auto source = vector::ToElementsOp::create(rewriter, op.getLoc(),
-                                               adaptor.getSource());
-    SmallVector<Value> chosen;
-    for (int64_t row = 0; row < int64_t(source->getNumResults()) / columns;
-         ++row)
-      for (int64_t column : op.getColumns())
-        chosen.push_back(source.getResult(row * columns + column));
-    rewriter.replaceOpWithNewOp<vector::FromElementsOp>(op, type, chosen);
-    return success();
-  }
-};
-
 } // namespace
 
 void peermla::populateSelectionPatterns(const FragmentTypeConverter &converter,
                                         RewritePatternSet &patterns) {
-  patterns.add<LowerColumns, LowerTopk>(converter, patterns.getContext());
+  patterns.add<LowerTopk>(converter, patterns.getContext());
 }

@@ -390,10 +390,7 @@ struct TileToNVVM : peermla::impl::TileToNVVMBase<TileToNVVM> {
       return failure();
 
     info.producers = assignRoles(*kernel, info);
-    // Scratch was given barriers by somebody who counts on it.
-    bool hasScratch = false;
-    kernel->walk([&](tile::ScratchOp) { hasScratch = true; });
-    info.meetsInConsume = !info.hasRoles() || hasScratch;
+    info.meetsInConsume = !info.hasRoles();
     initializeBarriers(*kernel);
     describeScratch(*kernel, info);
     alignBoxes(*kernel, info);

@@ -81,6 +81,9 @@ LogicalResult ProgramBuilder::build() {
     Value scaled = b.createOrFold<arith::MulIOp>(id, getIndex(step));
     scalars.map(iv, b.createOrFold<arith::AddIOp>(scaled, getIndex(lower)));
   }
+  for (auto select : loop.getBody()->getOps<peer::SelectOp>())
+    if (auto bounds = getBounds(select.getGatesInit()); succeeded(bounds))
+      selectedTokens = bounds->front();
   if (failed(write(*loop.getBody())) || failed(writeStores()))
     return failure();
   func::ReturnOp::create(b);
@@ -124,7 +127,9 @@ SmallVector<int64_t> ProgramBuilder::getTileShape(ArrayRef<int64_t> bounds) {
   SmallVector<int64_t> shape;
   for (int64_t bound : bounds)
     if (bound != 1)
-      shape.push_back(llvm::alignTo(bound, tileUnit));
+      shape.push_back(bound == selectedTokens && shape.empty()
+                          ? bound
+                          : llvm::alignTo(bound, tileUnit));
   return shape;
 }
 

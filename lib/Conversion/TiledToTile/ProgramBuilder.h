@@ -9,7 +9,8 @@
 // left alone, so that it is still there where it cannot be said.
 //
 // A tile has the extents of its tensor that are not 1, rounded up to multiples
-// of `tileUnit`; dynamic extents are their upper bounds.
+// of `tileUnit`; dynamic extents are their upper bounds. Where a selection has
+// fewer tokens, its tiles have as many rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -96,8 +97,7 @@ private:
   /// The dimensions whose bound is not 1.
   static llvm::SmallVector<int64_t> getTileDims(llvm::ArrayRef<int64_t> bounds);
   /// The rounded extents of a tile along those dimensions.
-  static llvm::SmallVector<int64_t>
-  getTileShape(llvm::ArrayRef<int64_t> bounds);
+  llvm::SmallVector<int64_t> getTileShape(llvm::ArrayRef<int64_t> bounds);
   /// The tile of a tensor, loaded here if it is a view; null if there is none.
   mlir::Value getTile(mlir::Value tensor);
   /// The element of a tensor of one element; null if there is none.
@@ -122,6 +122,8 @@ private:
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> promisedBounds;
   /// Of results that are stored only where an i1 holds.
   llvm::DenseMap<mlir::Value, mlir::Value> storeConditions;
+  /// The tokens of a selection; 0 without one.
+  int64_t selectedTokens = 0;
   std::string reason;
 };
 

@@ -74,7 +74,7 @@ struct ProgramBuilder::Body {
     if (failed(bounds))
       return program.fail(op, "has operands of unknown extents");
     loops = getTileDims(*bounds);
-    shape = getTileShape(*bounds);
+    shape = program.getTileShape(*bounds);
     if (shape.empty() || shape.size() > 2)
       return program.fail(op, "is not along rows and columns");
     for (OpOperand &operand : op->getOpOperands()) {

@@ -76,9 +76,15 @@ LogicalResult ProgramBuilder::writeSelect(Operation *operation) {
   if (warps.empty() || tokens < 1 || tokens % (16 * warps[0]) != 0)
     return fail(op, "has no schedule with warps of 16 tokens");
   int64_t threads = 32 * warps[0] * warps[1];
+  // Sub-keys that are scored together, and that lanes scan together.
+  ArrayRef<int64_t> inner = schedule.getInner();
+  if (inner.size() != 2 || inner[0] < 1 || inner[0] % tileUnit != 0 ||
+      inner[1] < 1)
+    return fail(op, "has no schedule that says how many sub-keys, a multiple "
+                    "of 64, are scored and how many are scanned together");
   int64_t lanes = threads / tokens, size = SelectProgram::getSize(k);
-  if (lanes < 1 || threads % tokens != 0 || 32 % lanes != 0 || size < lanes)
-    return fail(op, "has no schedule that gives each token lanes of a warp");
+  if (lanes < 2 || threads % tokens != 0 || 16 % lanes != 0)
+    return fail(op, "has no schedule that gives each token 2 to 16 lanes");
   if (size / lanes > maxSelected)
     return fail(op, "selects more than " + Twine(maxSelected * lanes) +
                         " with " + Twine(lanes) + " threads per token");
@@ -132,7 +138,8 @@ LogicalResult ProgramBuilder::writeSelect(Operation *operation) {
     std::reverse(parts.begin(), parts.end());
   }
   FailureOr<SmallVector<Value>> results =
-      SelectProgram(b, op, tokens, lanes).write(dimensions, project);
+      SelectProgram(b, op, tokens, inner[0], inner[1])
+          .write(dimensions, project);
   if (failed(results))
     return failure();
   for (auto [result, value] : llvm::zip(op->getResults(), *results)) {

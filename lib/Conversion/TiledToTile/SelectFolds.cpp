@@ -7,10 +7,9 @@
 // Lists are in descending order; of their a-th and b-th entries only those with
 // (a + 1) (b + 1) <= k can be among the k best sums, k (ln k + 0.15) of them.
 //
-// A lane that has both lists in registers picks these pairs, a batch after the
-// other. Lanes that share rows would need entries of each other: their lists
-// are in scratch, and the sums of one entry and those that follow in the other
-// list are a run, which is in descending order as it is. With
+// Lanes that share rows would need entries of each other: lists are in scratch,
+// and the sums of one entry and those that follow in the other list are a run,
+// which is in descending order as it is. With
 //
 //   a + 1, b + 1 <= k / (m + 1)
 //
@@ -27,37 +26,6 @@
 
 using namespace mlir;
 using namespace peermla;
-
-SelectProgram::List SelectProgram::foldPairs(const List &lhs, const List &rhs,
-                                             int64_t numKeys, Value &top) {
-  SmallVector<int64_t> ofLhs, ofRhs;
-  for (int64_t i = 0; i < lhs.count; ++i)
-    for (int64_t j = 0; j < rhs.count && (i + 1) * (j + 1) <= k; ++j) {
-      ofLhs.push_back(i);
-      ofRhs.push_back(j);
-    }
-  int64_t pairs = ofLhs.size();
-  Value best = noKeys();
-  // A batch after the other, so that few sums are in registers.
-  int64_t batch = std::min(size, batchOfLane);
-  for (int64_t first = 0; first < pairs; first += batch) {
-    int64_t count = std::min(batch, pairs - first);
-    auto pick = [&](Value list, ArrayRef<int64_t> columns) -> Value {
-      Type element = getElementTypeOrSelf(list.getType());
-      return tile::ColumnsOp::create(b, tile({rows, count}, element), list,
-                                     columns.slice(first, count));
-    };
-    Value sums = arith::AddFOp::create(b, pick(lhs.scores, ofLhs),
-                                       pick(rhs.scores, ofRhs));
-    top = notice(top, sums);
-    Value ids = pick(lhs.ids, ofLhs);
-    ids = arith::MulIOp::create(
-        b, ids, constant(cast<RankedTensorType>(ids.getType()), numKeys));
-    ids = arith::AddIOp::create(b, ids, pick(rhs.ids, ofRhs));
-    best = tile::TopkOp::create(b, tile::makeKeys(b, sums, ids), best);
-  }
-  return readKeys(best, std::min(k, pairs));
-}
 
 SelectProgram::Place SelectProgram::makePlace() {
   // An odd number of elements keeps rows in different banks.
@@ -76,8 +44,8 @@ void SelectProgram::put(const List &list, Place &place) {
                           ArrayRef<int64_t>{0, 1});
 }
 
-SelectProgram::List SelectProgram::foldRuns(const Place &lhs, const Place &rhs,
-                                            int64_t numKeys, Value &top) {
+SelectProgram::List SelectProgram::fold(const Place &lhs, const Place &rhs,
+                                        int64_t numKeys, Value &top) {
   int64_t runs = 0;
   while (runs < std::min(lhs.count, rhs.count) && (runs + 1) * (runs + 1) <= k)
     ++runs;

@@ -4,11 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A lane alone has a row where its list is short: tile.scan takes the scores of
-// a block of 64 sub-keys from scratch, or, where there is no other block, all
-// are sorted, 16 at a time. Lanes that share a row look at scores of K
-// sub-keys, or of 64, at once; the products of blocks of 64 are collected in
-// scratch until there are as many.
+// Products of some sub-keys are collected in scratch until there are all of a
+// dimension, or as many as there is room for; lanes scan them then (tile.scan).
+// Scores that another kernel computed take the same way.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,13 +23,9 @@ using namespace peermla;
 
 static constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// Sub-keys of a product.
-static constexpr int64_t keysOfProduct = 64;
-/// Sub-keys that are sorted together by several lanes at least.
-static constexpr int64_t batchOfLanes = 32;
-/// Floats between rows of scores in scratch: four rows of 16 bytes lie in
-/// different banks.
-static constexpr int64_t gapOfScores = 4;
+/// Floats between rows of scores in scratch: four rows of the 32 bytes that a
+/// warp stores together lie in different banks.
+static constexpr int64_t gapOfScores = 8;
 
 //===----------------------------------------------------------------------===//
 // Keys
@@ -77,16 +71,14 @@ Value SelectProgram::notice(Value top, Value scores) {
 // Scores
 //===----------------------------------------------------------------------===//
 
-int64_t SelectProgram::getBlock() const {
-  return lanes == 1 ? keysOfProduct : std::max(size, keysOfProduct);
+int64_t SelectProgram::getBlock(int64_t numKeys) const {
+  // Blocks of one length.
+  int64_t blocks = llvm::divideCeil(numKeys, scanned);
+  return llvm::alignTo(llvm::divideCeil(numKeys, blocks), step);
 }
 
-int64_t SelectProgram::getBatch() const {
-  return lanes == 1 ? batchOfLane : std::max(size, batchOfLanes);
-}
-
-Value SelectProgram::loadRows(const View &view, int64_t rowDim, Value row,
-                              Value numRows, int64_t height) {
+Value SelectProgram::load(const View &view, int64_t rowDim, Value row,
+                          Value numRows, int64_t height) {
   auto memory = cast<MemRefType>(view.memory.getType());
   std::optional<int64_t> depth =
       getConstantIntValue(view.sizes[view.dims.back()]);
@@ -110,150 +102,101 @@ Value SelectProgram::makeScratch(int64_t columns, int64_t gap, Type element) {
                                  IntegerAttr());
 }
 
-SelectProgram::List SelectProgram::scan(unsigned number, Dimension &dimension,
-                                        Value scratch, Value &top) {
-  int64_t numKeys = op.getNumKeys(number);
-  return dimension.parts.empty()
-             ? scanMemory(dimension.scores, numKeys, top)
-             : scanProducts(dimension.parts, scratch, numKeys, top);
+Value SelectProgram::computeScores(Dimension &dimension, Value first,
+                                   Value present) {
+  auto type = tile({rows, step}, b.getF32Type());
+  if (dimension.parts.empty()) {
+    const View &view = dimension.scores;
+    int64_t tokenDim = view.dims.front(), keyDim = view.dims.back();
+    SmallVector<Value> place(view.offsets);
+    place[keyDim] = b.createOrFold<arith::AddIOp>(place[keyDim], first);
+    return tile::LoadOp::create(
+        b, type, view.memory, place, ValueRange{view.sizes[tokenDim], present},
+        Value(), Value(), ArrayRef<int64_t>{tokenDim, keyDim});
+  }
+  Value product;
+  for (Part &part : dimension.parts) {
+    int64_t keyDim = part.keys.dims[part.keys.dims.size() - 2];
+    Value keys = load(part.keys, keyDim, first, present, step);
+    product = tile::MmaOp::create(b, type, part.tile, keys, product,
+                                  /*transposeB=*/true);
+  }
+  return product;
 }
 
-SelectProgram::List SelectProgram::scanMemory(const View &view, int64_t numKeys,
-                                              Value &top) {
-  int64_t batch = getBatch();
-  auto loop = scf::ForOp::create(b, index(0), index(numKeys), index(batch),
-                                 ValueRange{noKeys(), top});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value first = loop.getInductionVar();
-  Value best = loop.getRegionIterArg(0), seen = loop.getRegionIterArg(1);
-  int64_t tokenDim = view.dims.front(), keyDim = view.dims.back();
-  SmallVector<Value> place(view.offsets);
-  place[keyDim] = b.createOrFold<arith::AddIOp>(place[keyDim], first);
-  Value left = b.createOrFold<arith::SubIOp>(index(numKeys), first);
-  Value count = b.createOrFold<arith::MinSIOp>(index(batch), left);
-  Value scores = tile::LoadOp::create(
-      b, tile({rows, batch}, b.getF32Type()), view.memory, place,
-      ValueRange{view.sizes[tokenDim], count}, Value(), Value(),
-      ArrayRef<int64_t>{tokenDim, keyDim});
-  admit(scores, first, numKeys, /*ends=*/numKeys % batch != 0, best, seen);
-  scf::YieldOp::create(b, ValueRange{best, seen});
-  b.setInsertionPointAfter(loop);
-  top = loop.getResult(1);
-  return readKeys(loop.getResult(0), std::min(k, numKeys));
-}
-
-SelectProgram::List SelectProgram::scanProducts(MutableArrayRef<Part> parts,
-                                                Value scratch, int64_t numKeys,
-                                                Value &top) {
-  for (Part &part : parts)
+SelectProgram::List SelectProgram::selectKeys(Dimension &dimension,
+                                              int64_t numKeys, Value &top) {
+  for (Part &part : dimension.parts)
     if (!part.tile) {
       int64_t tokenDim = part.queries.dims.front();
-      part.tile = loadRows(part.queries, tokenDim, index(0),
-                           part.queries.sizes[tokenDim], rows);
+      part.tile = load(part.queries, tokenDim, index(0),
+                       part.queries.sizes[tokenDim], rows);
     }
+  int64_t block = getBlock(numKeys);
+  bool isWhole = numKeys <= block;
+  Value best = noKeys();
+  SmallVector<Value> lists;
+  if (!isWhole)
+    lists = {best, top};
   auto loop =
-      scf::ForOp::create(b, index(0), index(numKeys), index(keysOfProduct),
-                         ValueRange{noKeys(), top});
+      scf::ForOp::create(b, index(0), index(numKeys), index(step), lists);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
+  if (isWhole)
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    b.setInsertionPointToStart(loop.getBody());
   Value first = loop.getInductionVar();
-  Value best = loop.getRegionIterArg(0), seen = loop.getRegionIterArg(1);
   Value left = b.createOrFold<arith::SubIOp>(index(numKeys), first);
-  Value present = b.createOrFold<arith::MinSIOp>(index(keysOfProduct), left);
-  Value product;
-  for (Part &part : parts) {
-    int64_t keyDim = part.keys.dims[part.keys.dims.size() - 2];
-    Value keys = loadRows(part.keys, keyDim, first, present, keysOfProduct);
-    product =
-        tile::MmaOp::create(b, tile({rows, keysOfProduct}, b.getF32Type()),
-                            part.tile, keys, product, /*transposeB=*/true);
-  }
-  int64_t block = getBlock();
-  Value column = index(0), end = index(keysOfProduct);
-  if (block > keysOfProduct) {
+  Value present = index(step);
+  if (numKeys % step != 0)
+    present = b.createOrFold<arith::MinSIOp>(present, left);
+  Value scores = computeScores(dimension, first, present);
+  Value column = first;
+  if (!isWhole)
     column = arith::RemUIOp::create(b, first, index(block));
-    end = arith::AddIOp::create(b, column, end);
-  }
-  tile::StoreOp::create(b, product, scratch, ValueRange{index(0), column},
-                        ValueRange{index(rows), index(keysOfProduct)},
+  tile::StoreOp::create(b, scores, scratch, ValueRange{index(0), column},
+                        ValueRange{index(rows), index(step)},
                         ArrayRef<int64_t>{0, 1});
-  Value start = b.createOrFold<arith::SubIOp>(first, column);
-  if (lanes == 1 && numKeys > keysOfProduct) {
-    auto scan = tile::ScanOp::create(b, scratch, first, present, keysOfProduct,
-                                     best, seen);
-    best = scan.getResult();
-    seen = scan.getHighest();
-  } else if (block == keysOfProduct || numKeys <= keysOfProduct) {
-    scanBatches(scratch, start, end, numKeys, best, seen);
-  } else {
-    // The block is complete, or the last one.
-    Value isFull =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end, index(block));
-    Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, left,
-                                         index(keysOfProduct));
-    auto scans = scf::IfOp::create(b, TypeRange{best.getType(), seen.getType()},
-                                   arith::OrIOp::create(b, isFull, isLast),
-                                   /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard inner(b);
-    b.setInsertionPointToStart(scans.elseBlock());
-    scf::YieldOp::create(b, ValueRange{best, seen});
-    b.setInsertionPointToStart(scans.thenBlock());
-    scanBatches(scratch, start, end, numKeys, best, seen);
-    scf::YieldOp::create(b, ValueRange{best, seen});
-    best = scans.getResult(0);
-    seen = scans.getResult(1);
+  if (isWhole) {
+    b.setInsertionPointAfter(loop);
+    scan(index(0), index(numKeys), numKeys, best, top);
+    return readKeys(best, std::min(k, numKeys));
   }
-  b.setInsertionPointToEnd(loop.getBody());
+  // The block is complete, or the last one.
+  best = loop.getRegionIterArg(0);
+  Value seen = loop.getRegionIterArg(1);
+  Value end = arith::AddIOp::create(b, column, index(step));
+  Value isFull =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, end, index(block));
+  Value isLast =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, left, index(step));
+  auto scans = scf::IfOp::create(b, TypeRange{best.getType(), seen.getType()},
+                                 arith::OrIOp::create(b, isFull, isLast),
+                                 /*withElseRegion=*/true);
+  b.setInsertionPointToStart(scans.elseBlock());
   scf::YieldOp::create(b, ValueRange{best, seen});
+  b.setInsertionPointToStart(scans.thenBlock());
+  scan(b.createOrFold<arith::SubIOp>(first, column), end, numKeys, best, seen);
+  scf::YieldOp::create(b, ValueRange{best, seen});
+  b.setInsertionPointToEnd(loop.getBody());
+  scf::YieldOp::create(b, scans.getResults());
   b.setInsertionPointAfter(loop);
   top = loop.getResult(1);
   return readKeys(loop.getResult(0), std::min(k, numKeys));
 }
 
-/// Scores of the sub-keys from `first` on lie in the columns of scratch up to
-/// `end`. A batch at a time, so that few are in registers.
-void SelectProgram::scanBatches(Value scratch, Value first, Value end,
-                                int64_t numKeys, Value &best, Value &top) {
-  int64_t block = getBlock(), batch = getBatch();
-  auto loop = scf::ForOp::create(b, index(0), index(block), index(batch),
-                                 ValueRange{best, top});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value offset = loop.getInductionVar();
-  best = loop.getRegionIterArg(0);
-  top = loop.getRegionIterArg(1);
-  // A block may end before the batch.
-  Value count = index(batch);
-  if (block > keysOfProduct) {
-    Value left = arith::SubIOp::create(b, end, offset);
-    count = arith::MinSIOp::create(b, count, left);
-  }
-  Value scores = tile::LoadOp::create(b, tile({rows, batch}, b.getF32Type()),
-                                      scratch, ValueRange{index(0), offset},
-                                      ValueRange{index(rows), count}, Value(),
-                                      Value(), ArrayRef<int64_t>{0, 1});
-  admit(scores, b.createOrFold<arith::AddIOp>(first, offset), numKeys,
-        /*ends=*/numKeys % block != 0, best, top);
-  scf::YieldOp::create(b, ValueRange{best, top});
-  best = loop.getResult(0);
-  top = loop.getResult(1);
-}
-
-void SelectProgram::admit(Value scores, Value first, int64_t numKeys, bool ends,
-                          Value &best, Value &top) {
-  RankedTensorType numbers = like(scores, b.getI32Type());
-  top = notice(top, scores);
-  Value ids = arith::AddIOp::create(b, tile::IndexOp::create(b, numbers, 1),
-                                    splat(first, numbers));
-  if (ends) {
-    Value isKey = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, ids,
-                                        splat(index(numKeys), numbers));
-    auto type = cast<RankedTensorType>(scores.getType());
-    scores = arith::SelectOp::create(b, isKey, scores,
-                                     constant(type, double(-infinity)));
-  }
-  best = tile::TopkOp::create(b, tile::makeKeys(b, scores, ids), best);
+void SelectProgram::scan(Value first, Value end, int64_t numKeys, Value &best,
+                         Value &top) {
+  int64_t block = getBlock(numKeys);
+  // What is behind the last sub-key does not count.
+  Value count = index(block);
+  if (numKeys % block != 0)
+    count = b.createOrFold<arith::MinSIOp>(
+        end, b.createOrFold<arith::SubIOp>(index(numKeys), first));
+  auto scan =
+      tile::ScanOp::create(b, scratch, first, count, block, best, top, list);
+  best = scan.getResult();
+  top = scan.getHighest();
 }
 
 //===----------------------------------------------------------------------===//
@@ -299,11 +242,18 @@ Value SelectProgram::computeGates(Value scores) {
 FailureOr<SmallVector<Value>>
 SelectProgram::write(MutableArrayRef<Dimension> dimensions, Project project) {
   Type f32 = b.getF32Type();
-  Value scratch;
-  if (llvm::any_of(dimensions, [](auto &dim) { return !dim.parts.empty(); }))
-    scratch = makeScratch(getBlock(), gapOfScores, f32);
+  int64_t columns = 0;
+  for (int64_t numKeys : op.getNumKeys())
+    columns = std::max(columns, getBlock(numKeys));
+  scratch = makeScratch(columns, gapOfScores, f32);
+  // The columns of a scan are where its numbers go behind it.
+  Place ofBest, ofOther;
+  if (dimensions.size() > 1)
+    ofOther = makePlace();
+  list =
+      ofOther.ids ? ofOther.ids : makeScratch(size, /*gap=*/0, b.getI32Type());
   Value top = constant(tile({rows}, f32), double(-infinity));
-  // All queries first, in shared memory: registers are for lists then.
+  // All queries first, in shared memory.
   for (Dimension &dimension : dimensions)
     for (Part &part : dimension.parts) {
       if (failed(project(part)))
@@ -312,26 +262,19 @@ SelectProgram::write(MutableArrayRef<Dimension> dimensions, Project project) {
         part.tile = tile::ConvertOp::create(b, part.tile.getType(), part.tile,
                                             Value(), Value());
     }
-  List list = scan(0, dimensions[0], scratch, top);
-  Place ofList, ofOther;
+  List best = selectKeys(dimensions[0], op.getNumKeys(0), top);
   for (unsigned i = 1, e = dimensions.size(); i < e; ++i) {
-    if (lanes > 1)
-      put(list, ofList);
-    List other = scan(i, dimensions[i], scratch, top);
-    if (lanes > 1) {
-      put(other, ofOther);
-      list = foldRuns(ofList, ofOther, op.getNumKeys(i), top);
-    } else {
-      list = foldPairs(list, other, op.getNumKeys(i), top);
-    }
+    put(best, ofBest);
+    put(selectKeys(dimensions[i], op.getNumKeys(i), top), ofOther);
+    best = fold(ofBest, ofOther, op.getNumKeys(i), top);
   }
-  auto type = cast<RankedTensorType>(list.scores.getType());
+  auto type = cast<RankedTensorType>(best.scores.getType());
   Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, top, top);
   isNan =
-      tile::BroadcastOp::create(b, like(list.scores, b.getI1Type()), isNan, 1);
+      tile::BroadcastOp::create(b, like(best.scores, b.getI1Type()), isNan, 1);
   Value nan = constant(type, double(std::numeric_limits<float>::quiet_NaN()));
-  Value scores = arith::SelectOp::create(b, isNan, nan, list.scores);
-  SmallVector<Value> results{computeGates(scores), list.ids};
+  Value scores = arith::SelectOp::create(b, isNan, nan, best.scores);
+  SmallVector<Value> results{computeGates(scores), best.ids};
   if (op.getScoresInit())
     results.push_back(scores);
   return results;

@@ -4,15 +4,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The tokens of a work item, of one head. One or several lanes have the row of
-// a token:
+// The tokens of a work item, of one head. Lanes of a warp share the row of a
+// token:
 //
 //   for each dimension
 //     best = no keys
 //     for each block of sub-keys
-//       s = q k^T                              through scratch to lanes
-//       for each batch of them
-//         best = the K largest of best and key(s, number)
+//       s = q k^T                              some after the others to scratch
+//       best = the K largest of best and key(s, number)
 //   fold dimensions from the left: of sums of the a-th and the b-th best only
 //   those with (a + 1) (b + 1) <= k can be among the k best
 //
@@ -51,16 +50,18 @@ public:
   /// Writes the tile of a part's queries, if they are not in memory.
   using Project = llvm::function_ref<mlir::LogicalResult(Part &)>;
 
-  /// K, at least 2: there are no tiles of one column.
+  /// K: lanes have one each, and collect as many scores at a time.
   static int64_t getSize(int64_t k) {
-    return std::max<int64_t>(2, llvm::PowerOf2Ceil(k));
+    return std::max<int64_t>(16, llvm::PowerOf2Ceil(k));
   }
 
-  /// Selects for `rows` tokens, each by `lanes` lanes of a warp.
+  /// Selects for `rows` tokens, each by several lanes of a warp, which scan the
+  /// scores of up to `scanned` sub-keys at a time; `step` of them are scored
+  /// together.
   SelectProgram(mlir::ImplicitLocOpBuilder &b, peer::SelectOp op, int64_t rows,
-                int64_t lanes)
-      : b(b), op(op), rows(rows), lanes(lanes), k(op.getK()), size(getSize(k)) {
-  }
+                int64_t step, int64_t scanned)
+      : b(b), op(op), rows(rows), step(step), scanned(scanned), k(op.getK()),
+        size(getSize(k)) {}
 
   /// Gates, indices and perhaps scores.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>>
@@ -73,9 +74,6 @@ private:
     mlir::Value scores, ids;
     int64_t count;
   };
-  /// Sub-keys, or pairs of two lists, that a lane alone sorts together: more
-  /// would need the registers of longer lists.
-  static constexpr int64_t batchOfLane = 16;
   /// A list in scratch.
   using Place = List;
 
@@ -98,42 +96,37 @@ private:
   mlir::Value computeGates(mlir::Value scores);
 
   // Scores, in SelectProgram.cpp.
-  /// Sub-keys whose scores are in scratch together, and that are sorted so.
-  int64_t getBlock() const;
-  int64_t getBatch() const;
-  mlir::Value loadRows(const View &view, int64_t rowDim, mlir::Value row,
-                       mlir::Value numRows, int64_t height);
+  /// Sub-keys of a dimension whose scores are in scratch together.
+  int64_t getBlock(int64_t numKeys) const;
+  mlir::Value load(const View &view, int64_t rowDim, mlir::Value row,
+                   mlir::Value numRows, int64_t height);
   /// Scratch of `columns` for each row, and as many more as keep rows in
   /// different banks.
   mlir::Value makeScratch(int64_t columns, int64_t gap, mlir::Type element);
+  /// The scores of the sub-keys from `first` on, `present` of a product.
+  mlir::Value computeScores(Dimension &dimension, mlir::Value first,
+                            mlir::Value present);
   /// The best of the sub-keys of a dimension.
-  List scan(unsigned number, Dimension &dimension, mlir::Value scratch,
-            mlir::Value &top);
-  List scanProducts(llvm::MutableArrayRef<Part> parts, mlir::Value scratch,
-                    int64_t numKeys, mlir::Value &top);
-  List scanMemory(const View &view, int64_t numKeys, mlir::Value &top);
-  void scanBatches(mlir::Value scratch, mlir::Value first, mlir::Value end,
-                   int64_t numKeys, mlir::Value &best, mlir::Value &top);
-  /// Lets scores of the sub-keys from `first` on into the list. With `ends`
-  /// there may be some of no sub-key.
-  void admit(mlir::Value scores, mlir::Value first, int64_t numKeys, bool ends,
-             mlir::Value &best, mlir::Value &top);
+  List selectKeys(Dimension &dimension, int64_t numKeys, mlir::Value &top);
+  /// The best of `best` and of scores in scratch, those of the sub-keys from
+  /// `first` on up to `end`.
+  void scan(mlir::Value first, mlir::Value end, int64_t numKeys,
+            mlir::Value &best, mlir::Value &top);
 
   // Folds, in SelectFolds.cpp.
   /// The best sums of an entry of `lhs` and one of `rhs`, which is of a
   /// dimension of `numKeys` sub-keys.
-  List foldPairs(const List &lhs, const List &rhs, int64_t numKeys,
-                 mlir::Value &top);
-  /// The same of lists in scratch.
-  List foldRuns(const Place &lhs, const Place &rhs, int64_t numKeys,
-                mlir::Value &top);
+  List fold(const Place &lhs, const Place &rhs, int64_t numKeys,
+            mlir::Value &top);
   Place makePlace();
   void put(const List &list, Place &place);
 
   mlir::ImplicitLocOpBuilder &b;
   peer::SelectOp op;
-  /// Rows of the tile, lanes of a row, k and K.
-  int64_t rows, lanes, k, size;
+  /// Scores of a block of sub-keys, and columns of those that may win.
+  mlir::Value scratch, list;
+  /// Rows of the tile, sub-keys that are scored and scanned together, k and K.
+  int64_t rows, step, scanned, k, size;
 };
 
 } // namespace peermla

@@ -32,8 +32,7 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Columns of queries that are accumulators at a time; steps of sums, keys that
-/// are scored at a time, and what tokens of a block are a multiple of.
+/// Columns of queries that are accumulators at a time, and steps of sums.
 static constexpr int64_t columnsOfPart = 64, unit = 64;
 /// Bytes of shared memory for what is not counted.
 static constexpr int64_t margin = 2048;
@@ -49,21 +48,23 @@ public:
   bool match() {
     tile::ScheduleAttr schedule = getSchedule(select);
     if (!schedule || schedule.getWarps().empty() ||
-        schedule.getBlock().empty() || schedule.getBlock().front() < 1 ||
-        schedule.getBlock().front() % unit != 0)
+        schedule.getInner().size() != 2 || schedule.getBlock().empty() ||
+        schedule.getBlock().front() < 1)
       return false;
+    int64_t tokens = schedule.getBlock().front();
     for (Value scores : select.getScores()) {
       auto product = scores.getDefiningOp<linalg::LinalgOp>();
       if (!product || !isContraction(product))
         return false;
       // A single column makes no tile, nor do sums of one product below.
       int64_t columns = getQueryType(product).getShape().back();
-      if (ShapedType::isDynamic(columns) || columns < 2)
+      if (ShapedType::isDynamic(columns) || columns < 2 ||
+          !areRowsClear(tokens, columns))
         return false;
     }
     collect();
     const GpuTarget *gpu = GpuTarget::of(select);
-    if (!projection || getDepth() < 2 ||
+    if (!projection || getDepth() < 2 || !areRowsClear(tokens, getDepth()) ||
         getSharedBytes() > gpu->sharedBytesPerBlock - margin)
       return false;
     // All of it is repeated: nobody else may read of it.
@@ -123,12 +124,18 @@ private:
     return depth;
   }
 
-  /// What a block keeps in shared memory: the queries of all dimensions, one
-  /// after the other two slots of the projection and of keys, and the scores of
-  /// a block of keys. What takes a single step stays where it is.
+  /// What a block keeps in shared memory: the queries of all dimensions, two
+  /// slots of the projection and of keys, scores and lists. Loops one after the
+  /// other have the same slots, unless a warp fills those of the next ones
+  /// already. What takes a single step stays where it is.
   int64_t getSharedBytes() {
-    int64_t rows = getSchedule(select).getBlock().front(), slots = 0, bytes = 0;
+    tile::ScheduleAttr schedule = getSchedule(select);
+    bool hasRoles = !schedule.getRoles().empty();
+    int64_t rows = schedule.getBlock().front(), slots = 0, bytes = 0;
     int64_t depth = getDepth(), bytesOfElement = 0;
+    auto addSlots = [&](int64_t slot) {
+      slots = hasRoles ? slots + slot : std::max(slots, slot);
+    };
     for (auto [scores, numKeys] :
          llvm::zip(select.getScores(), select.getNumKeys())) {
       RankedTensorType queries =
@@ -137,17 +144,21 @@ private:
       int64_t columns = llvm::alignTo(queries.getShape().back(), unit);
       int64_t row = columns * bytesOfElement;
       bytes += rows * row;
-      if (numKeys > unit)
-        slots = std::max(slots, unit * row);
+      int64_t keys = schedule.getInner().front();
+      if (numKeys > keys)
+        addSlots(keys * row);
       else
-        bytes += unit * row;
-      if (depth <= unit)
-        bytes += columns / columnsOfPart * (rows + columnsOfPart) * unit *
-                 bytesOfElement;
+        bytes += keys * row;
+      int64_t step = (rows + columnsOfPart) * unit * bytesOfElement;
+      for (int64_t i = 0; i < columns; i += columnsOfPart)
+        if (depth > unit)
+          addSlots(step);
+        else
+          bytes += step;
     }
-    if (depth > unit)
-      slots = std::max(slots, (rows + columnsOfPart) * unit * bytesOfElement);
-    return bytes + 2 * slots + rows * (unit + 4) * int64_t(sizeof(float));
+    if (hasRoles)
+      bytes += tile::bytesForBarriers;
+    return bytes + 2 * slots + getBytesOfSelection(select, schedule);
   }
 
   /// A kernel over tokens with a matrix product for matrix instructions.

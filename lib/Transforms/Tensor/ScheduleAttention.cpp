@@ -38,15 +38,10 @@ static constexpr int64_t keysOfGpu = 32;
 /// Rows of a tile for matrix instructions at most, those of one instruction,
 /// and the slots that keys and values go through.
 static constexpr int64_t mmaRows = 64, mmaRowsOfWarp = 16, mmaStages = 2;
-/// Registers of a thread that brings keys and of each of 256 that compute: they
-/// are 64,512 together.
-static constexpr int64_t registersOfProducer = 24, registersOfConsumers = 240;
-/// The same where threads copy rows that a table names.
+/// Registers of threads that copy rows that a table names, and of those beside.
 static constexpr int64_t registersOfCopier = 88, registersBesideCopier = 208;
 /// What extents of tiles and starts of slots in bytes are rounded up to.
 static constexpr int64_t tileUnit = 64, slotAlignment = 1024;
-/// Room for barriers in shared memory.
-static constexpr int64_t bytesOfBarriers = 512;
 /// What copies of threads that do not go through registers start at multiples
 /// of, and what tensor copies do.
 static constexpr int64_t bytesOfCopy = 4, bytesOfTensorCopy = 16;
@@ -199,7 +194,7 @@ static SmallVector<MmaTile, 3> getTilesPerHead(mla::OnlineAttentionOp op,
                      1,
                      2 * mmaRows,
                      {8, 1},
-                     {registersOfProducer, registersOfConsumers}});
+                     {rolesOfBoxes[0], rolesOfBoxes[1]}});
   tiles.push_back({mmaRows, 1, 64, {4, 1}});
   tiles.push_back({mmaRows / 2, 1, 32, {2, 1}});
   return tiles;
@@ -287,7 +282,7 @@ static bool fits(mla::OnlineAttentionOp op, const MmaTile &tile,
     bytes += rows * std::max<int64_t>(tile.keys * elementBytes, 128) +
              2 * rows * warpsN * int64_t(sizeof(float)) + slotAlignment;
   if (!tile.roles.empty())
-    bytes += bytesOfBarriers;
+    bytes += tile::bytesForBarriers;
   return bytes <= gpu.sharedBytesPerBlock &&
          countAccumulators(op, tile) <= mostAccumulators;
 }

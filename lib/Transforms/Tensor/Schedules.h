@@ -30,6 +30,10 @@ inline constexpr llvm::StringLiteral scheduleName = "peermla.schedule";
 /// for sequences that are short when the kernel runs.
 inline constexpr llvm::StringLiteral smallerName = "peermla.smaller_schedules";
 
+/// Registers of a thread that brings boxes by tensor copies and of each of 256
+/// that compute: those of both warpgroups and of one for copies are 64,512.
+inline constexpr int64_t rolesOfBoxes[] = {24, 240};
+
 /// The schedule of `op`, or null if it has none.
 inline tile::ScheduleAttr getSchedule(mlir::Operation *op) {
   return op->getAttrOfType<tile::ScheduleAttr>(scheduleName);
@@ -62,6 +66,15 @@ bool hasMmaTypes(mlir::linalg::LinalgOp product);
 
 /// Whether a `peer.select` has its scores computed where it reads them.
 bool selectsFromProducts(mlir::Operation *select, const GpuTarget &gpu);
+
+/// Bytes of shared memory for the scores and lists of a `peer.select` with a
+/// schedule for warps, but for lists that wait in registers if they can.
+int64_t getBytesOfSelection(mlir::Operation *select,
+                            tile::ScheduleAttr schedule);
+
+/// Whether a selection's program can tell the rows of its tokens from the last
+/// columns of a projection in it, 64 at a time: it does so by their number.
+bool areRowsClear(int64_t tokens, int64_t columns);
 
 /// Says why the op is computed where it is.
 using Explain = llvm::function_ref<void(mlir::Operation *, std::string)>;

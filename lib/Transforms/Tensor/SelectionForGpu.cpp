@@ -4,13 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A block has 128 to 16 tokens of one head: as many as fit in shared memory
-// with their queries, blocks of keys, scores and lists that wait. A thread
-// keeps the list of a token in registers, or, where lists are long or tokens
-// few, lanes of a warp do together. Queries that are too wide even for 16
-// tokens are scored by a kernel of their own, and selection reads its scores
-// from memory. Lists of more than 512 experts are made by threads in plain
-// loops, for as many tokens as have scores of a sixth of shared memory.
+// A block has the tokens of one head that fit in shared memory with their
+// queries, blocks of keys, scores and lists: 32 or 16, for each of which lanes
+// of a warp scan all scores of a dimension at once, or as many as there is room
+// for. Queries that are too wide even for 16 tokens are scored by a kernel of
+// their own, and selection reads its scores from memory. Lists of more than 512
+// experts are made by threads in plain loops, for as many tokens as have scores
+// of a sixth of shared memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,28 +20,18 @@
 using namespace mlir;
 using namespace peermla;
 
-/// Sub-keys that are scored together; experts that a thread keeps alone, that
-/// it keeps of a longer list, and at most; warps that share rows of a list.
-static constexpr int64_t selectedKeys = 64, expertsOfThread = 32,
-                         expertsOfLane = 16, maxExpertsOfLane = 32,
-                         maxWarpsOfRows = 8;
-/// Registers of a thread for lists and sums, as of peermla-park-values.
-static constexpr int64_t registersOfValues = 160;
+/// Sub-keys that are scored together, if there is room for the larger number,
+/// those that are scanned together at least, where others leave room for so
+/// many, and scores of a lane at most.
+static constexpr int64_t manyKeys = 128, fewKeys = 64, minScanned = 256,
+                         scoresOfLane = 128;
+/// Experts of a list at least, and those of a lane, which are in registers.
+static constexpr int64_t minExperts = 16, expertsOfLane = 16,
+                         maxExpertsOfLane = 32;
+/// Floats between rows of scores; what columns of tiles are rounded up to.
+static constexpr int64_t gapOfScores = 8, tileUnit = 64;
 /// Tokens of a block, at most, whose experts threads select in plain loops.
 static constexpr int64_t maxTokens = 8;
-
-/// Bytes of shared memory in which a token's list of the best waits while other
-/// keys are looked through: its scores, then its ids, where registers are too
-/// few for it, the next list and the sums of a product - of f32 beside the two
-/// parts of factors. What peermla-park-values finds, before the program is.
-static int64_t getWaitingBytes(int64_t k, Type element) {
-  int64_t size = llvm::PowerOf2Ceil(k);
-  int64_t sums = element.isF32() ? selectedKeys * 3 / 2 : selectedKeys;
-  int64_t registers = sums + 2 * size + 2 * size, parked = 0;
-  for (; registers > registersOfValues && parked < 2; ++parked)
-    registers -= size;
-  return parked * (size | 1) * 4;
-}
 
 namespace {
 
@@ -51,41 +41,63 @@ struct Selection {
   int64_t tokens = 0;
   /// Along tokens, and that share those of a row of warps.
   int64_t warps[2] = {0, 0};
+  /// Sub-keys that are scored together, and that lanes scan together.
+  int64_t scored = 0, scanned = 0;
 
   int64_t getLanes() const { return 32 * warps[0] * warps[1] / tokens; }
+  /// Whether a warp brings keys by tensor copies while others select.
+  static bool hasRoles(const GpuTarget &gpu) {
+    return gpu.hasTma && gpu.hasSetMaxRegisters;
+  }
 };
 
 } // namespace
 
-/// The shapes that a block may have, the best one first.
-static SmallVector<Selection> getSelectionShapes(int64_t k) {
-  if (k <= expertsOfThread)
-    return {{128, {4, 1}}, {64, {2, 1}}, {32, {2, 1}}, {16, {1, 1}}};
-  // A warp has 16 rows, so that two lanes of it share one.
-  int64_t size = llvm::PowerOf2Ceil(k);
-  int64_t warps = std::min(size / expertsOfLane / 2, maxWarpsOfRows);
-  if (size / (2 * warps) > maxExpertsOfLane)
-    return {};
-  if (warps == maxWarpsOfRows)
-    return {{16, {1, warps}}};
-  return {{32, {2, warps}}, {16, {1, warps}}};
+/// The shapes that a block may have, the best one first: with few blocks of
+/// scores of up to `numKeys` sub-keys, for many tokens.
+static SmallVector<Selection> getSelectionShapes(int64_t k, int64_t numKeys) {
+  int64_t size = std::max<int64_t>(minExperts, llvm::PowerOf2Ceil(k));
+  SmallVector<Selection> shapes, small;
+  for (Selection shape : {Selection{32, {2, 4}}, Selection{16, {1, 8}}}) {
+    int64_t experts = size / shape.getLanes();
+    if (experts > (shape.tokens == 16 ? maxExpertsOfLane : expertsOfLane))
+      continue;
+    for (int64_t blocks = 1; blocks * fewKeys < numKeys + fewKeys; ++blocks)
+      for (int64_t scored : {manyKeys, fewKeys}) {
+        shape.scored = scored;
+        shape.scanned =
+            llvm::alignTo(llvm::divideCeil(numKeys, blocks), scored);
+        if (shape.scanned > scoresOfLane * shape.getLanes() ||
+            (scored == manyKeys && numKeys <= fewKeys))
+          continue;
+        bool isLarge = shape.scanned >= std::min(numKeys, minScanned);
+        (isLarge ? shapes : small).push_back(shape);
+      }
+  }
+  shapes.append(small);
+  return shapes;
 }
 
-/// Bytes of shared memory for a token, without its queries: the scores of a
-/// block of keys, if `element` says what they are products of, and lists that
-/// wait for each other.
-static int64_t getBytesOfToken(peer::SelectOp op, const Selection &shape,
-                               Type element, bool waits) {
-  int64_t size = std::max<int64_t>(2, llvm::PowerOf2Ceil(op.getK()));
-  bool isAlone = shape.getLanes() == 1;
-  int64_t bytes = 0;
-  if (element)
-    bytes = ((isAlone ? selectedKeys : std::max(size, selectedKeys)) + 4) *
-            int64_t(sizeof(float));
-  if (isAlone)
-    return bytes + (waits ? getWaitingBytes(op.getK(), element) : 0);
-  int64_t lists = op.getNumKeys().size() > 1 ? 2 : 0;
-  return bytes + lists * (size + 1) * int64_t(sizeof(float) + sizeof(int32_t));
+/// Bytes of shared memory for the scores and lists of a token.
+static int64_t getBytesOfToken(peer::SelectOp op, int64_t scanned) {
+  int64_t size = std::max<int64_t>(minExperts, llvm::PowerOf2Ceil(op.getK()));
+  int64_t bytes = (scanned + gapOfScores) * sizeof(float);
+  if (op.getNumKeys().size() == 1)
+    return bytes + size * sizeof(int32_t);
+  // Two lists of scores and numbers.
+  return bytes + 2 * (size + 1) * (sizeof(float) + sizeof(int32_t));
+}
+
+int64_t peermla::getBytesOfSelection(Operation *select,
+                                     tile::ScheduleAttr schedule) {
+  return schedule.getBlock().front() *
+         getBytesOfToken(cast<peer::SelectOp>(select),
+                         schedule.getInner().back());
+}
+
+bool peermla::areRowsClear(int64_t tokens, int64_t columns) {
+  int64_t part = columns % tileUnit;
+  return tokens % tileUnit == 0 || tokens != (part ? part : tileUnit);
 }
 
 /// The first shape that fits in shared memory: scores and lists, and, of scores
@@ -94,38 +106,51 @@ static int64_t getBytesOfToken(peer::SelectOp op, const Selection &shape,
 static Selection getSelection(peer::SelectOp op,
                               ArrayRef<linalg::LinalgOp> products,
                               const GpuTarget &gpu) {
-  int64_t columns = 0, slots = 0, single = 0, bytesOfElement = 0;
-  bool waits = false;
-  Type element;
+  SmallVector<int64_t> widths, keysOfWidths;
+  int64_t bytesOfElement = 0;
   for (linalg::LinalgOp product : products) {
     if (!hasMmaTypes(product))
       return {};
     auto keys = cast<RankedTensorType>(product->getOperand(1).getType());
-    element = keys.getElementType();
-    bytesOfElement = element.getIntOrFloatBitWidth() / 8;
-    int64_t width = llvm::alignTo(keys.getShape().back(), selectedKeys);
-    int64_t numKeys =
-        cast<RankedTensorType>(product->getResult(0).getType()).getShape()[2];
-    columns += width;
-    waits |= columns > width && numKeys > selectedKeys;
-    // Loops behind each other have their slots in the same place.
-    if (numKeys > selectedKeys)
-      slots = std::max(slots, 2 * width);
-    else
-      single += width;
+    bytesOfElement = keys.getElementTypeBitWidth() / 8;
+    widths.push_back(keys.getShape().back());
+    keysOfWidths.push_back(
+        cast<RankedTensorType>(product->getResult(0).getType()).getShape()[2]);
   }
   for (Value init : op.getInits())
     if (getElementTypeOrSelf(init.getType()).getIntOrFloatBitWidth() != 32)
       return {};
+  bool hasRoles = Selection::hasRoles(gpu);
   int64_t T = cast<RankedTensorType>(op.getGatesInit().getType()).getDimSize(0);
-  for (const Selection &shape : getSelectionShapes(op.getK())) {
-    int64_t bytes = (shape.tokens * columns + selectedKeys * (slots + single)) *
+  auto fits = [&](const Selection &shape) {
+    int64_t columns = 0, slots = 0, single = 0;
+    for (auto [width, numKeys] : llvm::zip(widths, keysOfWidths)) {
+      int64_t row = llvm::alignTo(width, tileUnit);
+      columns += row;
+      // Loops behind each other have their slots in the same place, but not
+      // where a warp fills those of the next one already.
+      if (numKeys <= shape.scored)
+        single += row;
+      else
+        slots = hasRoles ? slots + 2 * row : std::max(slots, 2 * row);
+    }
+    int64_t bytes = (shape.tokens * columns + shape.scored * (single + slots)) *
                         bytesOfElement +
-                    shape.tokens * getBytesOfToken(op, shape, element, waits);
-    if (bytes <= gpu.sharedBytesPerBlock &&
-        (ShapedType::isDynamic(T) || T >= shape.tokens))
-      return shape;
-  }
+                    shape.tokens * getBytesOfToken(op, shape.scanned) +
+                    (hasRoles ? tile::bytesForBarriers : 0);
+    return bytes <= gpu.sharedBytesPerBlock &&
+           (ShapedType::isDynamic(T) || T >= shape.tokens);
+  };
+  int64_t numKeys = *llvm::max_element(op.getNumKeys());
+  SmallVector<Selection> shapes = getSelectionShapes(op.getK(), numKeys);
+  for (bool isClear : {true, false})
+    for (const Selection &shape : shapes)
+      if (isClear == llvm::all_of(widths,
+                                  [&](int64_t width) {
+                                    return areRowsClear(shape.tokens, width);
+                                  }) &&
+          fits(shape))
+        return shape;
   return {};
 }
 
@@ -163,15 +188,16 @@ Schedule peermla::scheduleSelectionForGpu(const Kernel &kernel,
     SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
     tile[0] = shape.tokens;
     tile[1] = 1;
-    int64_t lanes = shape.getLanes();
-    std::string threads = lanes == 1
-                              ? "one per thread"
-                              : std::to_string(lanes) + " threads for each";
-    return {tile::ScheduleAttr::get(kernel.root->getContext(),
-                                    cutResult(kernel, tile).getBlock(),
-                                    {selectedKeys}, {}, /*split=*/0,
-                                    /*parts=*/0, shape.warps, /*stages=*/2),
-            "tokens of one head, " + threads};
+    ArrayRef<int64_t> roles;
+    if (Selection::hasRoles(gpu))
+      roles = rolesOfBoxes;
+    return {tile::ScheduleAttr::get(
+                kernel.root->getContext(), cutResult(kernel, tile).getBlock(),
+                {shape.scored, shape.scanned}, {}, /*split=*/0, /*parts=*/0,
+                shape.warps, /*stages=*/2, tile::Instructions::MmaSync, roles),
+            "tokens of one head, each by " + std::to_string(shape.getLanes()) +
+                " threads that scan " + std::to_string(shape.scanned) +
+                " scores at a time"};
   }
   int64_t bytes = 0;
   for (int64_t keys : cast<peer::SelectOp>(kernel.root).getNumKeys())

@@ -53,8 +53,6 @@ static constexpr int64_t manyRows = 128, manyColumns[] = {128, 256},
 /// Elements of a step along the sum, its bytes, slots, and the fewest steps of
 /// a sum that fill them.
 static constexpr int64_t step = 64, bytesOfElement = 2, stages = 4;
-/// Registers of a thread that brings rows and of each of 256 that multiply.
-static constexpr int64_t roles[] = {24, 240};
 /// Strides and starts of what tensor copies bring are multiples of so many
 /// elements.
 static constexpr int64_t elementsOfCopy = 16 / bytesOfElement;
@@ -165,7 +163,7 @@ public:
     schedule = tile::ScheduleAttr::get(kernel.root->getContext(),
                                        getBlock(manyRows, columns), {step}, {},
                                        /*split=*/0, /*parts=*/0, warps, stages,
-                                       tile::Instructions::Wgmma, roles);
+                                       tile::Instructions::Wgmma, rolesOfBoxes);
     if (whole->hasAttr(planName))
       plan = planKernel(kernel, schedule, "larger tiles where rows are many");
     remark::passed(kernel.root->getLoc(), remarkOpts)

@@ -126,8 +126,6 @@ static bool propagate(Operation *op) {
     changed |= relate(scan.getResult(), scan.getHighest(), 1);
     return changed | unify({scan.getTop(), scan.getHighest()});
   }
-  if (auto columns = dyn_cast<tile::ColumnsOp>(op))
-    return unify({columns.getSource(), columns.getResult()});
   if (auto mma = dyn_cast<tile::MmaOp>(op))
     return mma.getC() && unify({mma.getC(), mma.getD()});
   if (!OpTrait::hasElementwiseMappableTraits(op))
@@ -218,15 +216,27 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
         assign(gather.getResult(),
                tile::SliceLayoutAttr::get(context, 1, ofThread));
     });
-    // Threads share out the rows of lists, or lanes of a warp share a row.
-    function.walk([&](tile::TopkOp topk) {
-      auto type = cast<RankedTensorType>(topk.getBest().getType());
+    // Threads share out rows, or lanes of a warp share one.
+    auto assignRows = [&](Value tile, int64_t vector) {
+      auto type = cast<RankedTensorType>(tile.getType());
       int64_t lanes = threads / type.getDimSize(0);
       if (lanes < 2 || 32 % lanes != 0 || type.getDimSize(1) < lanes)
-        return void(assign(topk.getBest(), ofThread));
-      assign(topk.getBest(),
-             tile::RowsLayoutAttr::get(context, threads, lanes,
-                                       type.getDimSize(1) / lanes));
+        return void(assign(tile, ofThread));
+      if (vector == 0)
+        vector = type.getDimSize(1) / lanes;
+      assign(tile, tile::RowsLayoutAttr::get(context, threads, lanes, vector));
+    };
+    function.walk([&](tile::TopkOp topk) { assignRows(topk.getBest(), 0); });
+    function.walk([&](tile::ScanOp scan) { assignRows(scan.getBest(), 0); });
+    // What goes from memory to scratch does so in pieces of 16 bytes.
+    function.walk([&](tile::StoreOp store) {
+      auto load = store.getValue().getDefiningOp<tile::LoadOp>();
+      if (load && load.getResult().hasOneUse() &&
+          store.getTarget().getDefiningOp<tile::ScratchOp>() &&
+          cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)
+        assignRows(load.getResult(),
+                   128 / cast<RankedTensorType>(load.getResult().getType())
+                             .getElementTypeBitWidth());
     });
   }
 
@@ -240,8 +250,6 @@ struct AssignLayouts : peermla::impl::AssignLayoutsBase<AssignLayouts> {
           cast<RankedTensorType>(load.getResult().getType()).getRank() == 2)
         assign(load.getResult(), ofThread);
     });
-    function.walk(
-        [&](tile::ScanOp scan) { assign(scan.getResult(), ofThread); });
   }
 
   static void readThroughShared(func::FuncOp function) {

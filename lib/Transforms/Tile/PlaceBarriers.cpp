@@ -49,17 +49,26 @@ struct PlaceBarriers : peermla::impl::PlaceBarriersBase<PlaceBarriers> {
 
   void runOnOperation() override {
     Touched touched;
-    if (getOperation()->hasAttr(tile::programScheduleName))
-      for (Block &block : getOperation().getBody())
-        visit(block, touched, /*places=*/true);
+    auto schedule = getOperation()->getAttrOfType<tile::ScheduleAttr>(
+        tile::programScheduleName);
+    if (!schedule)
+      return;
+    meetsInConsume = schedule.getRoles().empty();
+    for (Block &block : getOperation().getBody())
+      visit(block, touched, /*places=*/true);
   }
+
+  /// Threads that copy into slots meet before they read them; those for whom
+  /// others copy wait each by itself.
+  bool meetsInConsume = true;
 
   /// Follows a block; with `places`, puts barriers where they are missing.
   /// Returns how many are.
   unsigned visit(Block &block, Touched &touched, bool places) {
     unsigned missing = 0;
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (isa<gpu::BarrierOp, tile::ConsumeOp>(op)) {
+      if (isa<gpu::BarrierOp>(op) ||
+          (isa<tile::ConsumeOp>(op) && meetsInConsume)) {
         touched.clear();
         continue;
       }

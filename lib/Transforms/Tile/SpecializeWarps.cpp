@@ -28,8 +28,6 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
-/// Registers that a thread needs at least that copies rows.
-static constexpr int64_t registersOfCopies = 64;
 static constexpr int64_t warpgroupThreads = 128;
 
 static bool touchesTiles(Operation *op) {
@@ -162,7 +160,8 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
     if (inLoops.empty())
       return;
     int64_t registers = schedule.getRoles()[0];
-    if (!copied.empty() && registers != 0 && registers < registersOfCopies) {
+    if (!copied.empty() && registers != 0 &&
+        registers < tile::registersOfCopies) {
       function.emitRemark() << "all threads fill and compute: a loop has fills "
                                "that are no tensor copies";
       return;

@@ -38,9 +38,6 @@ static int64_t getSlotBytes(Type tile) {
       tile::SharedLayoutAttr::getSlotBytes(cast<RankedTensorType>(tile)), 1024);
 }
 
-/// What rings that tensor copies fill may need for their barriers.
-static constexpr int64_t bytesForBarriers = 512;
-
 /// The iterations of a loop if they are known.
 static std::optional<int64_t> getTripCount(scf::ForOp loop) {
   std::optional<int64_t> lower = getConstantIntValue(loop.getLowerBound());
@@ -86,7 +83,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     // Barriers of fills come behind what is placed here.
     if (schedule.getInstructions() == tile::Instructions::Wgmma ||
         !schedule.getRoles().empty()) {
-      available -= bytesForBarriers;
+      available -= tile::bytesForBarriers;
       sharesPlaces = false;
     }
     placeMeetings(function, offset);

@@ -212,7 +212,7 @@ struct UseTensorCopies : peermla::impl::UseTensorCopiesBase<UseTensorCopies> {
     getOperation().walk([&](func::FuncOp function) {
       auto schedule = function->getAttrOfType<tile::ScheduleAttr>(
           tile::programScheduleName);
-      if (schedule && schedule.getInstructions() == tile::Instructions::Wgmma &&
+      if (schedule && bringsBoxes(schedule) &&
           isa<gpu::GPUModuleOp>(function->getParentOp()))
         programs[function].function = function;
     });
@@ -224,6 +224,14 @@ struct UseTensorCopies : peermla::impl::UseTensorCopiesBase<UseTensorCopies> {
     });
     for (auto &[function, program] : programs)
       convert(program);
+  }
+
+  /// Where warpgroups multiply, or others do and a role brings only boxes.
+  static bool bringsBoxes(tile::ScheduleAttr schedule) {
+    ArrayRef<int64_t> roles = schedule.getRoles();
+    return schedule.getInstructions() == tile::Instructions::Wgmma ||
+           (!roles.empty() && roles[0] != 0 &&
+            roles[0] < tile::registersOfCopies);
   }
 
   void convert(const Program &program) {

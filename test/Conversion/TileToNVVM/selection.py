@@ -34,15 +34,13 @@ class Case:
     width: int = 24
     h: int = 2
     T: int = 70
-    tokens: int = 64
-    warps: tuple = ()  # a thread per token if empty
+    tokens: int = 32
+    warps: tuple = (2, 4)
+    scanned: int = 128  # keys that lanes scan together
     function: str = "softmax"
     factors: str = "few"  # or "equal", "ascending"
     scores: bool = False
     per_head: bool = False
-
-    def grid_of_warps(self):
-        return self.warps or (self.tokens // 32, 1)
 
     def source(self):
         keys = [f"tensor<{f'{self.h}x' if self.per_head else ''}{n}x{self.width}x{self.dtype}>" for n in self.n]
@@ -51,8 +49,7 @@ class Case:
         outs = [("g", g), ("i", i)] + [("s", g)] * self.scores
         types = ", ".join(t for _, t in outs)
         arguments = [f"%k{j}: {t}" for j, t in enumerate(keys)] + [f"%{o}: {t}" for o, t in outs]
-        warps = list(self.grid_of_warps())
-        schedule = f"#tile.schedule<block = [{self.tokens}, 1], inner = [64], warps = {warps}, stages = 2>"
+        schedule = f"#tile.schedule<block = [{self.tokens}, 1], inner = {[64, self.scanned]}, warps = {list(self.warps)}, stages = 2>"
         return f"""
 func.func @f(%q: {query}, {", ".join(arguments)}) -> ({types}) {{
   %r:{len(outs)} = peer.retrieve {self.function} {{peermla.id = "retrieve", peermla.schedule = {schedule}}}
@@ -65,20 +62,26 @@ func.func @f(%q: {query}, {", ".join(arguments)}) -> ({types}) {{
 
 CASES = [
     Case("two_dimensions", (70, 130), 16, "bf16", h=1),
-    Case("scores_and_128_tokens", (64, 129), 8, "f16", tokens=128, T=129, scores=True, h=1, width=12),
-    Case("all_equal", (9, 65), 16, "f32", factors="equal", function="sigmoid", T=3),
+    Case("scores_and_64_tokens", (64, 129), 8, "f16", tokens=64, warps=(4, 2), T=129, scores=True, h=1, width=12),
+    Case("all_equal", (300, 9), 16, "f32", factors="equal", function="sigmoid", T=3),
     Case("ascending", (190,), 5, "bf16", factors="ascending", function="relu", h=1),
-    Case("three_dimensions", (5, 66, 9), 12, "f32", T=9),
+    Case("three_dimensions", (5, 66, 9), 12, "f32", tokens=16, warps=(1, 8), T=9),
     Case("k_of_all", (3, 4), 12, "bf16", T=65, h=1),
     Case("keys_per_head", (20, 33), 32, "f16", T=5, h=3, per_head=True, scores=True),
     Case("pairs", (2, 3), 2, "bf16", T=1, width=7),
-    # Lanes share rows: blocks of one product, of several, two lists per block.
-    Case("4_lanes", (70, 130), 40, "bf16", tokens=32, warps=(2, 2), h=1),
-    Case("4_lanes_all_equal", (9, 65, 3), 64, "f32", tokens=32, warps=(2, 2), factors="equal", T=3),
-    Case("8_lanes", (200, 40), 100, "f16", tokens=16, warps=(1, 4), factors="ascending", h=1, T=20),
-    Case("16_lanes", (300,), 256, "bf16", tokens=16, warps=(1, 8), h=1, T=17, scores=True),
-    Case("2_lanes", (70, 12), 13, "f32", tokens=32, warps=(2, 1), h=1, function="sigmoid"),
-    Case("2_lanes_k_1", (70, 12), 1, "bf16", tokens=16, warps=(1, 1), h=1, T=18),
+    Case("one", (70, 12), 1, "bf16", tokens=16, warps=(1, 1), h=1, T=18),
+    # All scores of a dimension at once, or blocks of one length, not all full.
+    Case("one_block", (70, 500), 16, "bf16", scanned=512, h=1),
+    Case("one_block_of_16_lanes", (1100,), 20, "f16", tokens=16, warps=(1, 8), scanned=1152, h=1, T=19, scores=True),
+    Case("blocks", (384, 150), 3, "bf16", h=1, T=33),
+    Case("blocks_of_a_product", (200, 130), 16, "bf16", scanned=64, h=1, T=33),
+    Case("blocks_of_equals", (400, 9), 16, "f32", scanned=192, factors="equal", T=3),
+    Case("blocks_ascending", (320,), 32, "bf16", tokens=16, warps=(1, 4), factors="ascending", h=1, T=17),
+    # Lists of more than 32, also of most of all keys.
+    Case("long_lists", (600, 70), 64, "bf16", scanned=640, h=1, scores=True),
+    Case("long_lists_of_equals", (9, 65, 3), 64, "f32", factors="equal", T=3),
+    Case("longer_lists", (1100,), 130, "f16", tokens=16, warps=(1, 8), scanned=1152, h=1, T=19),
+    Case("longest_lists", (300,), 256, "bf16", tokens=16, warps=(1, 8), scanned=320, h=1, T=17, scores=True),
 ]
 
 
@@ -183,7 +186,7 @@ def check(case, arguments):
     for mode in MODES[: arguments.modes]:
         done = subprocess.run(
             [str(arguments.tools / "peermla-sim"), str(path.with_suffix(".kernel.mlir")), f"--kernel={launch.group(1)}",
-             f"--grid={-(-case.T // case.tokens)}x{case.h}", f"--block={32 * np.prod(case.grid_of_warps())}", f"--shared={shared}",
+             f"--grid={-(-case.T // case.tokens)}x{case.h}", f"--block={32 * np.prod(case.warps)}", f"--shared={shared}",
              f"--parameters={','.join(names)}", f"--args={path.with_suffix('.in')}",
              *[f"--output={o}:{t}:{case.T}x{case.h}x{case.k}" for o, t in outs],
              f"--outputs={path.with_suffix('.out')}", "--counters", *mode, *options, *dynamic],

@@ -6,16 +6,16 @@
 #scores = affine_map<(t, h, n, k) -> (t, h, n)>
 
 // Queries that the kernel computes go to shared memory before what selects;
-// scores are the sum of two products.
+// scores are the sum of two products. Their tiles have the rows of 32 tokens.
 
 // CHECK: gpu.module @select
 // CHECK: func.func @select(
 //  CHECK-SAME:   %[[X:[^:]+]]: memref<?x96xf16>, %[[K:[^:]+]]: memref<70x96xf16>
 //       CHECK:   %[[X0:.+]] = tile.load %[[X]][%{{.+}}, %c0] sizes(%{{.+}}, %c64)
-//       CHECK:   %[[N0:.+]] = arith.negf %[[X0]] : tensor<64x64xf16>
+//       CHECK:   %[[N0:.+]] = arith.negf %[[X0]] : tensor<32x64xf16>
 //       CHECK:   %[[Q0:.+]] = tile.convert %[[N0]]
 //       CHECK:   %[[X1:.+]] = tile.load %[[X]][%{{.+}}, %c64] sizes(%{{.+}}, %c32)
-//       CHECK:   %[[N1:.+]] = arith.negf %[[X1]]
+//       CHECK:   %[[N1:.+]] = arith.negf %[[X1]] : tensor<32x64xf16>
 //       CHECK:   %[[Q1:.+]] = tile.convert %[[N1]]
 //       CHECK:   scf.for
 //       CHECK:     %[[K0:.+]] = tile.load %[[K]][%{{.+}}, %c0] sizes(%{{.+}}, %c64)
@@ -23,12 +23,13 @@
 //       CHECK:     %[[K1:.+]] = tile.load %[[K]][%{{.+}}, %c64] sizes(%{{.+}}, %c32)
 //       CHECK:     %[[S1:.+]] = tile.mma %[[Q1]], %[[K1]], acc %[[S0]] transpose_b
 //       CHECK:     tile.store %[[S1]]
+//       CHECK:   tile.scan {{.+}} count %c70 columns 128
 func.func @of_tiles(%x: tensor<?x96xf16>, %k: tensor<70x96xf16>, %g: tensor<?x1x5xf32>, %i: tensor<?x1x5xi32>) -> (tensor<?x1x5xf32>, tensor<?x1x5xi32>) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
   %T = tensor.dim %x, %c0 : tensor<?x96xf16>
-  %r:2 = scf.forall (%t) = (0) to (%T) step (64) shared_outs(%go = %g, %io = %i) -> (tensor<?x1x5xf32>, tensor<?x1x5xi32>) {
-    %m = affine.min affine_map<(i)[T] -> (T - i, 64)>(%t)[%T]
+  %r:2 = scf.forall (%t) = (0) to (%T) step (32) shared_outs(%go = %g, %io = %i) -> (tensor<?x1x5xf32>, tensor<?x1x5xi32>) {
+    %m = affine.min affine_map<(i)[T] -> (T - i, 32)>(%t)[%T]
     %x0 = tensor.extract_slice %x[%t, 0] [%m, 64] [1, 1] : tensor<?x96xf16> to tensor<?x64xf16>
     %e0 = tensor.empty(%m) : tensor<?x64xf16>
     %n0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x0 : tensor<?x64xf16>) outs(%e0 : tensor<?x64xf16>) {
@@ -69,7 +70,7 @@ func.func @of_tiles(%x: tensor<?x96xf16>, %k: tensor<70x96xf16>, %g: tensor<?x1x
     } -> tensor<?x1x70xf32>
     %gt = tensor.extract_slice %go[%t, 0, 0] [%m, 1, 5] [1, 1, 1] : tensor<?x1x5xf32> to tensor<?x1x5xf32>
     %it = tensor.extract_slice %io[%t, 0, 0] [%m, 1, 5] [1, 1, 1] : tensor<?x1x5xi32> to tensor<?x1x5xi32>
-    %y:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<inner = [64], warps = [2, 1], stages = 2>}
+    %y:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<inner = [64, 128], warps = [2, 4], stages = 2>}
         ins(%s1 : tensor<?x1x70xf32>) outs(%gt, %it : tensor<?x1x5xf32>, tensor<?x1x5xi32>) -> tensor<?x1x5xf32>, tensor<?x1x5xi32>
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %y#0 into %go[%t, 0, 0] [%m, 1, 5] [1, 1, 1] : tensor<?x1x5xf32> into tensor<?x1x5xf32>

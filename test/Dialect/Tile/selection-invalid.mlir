@@ -62,67 +62,99 @@ func.func @topk_c3(%k: tensor<64x24xi64, #two>, %b: tensor<64x8xi64, #two>) {
 
 // -----
 
-func.func @columns_c1(%s: tensor<64x8xf32>) {
-  // expected-error @below {{'tile.columns' op expects a result with the rows of 'source' and 2 columns, got 'tensor<64x3xf32>' for 'tensor<64x8xf32>'}}
-  %0 = tile.columns %s [1, 2] : tensor<64x8xf32> -> tensor<64x3xf32>
+func.func @scan_c1_columns(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf32>' and 96}}
+  %0:2 = tile.scan %s first %i count %i columns 96 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi32>
   return
 }
 
 // -----
 
-func.func @columns_c2(%s: tensor<64x8xf32>) {
-  // expected-error @below {{'tile.columns' op expects columns of 'source', got 8 for 'tensor<64x8xf32>'}}
-  %0 = tile.columns %s [1, 8] : tensor<64x8xf32> -> tensor<64x2xf32>
+func.func @scan_c1_multiple(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf32>' and 48}}
+  %0:2 = tile.scan %s first %i count %i columns 48 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_element(%s: memref<64x68xf16>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf16>' and 64}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf16>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_rows(%s: memref<64x68xf32, strided<[80, 1]>>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf32, strided<[80, 1]>>' and 64}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32, strided<[80, 1]>>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_best(%s: memref<64x68xf32>, %i: index, %b: tensor<64x6xi64>, %t: tensor<64xf32>, %l: memref<64x6xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<64x6xi64>' for 'memref<64x68xf32>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x6xi64>, tensor<64xf32>, memref<64x6xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_one(%s: memref<64x68xf32>, %i: index, %b: tensor<64x1xi64>, %t: tensor<64xf32>, %l: memref<64x1xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<64x1xi64>' for 'memref<64x68xf32>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x1xi64>, tensor<64xf32>, memref<64x1xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_rows(%s: memref<64x68xf32>, %i: index, %b: tensor<32x8xi64>, %t: tensor<32xf32>, %l: memref<32x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<32x8xi64>' for 'memref<64x68xf32>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<32x8xi64>, tensor<32xf32>, memref<32x8xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_top(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<32xf32>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'top' with an f32 per row, got 'tensor<32xf32>' for 'tensor<64x8xi64>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<32xf32>, memref<64x8xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_list(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x4xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'list' of i32 with the shape of 'best' or longer rows, got 'memref<64x4xi32>' for 'tensor<64x8xi64>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>, memref<64x4xi32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_list_element(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi64>) {
+  // expected-error @below {{'tile.scan' op expects 'list' of i32 with the shape of 'best' or longer rows, got 'memref<64x8xi64>' for 'tensor<64x8xi64>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi64>
+  return
+}
+
+// -----
+
+func.func @scan_c2_list_rows(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>, %l: memref<64x8xi32, strided<[9, 1]>>) {
+  // expected-error @below {{'tile.scan' op expects 'list' of i32 with the shape of 'best' or longer rows, got 'memref<64x8xi32, strided<[9, 1]>>' for 'tensor<64x8xi64>'}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>, memref<64x8xi32, strided<[9, 1]>>
   return
 }
 
 // -----
 
 #one = #tile.rows<threads = 64, lanes = 1, vector = 1>
-#mma = #tile.mma<warps = [4, 1]>
-func.func @columns_c3(%s: tensor<64x8xf32, #one>) {
-  // expected-error @below {{'tile.columns' op expects both tiles in one #tile.rows of single threads, got}}
-  %0 = tile.columns %s [0, 1, 2, 3, 4, 5, 6, 7] : tensor<64x8xf32, #one> -> tensor<64x8xf32, #mma>
-  return
-}
-
-// -----
-
-func.func @scan_c1_columns(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>) {
-  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf32>' and 96}}
-  %0:2 = tile.scan %s first %i count %i columns 96 into %b, %t : memref<64x68xf32>, tensor<64x8xi64>, tensor<64xf32>
-  return
-}
-
-// -----
-
-func.func @scan_c1_element(%s: memref<64x68xf16>, %i: index, %b: tensor<64x8xi64>, %t: tensor<64xf32>) {
-  // expected-error @below {{'tile.scan' op expects rows of f32 with 'columns', a multiple of 32, got 'memref<64x68xf16>' and 64}}
-  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf16>, tensor<64x8xi64>, tensor<64xf32>
-  return
-}
-
-// -----
-
-func.func @scan_c2_best(%s: memref<64x68xf32>, %i: index, %b: tensor<64x6xi64>, %t: tensor<64xf32>) {
-  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<64x6xi64>' for 'memref<64x68xf32>'}}
-  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x6xi64>, tensor<64xf32>
-  return
-}
-
-// -----
-
-func.func @scan_c2_rows(%s: memref<64x68xf32>, %i: index, %b: tensor<32x8xi64>, %t: tensor<32xf32>) {
-  // expected-error @below {{'tile.scan' op expects 'best' of i64 with the rows of 'scores' and a power of two of columns, got 'tensor<32x8xi64>' for 'memref<64x68xf32>'}}
-  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<32x8xi64>, tensor<32xf32>
-  return
-}
-
-// -----
-
-func.func @scan_c2_top(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %t: tensor<32xf32>) {
-  // expected-error @below {{'tile.scan' op expects 'top' with an f32 per row, got 'tensor<32xf32>' for 'tensor<64x8xi64>'}}
-  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x8xi64>, tensor<32xf32>
+#row = #tile.slice<1, #one>
+func.func @scan_c3_thread(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64, #one>, %t: tensor<64xf32, #row>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice, got 'tensor<64x8xi64, #tile.rows<threads = 64, lanes = 1}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64, #one>, tensor<64xf32, #row>, memref<64x8xi32>
   return
 }
 
@@ -130,8 +162,49 @@ func.func @scan_c2_top(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64>, %
 
 #two = #tile.rows<threads = 128, lanes = 2, vector = 1>
 #row = #tile.slice<1, #two>
-func.func @scan_c3(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64, #two>, %t: tensor<64xf32, #row>) {
-  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with a row per thread and 'top' in its slice, got}}
-  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t : memref<64x68xf32>, tensor<64x8xi64, #two>, tensor<64xf32, #row>
+func.func @scan_c3_neighbours(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64, #two>, %t: tensor<64xf32, #row>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice, got 'tensor<64x8xi64, #tile.rows<threads = 128, lanes = 2, vector = 1}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64, #two>, tensor<64xf32, #row>, memref<64x8xi32>
+  return
+}
+
+// -----
+
+#many = #tile.rows<threads = 128, lanes = 64, vector = 1>
+#row = #tile.slice<1, #many>
+func.func @scan_c3_warps(%s: memref<2x512xf32>, %i: index, %b: tensor<2x64xi64, #many>, %t: tensor<2xf32, #row>, %l: memref<2x64xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice, got 'tensor<2x64xi64, #tile.rows<threads = 128, lanes = 64}}
+  %0:2 = tile.scan %s first %i count %i columns 512 into %b, %t through %l : memref<2x512xf32>, tensor<2x64xi64, #many>, tensor<2xf32, #row>, memref<2x64xi32>
+  return
+}
+
+// -----
+
+#two = #tile.rows<threads = 128, lanes = 2, vector = 4>
+#row = #tile.slice<1, #two>
+func.func @scan_c3_threads(%s: memref<128x68xf32>, %i: index, %b: tensor<128x8xi64, #two>, %t: tensor<128xf32, #row>, %l: memref<128x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice, got 'tensor<128x8xi64, #tile.rows<threads = 128, lanes = 2}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<128x68xf32>, tensor<128x8xi64, #two>, tensor<128xf32, #row>, memref<128x8xi32>
+  return
+}
+
+// -----
+
+#sixteen = #tile.rows<threads = 128, lanes = 16, vector = 1>
+#row = #tile.slice<1, #sixteen>
+func.func @scan_c3_columns(%s: memref<8x104xf32>, %i: index, %b: tensor<8x16xi64, #sixteen>, %t: tensor<8xf32, #row>, %l: memref<8x16xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice, got 'tensor<8x16xi64, #tile.rows<threads = 128, lanes = 16}}
+  %0:2 = tile.scan %s first %i count %i columns 96 into %b, %t through %l : memref<8x104xf32>, tensor<8x16xi64, #sixteen>, tensor<8xf32, #row>, memref<8x16xi32>
+  return
+}
+
+// -----
+
+#two = #tile.rows<threads = 128, lanes = 2, vector = 4>
+#other = #tile.rows<threads = 128, lanes = 2, vector = 8>
+#row = #tile.slice<1, #other>
+func.func @scan_c3_slice(%s: memref<64x68xf32>, %i: index, %b: tensor<64x8xi64, #two>, %t: tensor<64xf32, #row>, %l: memref<64x8xi32>) {
+  // expected-error @below {{'tile.scan' op expects 'best' in #tile.rows with neighbouring columns of a row per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, and 'top' in its slice}}
+  %0:2 = tile.scan %s first %i count %i columns 64 into %b, %t through %l : memref<64x68xf32>, tensor<64x8xi64, #two>, tensor<64xf32, #row>, memref<64x8xi32>
   return
 }

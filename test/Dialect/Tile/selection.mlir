@@ -6,16 +6,15 @@
 
 #one = #tile.rows<threads = 64, lanes = 1, vector = 1>
 #four = #tile.rows<threads = 64, lanes = 4, vector = 2>
-#row = #tile.slice<1, #one>
-!scores = memref<64x68xf32, #gpu.address_space<workgroup>>
+#row = #tile.slice<1, #four>
+!scores = memref<16x72xf32, #gpu.address_space<workgroup>>
+!list = memref<16x8xi32, #gpu.address_space<workgroup>>
 
 // CHECK-LABEL: func @selection
 // CHECK: tile.topk %{{.*}} into %{{.*}} : tensor<64x24xi64>, tensor<64x8xi64>
-// CHECK: tile.columns %{{.*}} [0, 0, 5] : tensor<64x8xi64> -> tensor<64x3xi64>
-func.func @selection(%keys: tensor<64x24xi64>, %best: tensor<64x8xi64>) -> (tensor<64x8xi64>, tensor<64x3xi64>) {
+func.func @selection(%keys: tensor<64x24xi64>, %best: tensor<64x8xi64>) -> tensor<64x8xi64> {
   %0 = tile.topk %keys into %best : tensor<64x24xi64>, tensor<64x8xi64>
-  %1 = tile.columns %0 [0, 0, 5] : tensor<64x8xi64> -> tensor<64x3xi64>
-  return %0, %1 : tensor<64x8xi64>, tensor<64x3xi64>
+  return %0 : tensor<64x8xi64>
 }
 
 // CHECK-LABEL: func @layouts
@@ -35,15 +34,15 @@ func.func @lanes(%keys: tensor<16x8xi64, #four>, %best: tensor<16x8xi64, #four>,
 }
 
 // CHECK-LABEL: func @scan
-// CHECK: tile.scan %{{.*}} first %{{.*}} count %{{.*}} columns 64 into %{{.*}}, %{{.*}} : memref<64x68xf32, #gpu.address_space<workgroup>>, tensor<64x8xi64>, tensor<64xf32>
-func.func @scan(%scores: !scores, %first: index, %count: index, %best: tensor<64x8xi64>, %top: tensor<64xf32>) -> (tensor<64x8xi64>, tensor<64xf32>) {
-  %0:2 = tile.scan %scores first %first count %count columns 64 into %best, %top : !scores, tensor<64x8xi64>, tensor<64xf32>
-  return %0#0, %0#1 : tensor<64x8xi64>, tensor<64xf32>
+// CHECK: tile.scan %{{.*}} first %{{.*}} count %{{.*}} columns 64 into %{{.*}}, %{{.*}} through %{{.*}} : memref<16x72xf32, #gpu.address_space<workgroup>>, tensor<16x8xi64>, tensor<16xf32>, memref<16x8xi32, #gpu.address_space<workgroup>>
+func.func @scan(%scores: !scores, %first: index, %count: index, %best: tensor<16x8xi64>, %top: tensor<16xf32>, %list: !list) -> (tensor<16x8xi64>, tensor<16xf32>) {
+  %0:2 = tile.scan %scores first %first count %count columns 64 into %best, %top through %list : !scores, tensor<16x8xi64>, tensor<16xf32>, !list
+  return %0#0, %0#1 : tensor<16x8xi64>, tensor<16xf32>
 }
 
 // CHECK-LABEL: func @scan_layouts
-// CHECK: tile.scan {{.*}} columns 32 into {{.*}}, tensor<64x2xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
-func.func @scan_layouts(%scores: !scores, %first: index, %best: tensor<64x2xi64, #one>, %top: tensor<64xf32, #row>) -> tensor<64x2xi64, #one> {
-  %0:2 = tile.scan %scores first %first count %first columns 32 into %best, %top : !scores, tensor<64x2xi64, #one>, tensor<64xf32, #row>
-  return %0#0 : tensor<64x2xi64, #one>
+// CHECK: tile.scan {{.*}} columns 32 into {{.*}}, tensor<16x8xi64, #tile.rows<threads = 64, lanes = 4, vector = 2>>, tensor<16xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 4, vector = 2>>>, memref<16x8xi32
+func.func @scan_layouts(%scores: !scores, %first: index, %best: tensor<16x8xi64, #four>, %top: tensor<16xf32, #row>, %list: !list) -> tensor<16x8xi64, #four> {
+  %0:2 = tile.scan %scores first %first count %first columns 32 into %best, %top through %list : !scores, tensor<16x8xi64, #four>, tensor<16xf32, #row>, !list
+  return %0#0 : tensor<16x8xi64, #four>
 }

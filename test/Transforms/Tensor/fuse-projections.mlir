@@ -17,7 +17,7 @@
 module attributes {peermla.gpu = "sm_80"} {
 
 // CHECK-LABEL: func.func @project(
-//       CHECK:   %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128
+//       CHECK:   %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c32
 //       CHECK:   %[[R:.+]]:2 = scf.if %[[FEW]]
 //       CHECK:     %[[Q:.+]] = linalg.generic
 //   CHECK-NOT:     peermla.schedule
@@ -40,13 +40,13 @@ module attributes {peermla.gpu = "sm_80"} {
 
 // TILES-LABEL: func.func @project(
 //       TILES:   scf.if
-//       TILES:     scf.forall (%{{.+}}, %[[H:.+]]) = (0, 0) to (%{{.+}}, 2) step (128, 1)
+//       TILES:     scf.forall (%{{.+}}, %[[H:.+]]) = (0, 0) to (%{{.+}}, 2) step (32, 1)
 //       TILES:       %[[ROW:.+]] = affine.linearize_index disjoint [%[[H]], %c64] by (2, 80)
 //       TILES:       tensor.extract_slice %{{.+}}[%[[ROW]], 0] [16, 192]
-//       TILES:       linalg.generic {{.+}}peermla.schedule = #tile.schedule<inner = [64], warps = [4, 1], stages = 2>
+//       TILES:       linalg.generic {{.+}}peermla.schedule = #tile.schedule<inner = [64, 128], warps = [2, 4], stages = 2>
 //       TILES:       %[[ROW:.+]] = affine.linearize_index disjoint [%[[H]], %c0] by (2, 80)
 //       TILES:       tensor.extract_slice %{{.+}}[%[[ROW]], 0] [64, 192]
-//       TILES:       linalg.generic {{.+}}peermla.schedule = #tile.schedule<inner = [64], warps = [4, 1], stages = 2>
+//       TILES:       linalg.generic {{.+}}peermla.schedule = #tile.schedule<inner = [64, 128], warps = [2, 4], stages = 2>
 //       TILES:       peer.select {{.+}}peermla.schedule
 //       TILES:   } else {
 //       TILES:     scf.forall
@@ -74,7 +74,7 @@ func.func @project(%x: tensor<?x192xbf16>, %w: tensor<160x192xbf16>, %k: tensor<
     %3 = arith.addf %out, %2 : f32
     linalg.yield %3 : f32
   } -> tensor<?x2x70xf32>
-  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>}
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
       ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %r#0, %r#1 : tensor<?x2x4xf32>, tensor<?x2x4xi32>
 }
@@ -118,27 +118,27 @@ func.func @read_twice(%x: tensor<?x192xbf16>, %w: tensor<160x192xbf16>, %k: tens
     %3 = arith.addf %out, %2 : f32
     linalg.yield %3 : f32
   } -> tensor<?x2x70xf32>
-  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>}
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
       ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %r#0, %f : tensor<?x2x4xf32>, tensor<?x160xbf16>
 }
 
 // CHECK-LABEL: func.func @too_wide(
 //   CHECK-NOT:   scf.if
-func.func @too_wide(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor<70x320xbf16>, %p: tensor<?x640xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+func.func @too_wide(%x: tensor<?x192xbf16>, %w: tensor<1280x192xbf16>, %k: tensor<70x640xbf16>, %p: tensor<?x1280xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
   %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
   %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
-      ins(%x, %w : tensor<?x192xbf16>, tensor<640x192xbf16>) outs(%p : tensor<?x640xbf16>) {
+      ins(%x, %w : tensor<?x192xbf16>, tensor<1280x192xbf16>) outs(%p : tensor<?x1280xbf16>) {
   ^bb0(%u: bf16, %v: bf16, %out: bf16):
     %0 = arith.mulf %u, %v : bf16
     %1 = arith.addf %out, %0 : bf16
     linalg.yield %1 : bf16
-  } -> tensor<?x640xbf16>
-  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 320] : tensor<?x640xbf16> into tensor<?x2x320xbf16>
+  } -> tensor<?x1280xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 640] : tensor<?x1280xbf16> into tensor<?x2x640xbf16>
   %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%q, %k : tensor<?x2x320xbf16>, tensor<70x320xbf16>) outs(%e : tensor<?x2x70xf32>) {
+      ins(%q, %k : tensor<?x2x640xbf16>, tensor<70x640xbf16>) outs(%e : tensor<?x2x70xf32>) {
   ^bb0(%u: bf16, %v: bf16, %out: f32):
     %0 = arith.extf %u : bf16 to f32
     %1 = arith.extf %v : bf16 to f32
@@ -146,12 +146,12 @@ func.func @too_wide(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor
     %3 = arith.addf %out, %2 : f32
     linalg.yield %3 : f32
   } -> tensor<?x2x70xf32>
-  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>}
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
       ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %r#0 : tensor<?x2x4xf32>
 }
 
-// Sub-queries of a single column are no tile, nor are 32 tokens a tile of a projection.
+// Sub-queries of a single column are no tile.
 
 // CHECK-LABEL: func.func @one_column(
 //   CHECK-NOT:   scf.if
@@ -176,19 +176,107 @@ func.func @one_column(%x: tensor<?x192xbf16>, %w: tensor<2x192xbf16>, %k: tensor
     %3 = arith.addf %out, %2 : f32
     linalg.yield %3 : f32
   } -> tensor<?x2x70xf32>
-  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [128, 1], inner = [64], warps = [4, 1], stages = 2>}
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
       ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %r#0 : tensor<?x2x4xf32>
 }
 
+// Blocks may have fewer tokens. Programs tell tokens from columns by their number: as
+// many columns of sub-queries, or of what is projected, are not fused.
+
 // CHECK-LABEL: func.func @few_tokens(
-//   CHECK-NOT:   scf.if
-func.func @few_tokens(%x: tensor<?x192xbf16>, %w: tensor<160x192xbf16>, %k: tensor<70x80xbf16>, %p: tensor<?x160xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+//       CHECK:   arith.cmpi ule, %{{.+}}, %c16
+//       CHECK:   scf.if
+func.func @few_tokens(%x: tensor<?x192xbf16>, %w: tensor<192x192xbf16>, %k: tensor<70x96xbf16>, %p: tensor<?x192xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
   %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
   %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
-      ins(%x, %w : tensor<?x192xbf16>, tensor<160x192xbf16>) outs(%p : tensor<?x160xbf16>) {
+      ins(%x, %w : tensor<?x192xbf16>, tensor<192x192xbf16>) outs(%p : tensor<?x192xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x192xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 96] : tensor<?x192xbf16> into tensor<?x2x96xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x96xbf16>, tensor<70x96xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [16, 1], inner = [64, 128], warps = [1, 8], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @as_wide_as_many(
+//   CHECK-NOT:   scf.if
+func.func @as_wide_as_many(%x: tensor<?x192xbf16>, %w: tensor<64x192xbf16>, %k: tensor<70x32xbf16>, %p: tensor<?x64xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<64x192xbf16>) outs(%p : tensor<?x64xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x64xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 32] : tensor<?x64xbf16> into tensor<?x2x32xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x32xbf16>, tensor<70x32xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @last_part_as_wide(
+//   CHECK-NOT:   scf.if
+func.func @last_part_as_wide(%x: tensor<?x192xbf16>, %w: tensor<192x192xbf16>, %k: tensor<70x96xbf16>, %p: tensor<?x192xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<192x192xbf16>) outs(%p : tensor<?x192xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x192xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 96] : tensor<?x192xbf16> into tensor<?x2x96xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x96xbf16>, tensor<70x96xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @as_deep_as_many(
+//   CHECK-NOT:   scf.if
+func.func @as_deep_as_many(%x: tensor<?x32xbf16>, %w: tensor<160x32xbf16>, %k: tensor<70x80xbf16>, %p: tensor<?x160xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x32xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x32xbf16>, tensor<160x32xbf16>) outs(%p : tensor<?x160xbf16>) {
   ^bb0(%u: bf16, %v: bf16, %out: bf16):
     %0 = arith.mulf %u, %v : bf16
     %1 = arith.addf %out, %0 : bf16
@@ -204,7 +292,110 @@ func.func @few_tokens(%x: tensor<?x192xbf16>, %w: tensor<160x192xbf16>, %k: tens
     %3 = arith.addf %out, %2 : f32
     linalg.yield %3 : f32
   } -> tensor<?x2x70xf32>
-  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64], warps = [2, 2], stages = 2>}
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// Tokens that are a multiple of 64 are as many rows of a tile anyway.
+
+// CHECK-LABEL: func.func @many_tokens(
+//       CHECK:   arith.cmpi ule, %{{.+}}, %c64
+//       CHECK:   scf.if
+func.func @many_tokens(%x: tensor<?x192xbf16>, %w: tensor<128x192xbf16>, %k: tensor<70x64xbf16>, %p: tensor<?x128xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<128x192xbf16>) outs(%p : tensor<?x128xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x128xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 64] : tensor<?x128xbf16> into tensor<?x2x64xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x64xbf16>, tensor<70x64xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [64, 1], inner = [64, 128], warps = [4, 2], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+}
+
+// -----
+
+// Loops one after the other have the same slots, unless a warp fills those of the next
+// ones already: there is no room for all of them then.
+
+#a = affine_map<(t, n, k) -> (t, k)>
+#b = affine_map<(t, n, k) -> (n, k)>
+#c = affine_map<(t, n, k) -> (t, n)>
+#q = affine_map<(t, h, n, k) -> (t, h, k)>
+#keys = affine_map<(t, h, n, k) -> (n, k)>
+#scores = affine_map<(t, h, n, k) -> (t, h, n)>
+
+module attributes {peermla.gpu = "sm_90a"} {
+
+// CHECK-LABEL: func.func @same_slots(
+//       CHECK:   scf.if
+func.func @same_slots(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor<70x320xbf16>, %p: tensor<?x640xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<640x192xbf16>) outs(%p : tensor<?x640xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x640xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 320] : tensor<?x640xbf16> into tensor<?x2x320xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x320xbf16>, tensor<70x320xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2>}
+      ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
+  return %r#0 : tensor<?x2x4xf32>
+}
+
+// CHECK-LABEL: func.func @slots_of_roles(
+//   CHECK-NOT:   scf.if
+func.func @slots_of_roles(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor<70x320xbf16>, %p: tensor<?x640xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+  %c0 = arith.constant 0 : index
+  %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
+  %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
+      {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
+      ins(%x, %w : tensor<?x192xbf16>, tensor<640x192xbf16>) outs(%p : tensor<?x640xbf16>) {
+  ^bb0(%u: bf16, %v: bf16, %out: bf16):
+    %0 = arith.mulf %u, %v : bf16
+    %1 = arith.addf %out, %0 : bf16
+    linalg.yield %1 : bf16
+  } -> tensor<?x640xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 320] : tensor<?x640xbf16> into tensor<?x2x320xbf16>
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<?x2x320xbf16>, tensor<70x320xbf16>) outs(%e : tensor<?x2x70xf32>) {
+  ^bb0(%u: bf16, %v: bf16, %out: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %v : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %out, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x70xf32>
+  %r:2 = peer.select softmax num_keys([70]) {peermla.schedule = #tile.schedule<block = [32, 1], inner = [64, 128], warps = [2, 4], stages = 2, roles = [24, 240]>}
       ins(%s : tensor<?x2x70xf32>) outs(%g, %i : tensor<?x2x4xf32>, tensor<?x2x4xi32>) -> tensor<?x2x4xf32>, tensor<?x2x4xi32>
   return %r#0 : tensor<?x2x4xf32>
 }

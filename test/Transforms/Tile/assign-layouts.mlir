@@ -101,12 +101,11 @@ func.func @rows(%w: memref<?x400xbf16>, %x: memref<400xf32>, %g: memref<60xf32>,
 //       CHECK:   tile.mma {{.+}} -> tensor<64x64xf32, #tile.mma<warps = [2, 1]>>
 //       CHECK:   tile.load {{.+}} -> tensor<64x64xf32, #tile.rows<threads = 64, lanes = 1, vector = 1>>
 //       CHECK:   tile.topk {{.+}} : tensor<64x64xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
-//       CHECK:   tile.columns {{.+}} -> tensor<64x2xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
 !scores = memref<64x68xf32, #gpu.address_space<workgroup>>
-func.func @selection(%q: memref<64x64xbf16>, %k: memref<64x64xbf16>, %y: memref<64x2xi64>)
+func.func @selection(%q: memref<64x64xbf16>, %k: memref<64x64xbf16>, %y: memref<64x4xi64>)
     attributes {tile.schedule = #tile.schedule<warps = [2, 1], stages = 2>} {
   %c0 = arith.constant 0 : index
-  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
   %c64 = arith.constant 64 : index
   %none = arith.constant dense<0> : tensor<64x4xi64>
   %scratch = tile.scratch : !scores
@@ -118,8 +117,7 @@ func.func @selection(%q: memref<64x64xbf16>, %k: memref<64x64xbf16>, %y: memref<
   %bits = arith.bitcast %s : tensor<64x64xf32> to tensor<64x64xi32>
   %keys = arith.extui %bits : tensor<64x64xi32> to tensor<64x64xi64>
   %best = tile.topk %keys into %none : tensor<64x64xi64>, tensor<64x4xi64>
-  %two = tile.columns %best [1, 3] : tensor<64x4xi64> -> tensor<64x2xi64>
-  tile.store %two, %y[%c0, %c0] sizes(%c64, %c2) along [0, 1] : tensor<64x2xi64>, memref<64x2xi64>
+  tile.store %best, %y[%c0, %c0] sizes(%c64, %c4) along [0, 1] : tensor<64x4xi64>, memref<64x4xi64>
   return
 }
 
@@ -270,21 +268,47 @@ func.func @computed_factor(%x: memref<?x128xbf16>, %w: memref<64x128xbf16>, %r: 
 
 // -----
 
-// A scan of scratch has a row per thread, whether its tiles come or go.
+// Lanes of a warp share the rows of a scan, whether its tiles come or go: neighbouring
+// columns of the list, and the whole row of scores.
 
 // CHECK-LABEL: func @scan(
-//       CHECK:   arith.constant dense<0> : tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>
-//       CHECK:   tile.scan {{.+}} : memref<64x68xf32, #gpu.address_space<workgroup>>, tensor<64x4xi64, #tile.rows<threads = 64, lanes = 1, vector = 1>>, tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
-//       CHECK:   arith.negf {{.+}} : tensor<64xf32, #tile.slice<1, #tile.rows<threads = 64, lanes = 1, vector = 1>>>
-!scores = memref<64x68xf32, #gpu.address_space<workgroup>>
-func.func @scan(%y: memref<64xf32>) attributes {tile.schedule = #tile.schedule<warps = [2, 1], stages = 2>} {
+//       CHECK:   arith.constant dense<0> : tensor<32x16xi64, #tile.rows<threads = 128, lanes = 4, vector = 4>>
+//       CHECK:   tile.scan {{.+}} : memref<32x72xf32, #gpu.address_space<workgroup>>, tensor<32x16xi64, #tile.rows<threads = 128, lanes = 4, vector = 4>>, tensor<32xf32, #tile.slice<1, #tile.rows<threads = 128, lanes = 4, vector = 4>>>, memref<32x16xi32
+//       CHECK:   arith.negf {{.+}} : tensor<32xf32, #tile.slice<1, #tile.rows<threads = 128, lanes = 4, vector = 4>>>
+!scores = memref<32x72xf32, #gpu.address_space<workgroup>>
+!list = memref<32x16xi32, #gpu.address_space<workgroup>>
+func.func @scan(%y: memref<32xf32>) attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
   %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
   %c64 = arith.constant 64 : index
-  %none = arith.constant dense<0> : tensor<64x4xi64>
-  %lowest = arith.constant dense<0xFF800000> : tensor<64xf32>
+  %none = arith.constant dense<0> : tensor<32x16xi64>
+  %lowest = arith.constant dense<0xFF800000> : tensor<32xf32>
   %scratch = tile.scratch : !scores
-  %0:2 = tile.scan %scratch first %c0 count %c64 columns 64 into %none, %lowest : !scores, tensor<64x4xi64>, tensor<64xf32>
-  %1 = arith.negf %0#1 : tensor<64xf32>
-  tile.store %1, %y[%c0] sizes(%c64) along [0] : tensor<64xf32>, memref<64xf32>
+  %list = tile.scratch : !list
+  %0:2 = tile.scan %scratch first %c0 count %c64 columns 64 into %none, %lowest through %list : !scores, tensor<32x16xi64>, tensor<32xf32>, !list
+  %1 = arith.negf %0#1 : tensor<32xf32>
+  tile.store %1, %y[%c0] sizes(%c32) along [0] : tensor<32xf32>, memref<32xf32>
+  return
+}
+
+// -----
+
+// What goes from memory to scratch, and nowhere else, does so in pieces of 16 bytes.
+
+// CHECK-LABEL: func @copies(
+//       CHECK:   tile.load {{.+}} -> tensor<32x64xf32, #tile.rows<threads = 128, lanes = 4, vector = 4>>
+//       CHECK:   tile.load {{.+}} -> tensor<32x64xf16, #tile.rows<threads = 128, lanes = 4, vector = 8>>
+!scores = memref<32x72xf32, #gpu.address_space<workgroup>>
+!halves = memref<32x72xf16, #gpu.address_space<workgroup>>
+func.func @copies(%x: memref<32x64xf32>, %h: memref<32x64xf16>) attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2>} {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %scratch = tile.scratch : !scores
+  %halves = tile.scratch : !halves
+  %0 = tile.load %x[%c0, %c0] sizes(%c32, %c64) along [0, 1] : memref<32x64xf32> -> tensor<32x64xf32>
+  tile.store %0, %scratch[%c0, %c0] sizes(%c32, %c64) along [0, 1] : tensor<32x64xf32>, !scores
+  %1 = tile.load %h[%c0, %c0] sizes(%c32, %c64) along [0, 1] : memref<32x64xf16> -> tensor<32x64xf16>
+  tile.store %1, %halves[%c0, %c0] sizes(%c32, %c64) along [0, 1] : tensor<32x64xf16>, !halves
   return
 }

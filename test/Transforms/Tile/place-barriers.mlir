@@ -81,7 +81,13 @@ func.func @around_a_loop(%v: !tile) attributes {tile.schedule = #tile.schedule<w
   return
 }
 
-// A scan reads.
+// A scan reads scores. Its list is for lanes of a warp, which meet by themselves.
+
+#four = #tile.rows<threads = 64, lanes = 4, vector = 2>
+!scores = memref<16x32xf32, #gpu.address_space<workgroup>>
+!list = memref<16x8xi32, #gpu.address_space<workgroup>>
+!best = tensor<16x8xi64, #four>
+!top = tensor<16xf32, #tile.slice<1, #four>>
 
 // CHECK-LABEL: func @scan(
 //       CHECK:   scf.for
@@ -89,18 +95,75 @@ func.func @around_a_loop(%v: !tile) attributes {tile.schedule = #tile.schedule<w
 //  CHECK-NEXT:     tile.store
 //  CHECK-NEXT:     gpu.barrier
 //  CHECK-NEXT:     tile.scan
+//  CHECK-NEXT:     tile.scan
 //  CHECK-NEXT:     scf.yield
-func.func @scan(%v: tensor<64x32xf32, #one>, %best: tensor<64x4xi64, #one>, %top: !tile) -> tensor<64x4xi64, #one>
+func.func @scan(%v: tensor<16x32xf32, #four>, %best: !best, %top: !top) -> !best
     attributes {tile.schedule = #tile.schedule<warps = [2, 1]>} {
   %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
   %c32 = arith.constant 32 : index
-  %c64 = arith.constant 64 : index
   %c96 = arith.constant 96 : index
-  %a = tile.scratch : memref<64x32xf32, #gpu.address_space<workgroup>>
-  %r:2 = scf.for %i = %c0 to %c96 step %c32 iter_args(%b = %best, %t = %top) -> (tensor<64x4xi64, #one>, !tile) {
-    tile.store %v, %a[%c0, %c0] sizes(%c64, %c32) along [0, 1] : tensor<64x32xf32, #one>, memref<64x32xf32, #gpu.address_space<workgroup>>
-    %n:2 = tile.scan %a first %i count %c32 columns 32 into %b, %t : memref<64x32xf32, #gpu.address_space<workgroup>>, tensor<64x4xi64, #one>, !tile
-    scf.yield %n#0, %n#1 : tensor<64x4xi64, #one>, !tile
+  %a = tile.scratch : !scores
+  %l = tile.scratch : !list
+  %r:2 = scf.for %i = %c0 to %c96 step %c32 iter_args(%b = %best, %t = %top) -> (!best, !top) {
+    tile.store %v, %a[%c0, %c0] sizes(%c16, %c32) along [0, 1] : tensor<16x32xf32, #four>, !scores
+    %m:2 = tile.scan %a first %i count %c32 columns 32 into %b, %t through %l : !scores, !best, !top, !list
+    %n:2 = tile.scan %a first %i count %c32 columns 32 into %m#0, %m#1 through %l : !scores, !best, !top, !list
+    scf.yield %n#0, %n#1 : !best, !top
   }
-  return %r#0 : tensor<64x4xi64, #one>
+  return %r#0 : !best
+}
+
+// A ring that threads copy into is where they meet.
+
+#mma = #tile.mma<warps = [2, 1]>
+!a = tensor<64x64xf16, #tile.shared>
+!sums = tensor<64x64xf32, #mma>
+!square = memref<64x64xf32, #gpu.address_space<workgroup>>
+
+// CHECK-LABEL: func @consume(
+//       CHECK:   scf.for
+//  CHECK-NEXT:     tile.consume
+//   CHECK-NOT:   gpu.barrier
+//       CHECK:   return
+func.func @consume(%v: !sums, %r: !tile.ring<2 x !a>) attributes {tile.schedule = #tile.schedule<warps = [2, 1]>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c64 = arith.constant 64 : index
+  %s = tile.scratch : !square
+  scf.for %i = %c0 to %c3 step %c1 {
+    %a = tile.consume %r[%c0] pending 0 : !tile.ring<2 x !a> -> !a
+    tile.store %v, %s[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !sums, !square
+    %b = tile.consume %r[%c1] pending 0 : !tile.ring<2 x !a> -> !a
+    %0 = tile.load %s[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !square -> !sums
+  }
+  return
+}
+
+// Where others copy, each thread waits for itself.
+
+// CHECK-LABEL: func @consume_of_roles(
+//       CHECK:   scf.for
+//  CHECK-NEXT:     tile.consume
+//  CHECK-NEXT:     gpu.barrier
+//  CHECK-NEXT:     tile.store
+//  CHECK-NEXT:     tile.consume
+//  CHECK-NEXT:     gpu.barrier
+//  CHECK-NEXT:     tile.load
+//  CHECK-NEXT:   }
+//  CHECK-NEXT:   return
+func.func @consume_of_roles(%v: !sums, %r: !tile.ring<2 x !a>) attributes {tile.schedule = #tile.schedule<warps = [2, 1], roles = [24, 240]>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c64 = arith.constant 64 : index
+  %s = tile.scratch : !square
+  scf.for %i = %c0 to %c3 step %c1 {
+    %a = tile.consume %r[%c0] pending 0 : !tile.ring<2 x !a> -> !a
+    tile.store %v, %s[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !sums, !square
+    %b = tile.consume %r[%c1] pending 0 : !tile.ring<2 x !a> -> !a
+    %0 = tile.load %s[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !square -> !sums
+  }
+  return
 }

@@ -189,7 +189,7 @@ gpu.module @rules {
 
 // -----
 
-// Without warpgroups nothing changes.
+// Without warpgroups or roles nothing changes.
 
 !a = tensor<64x64xbf16, #tile.shared>
 
@@ -198,6 +198,45 @@ gpu.module @rules {
 gpu.module @mma_sync {
   func.func @mma_sync(%x: memref<64x64xbf16>)
       attributes {tile.schedule = #tile.schedule<warps = [4, 1]>, tile.shared_bytes = 8192 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %r = tile.ring {offset = 0} : !tile.ring<1 x !a>
+    tile.fill %r[%c0], %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<64x64xbf16>
+    return
+  }
+}
+
+// -----
+
+// A role with registers too few to copy rows brings boxes for warps, too.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+// CHECK-LABEL: func.func @boxes_of_role(
+// CHECK: tile.ring {barriers = 8192 : i64, offset = 0 : i64}
+// CHECK: tile.fill_box %
+gpu.module @boxes_of_role {
+  func.func @boxes_of_role(%x: memref<64x64xbf16>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1], roles = [24, 240]>, tile.shared_bytes = 8192 : i64} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %r = tile.ring {offset = 0} : !tile.ring<1 x !a>
+    tile.fill %r[%c0], %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<1 x !a>, memref<64x64xbf16>
+    return
+  }
+}
+
+// -----
+
+// One that can copy rows does.
+
+!a = tensor<64x64xbf16, #tile.shared>
+
+// CHECK-LABEL: func.func @rows_of_role(
+// CHECK: tile.fill %
+gpu.module @rows_of_role {
+  func.func @rows_of_role(%x: memref<64x64xbf16>)
+      attributes {tile.schedule = #tile.schedule<warps = [4, 1], roles = [64, 232]>, tile.shared_bytes = 8192 : i64} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %r = tile.ring {offset = 0} : !tile.ring<1 x !a>

@@ -146,6 +146,27 @@ TEST(CountingTest, ldmatrixConflicts) {
   }
 }
 
+// A store that some lanes skip: those behind a meeting are requests of all
+// lanes again.
+TEST(CountingTest, lanesMeetAgain) {
+  for (bool meets : {false, true}) {
+    TestKernel kernel(32, 8192);
+    kernel.options.countAccesses = true;
+    Result result = kernel.run([&] {
+      auto put = [](uint32_t offset) {
+        store(shared(offset), uint32_t(0), 1, AccessFlags::Shared);
+      };
+      if (getTid() % 2 == 0)
+        put((getTid() + 33) * 4);
+      if (meets)
+        peermla_sim_warp_sync(~0u, 2);
+      put(getTid() * 4);
+    });
+    // The banks that half of the lanes use first are those of the others later.
+    EXPECT_EQ(result.sites[1].sharedWavefronts, meets ? 2u : 3u);
+  }
+}
+
 TEST(CountingTest, instructionsByClassAndSite) {
   TestKernel kernel(64, 128, 3);
   kernel.options.countAccesses = true;
@@ -161,6 +182,7 @@ TEST(CountingTest, instructionsByClassAndSite) {
   EXPECT_EQ(get(result.sites[3], InstructionClass::Barrier), 64u * 3);
   // All but the last thread of each block wait.
   EXPECT_EQ(result.total.barrierWaits, 63u * 3);
+  EXPECT_EQ(result.total.blockBarriers, 64u * 3);
 }
 
 } // namespace

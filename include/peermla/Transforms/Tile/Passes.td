@@ -40,10 +40,11 @@ def AssignLayouts : Pass<"peermla-assign-layouts", "mlir::func::FuncOp"> {
     schedule's warps. Operand `b`, and an operand `a` that is loaded, live in
     `#tile.shared`; another `a` in `#tile.mma` with each warp's rows whole. Gathered
     rows live in `#tile.rows` over all threads, in pieces of 16 bytes; gathered
-    elements, and matrices read from scratch, in rows of single threads, with
-    `tile.topk`, `tile.scan` and `tile.columns` of these; a `tile.topk` of fewer rows
-    than threads has rows that lanes of a warp share. The rest follows: elementwise ops and loops share a layout, a broadcast along d
-    has operands in slice<d, layout of the result>.
+    elements, and matrices read from scratch, in rows of single threads. The lists of
+    `tile.topk` and `tile.scan` have rows that lanes of a warp share, or, of the
+    former, single threads where there are as many rows; matrices on their way from
+    memory to scratch are shared like these. The rest follows: elementwise ops and loops share a layout, a broadcast
+    along d has operands in slice<d, layout of the result>.
 
     ```mlir
     %b = tile.load %w[%j, %k] ... -> tensor<128x64xbf16>
@@ -146,41 +147,6 @@ def CarryLoads : Pass<"peermla-carry-loads", "mlir::func::FuncOp"> {
   let statistics = [
     Statistic<"numPipelined", "num-pipelined", "Loops that carry rows">
   ];
-}
-
-def ParkValues : Pass<"peermla-park-values", "mlir::func::FuncOp"> {
-  let summary = "Let values wait in shared memory while a loop needs registers";
-  let description = [{
-    In functions with `tile.schedule` whose shared memory is laid out: where rows
-    that wait through a loop at the top of the program, what the loop carries and
-    the largest product in it take more than `max-registers` registers of a
-    thread, the largest of the former go through scratch, as long as shared memory
-    has room. Of several loops, values take the same places.
-
-    ```mlir
-    %a = ...
-    %b = scf.for ... iter_args(...) { ... }
-    use(%a, %b)
-    ```
-    becomes
-    ```mlir
-    %a = ...
-    %scratch = tile.scratch {offset = 83968 : i64} ...
-    tile.store %a, %scratch[%c0, %c0] ...
-    %b = scf.for ... iter_args(...) { ... }
-    %again = tile.load %scratch[%c0, %c0] ...
-    use(%again, %b)
-    ```
-    Numerics: unchanged.
-  }];
-  let dependentDialects = ["mlir::arith::ArithDialect",
-                           "mlir::gpu::GPUDialect",
-                           "peermla::tile::TileDialect"];
-  let options = [
-    Option<"maxRegisters", "max-registers", "int64_t", /*default=*/"160",
-           "Registers of a thread for what waits, what is carried and sums">
-  ];
-  let statistics = [Statistic<"numParked", "num-parked", "Values parked">];
 }
 
 def PlaceBarriers : Pass<"peermla-place-barriers", "mlir::func::FuncOp"> {

@@ -11,19 +11,6 @@ using namespace mlir;
 using namespace peermla;
 using namespace peermla::tile;
 
-/// (C3) of columns: rows that a single thread has.
-static LogicalResult verifyRowsOfThreads(Operation *op, RankedTensorType lhs,
-                                         RankedTensorType rhs) {
-  if (!lhs.getEncoding() || !rhs.getEncoding())
-    return success();
-  auto layout = dyn_cast<RowsLayoutAttr>(lhs.getEncoding());
-  if (layout && layout.getLanes() == 1 && rhs.getEncoding() == layout)
-    return success();
-  return op->emitOpError()
-         << "expects both tiles in one #tile.rows of single threads, got "
-         << lhs << " and " << rhs;
-}
-
 /// (C3) of topk: sorted rows lie in their lanes one part after the other.
 static LogicalResult verifyRowsOfLanes(Operation *op, RankedTensorType keys,
                                        RankedTensorType best) {
@@ -89,36 +76,29 @@ LogicalResult ScanOp::verify() {
       !top.getElementType().isF32())
     return emitOpError() << "expects 'top' with an f32 per row, got " << top
                          << " for " << best;
+  auto list = cast<MemRefType>(getList().getType());
+  if (list.getRank() != 2 || !list.hasStaticShape() ||
+      list.getDimSize(0) != best.getDimSize(0) ||
+      list.getDimSize(1) < best.getDimSize(1) ||
+      !list.getElementType().isInteger(32) || !list.getLayout().isIdentity())
+    return emitOpError()
+           << "expects 'list' of i32 with the shape of 'best' or longer "
+              "rows, got "
+           << list << " for " << best;
   // (C3)
   if (!best.getEncoding() || !top.getEncoding())
     return success();
   auto layout = dyn_cast<RowsLayoutAttr>(best.getEncoding());
   auto slice = dyn_cast<SliceLayoutAttr>(top.getEncoding());
-  if (!layout || layout.getLanes() != 1 ||
-      layout.getThreads() != best.getDimSize(0) || !slice ||
+  int64_t lanes = layout ? layout.getLanes() : 0;
+  if (lanes < 2 || lanes > 32 || columns % (4 * lanes) != 0 ||
+      layout.getVector() * lanes != best.getDimSize(1) ||
+      layout.getThreads() != best.getDimSize(0) * lanes || !slice ||
       slice.getDim() != 1 || slice.getParent() != layout)
     return emitOpError()
-           << "expects 'best' in #tile.rows with a row per thread "
+           << "expects 'best' in #tile.rows with neighbouring columns of a row "
+              "per lane, 2 to 32 lanes with multiples of 4 of 'columns' each, "
               "and 'top' in its slice, got "
            << best << " and " << top;
   return success();
-}
-
-LogicalResult ColumnsOp::verify() {
-  auto source = cast<RankedTensorType>(getSource().getType());
-  auto result = cast<RankedTensorType>(getResult().getType());
-  // (C1)
-  if (source.getRank() != 2 || result.getRank() != 2 ||
-      source.getDimSize(0) != result.getDimSize(0) ||
-      source.getElementType() != result.getElementType() ||
-      result.getDimSize(1) != static_cast<int64_t>(getColumns().size()))
-    return emitOpError() << "expects a result with the rows of 'source' and "
-                         << getColumns().size() << " columns, got " << result
-                         << " for " << source;
-  // (C2)
-  for (int64_t column : getColumns())
-    if (column < 0 || column >= source.getDimSize(1))
-      return emitOpError() << "expects columns of 'source', got " << column
-                           << " for " << source;
-  return verifyRowsOfThreads(*this, source, result);
 }

@@ -49,14 +49,24 @@ static Value complement(ImplicitLocOpBuilder &b, Value bits) {
                                constant(b, bits.getType(), int64_t(-1)));
 }
 
+Value tile::orderScores(ImplicitLocOpBuilder &b, Value scores) {
+  Value bits =
+      arith::BitcastOp::create(b, like(scores, b.getI32Type()), scores);
+  return arith::XOrIOp::create(b, bits, getFlips(b, bits));
+}
+
+Value tile::getOrderedScores(ImplicitLocOpBuilder &b, Value ordered) {
+  Value flips = getFlips(b, complement(b, ordered));
+  return arith::BitcastOp::create(b, like(ordered, b.getF32Type()),
+                                  arith::XOrIOp::create(b, ordered, flips));
+}
+
 Value tile::makeKeys(ImplicitLocOpBuilder &b, Value scores, Value numbers) {
   Type floats = scores.getType(), keys = like(scores, b.getI64Type());
   Value score = arith::MaxNumFOp::create(
       b, scores, constant(b, floats, -std::numeric_limits<double>::infinity()));
   score = arith::AddFOp::create(b, score, constant(b, floats, 0.0));
-  Value bits = arith::BitcastOp::create(b, like(scores, b.getI32Type()), score);
-  Value high = arith::ExtUIOp::create(
-      b, keys, arith::XOrIOp::create(b, bits, getFlips(b, bits)));
+  Value high = arith::ExtUIOp::create(b, keys, orderScores(b, score));
   Value low = arith::ExtUIOp::create(b, keys, complement(b, numbers));
   high = arith::ShLIOp::create(b, high, constant(b, keys, int64_t(32)));
   return arith::OrIOp::create(b, high, low);
@@ -67,9 +77,7 @@ Value tile::getScoresOfKeys(ImplicitLocOpBuilder &b, Value keys) {
       b, like(keys, b.getI32Type()),
       arith::ShRUIOp::create(b, keys,
                              constant(b, keys.getType(), int64_t(32))));
-  Value flips = getFlips(b, complement(b, high));
-  return arith::BitcastOp::create(b, like(keys, b.getF32Type()),
-                                  arith::XOrIOp::create(b, high, flips));
+  return getOrderedScores(b, high);
 }
 
 Value tile::getNumbersOfKeys(ImplicitLocOpBuilder &b, Value keys) {

@@ -18,6 +18,13 @@
 
 namespace peermla::tile {
 
+/// Scores (f32) as unsigned numbers (i32) that are ordered as they are.
+mlir::Value orderScores(mlir::ImplicitLocOpBuilder &b, mlir::Value scores);
+
+/// What `orderScores` was given.
+mlir::Value getOrderedScores(mlir::ImplicitLocOpBuilder &b,
+                             mlir::Value ordered);
+
 /// Keys (i64) of scores (f32) and numbers (i32) of one shape.
 mlir::Value makeKeys(mlir::ImplicitLocOpBuilder &b, mlir::Value scores,
                      mlir::Value numbers);

@@ -46,6 +46,14 @@ struct ScratchResource : mlir::SideEffects::Resource::Base<ScratchResource> {
 /// the one with the bytes of shared memory that a launch provides.
 inline constexpr llvm::StringLiteral programScheduleName = "tile.schedule";
 inline constexpr llvm::StringLiteral sharedBytesName = "tile.shared_bytes";
+
+/// Bytes of shared memory that are left for barriers of slots, behind all else,
+/// where tensor copies or threads of a role of their own may fill them.
+inline constexpr int64_t bytesForBarriers = 512;
+
+/// Registers that a thread needs at least that copies rows for others; a role
+/// with fewer, but some, brings boxes by tensor copies alone.
+inline constexpr int64_t registersOfCopies = 64;
 /// That of a kernel with the bytes that a loop of a block brings while it works
 /// on others.
 inline constexpr llvm::StringLiteral bytesAheadName = "tile.bytes_ahead";

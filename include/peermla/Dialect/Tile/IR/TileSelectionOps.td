@@ -56,57 +56,39 @@ def Tile_ScanOp : Tile_Op<"scan",
     ```
     result[i, :] = the K largest of best[i, :] and key(scores[i, j], first + j),
                    j < min(count, columns), descending
-    highest[i]   = the maximum of top[i] and scores[i, j], j < columns; NaN if one is
+    highest[i]   = the maximum of top[i] and these scores[i, j]; NaN if one is
     ```
 
     Key 0 stands for no key. `best` has keys of numbers below `first`: a score that
-    equals the lowest of K loses against it.
+    equals the lowest of K loses against it. Lanes that share a row collect the
+    columns of scores that may win in its `list`, up to K at a time.
 
     Constraints:
     * (C1) `scores` has rank 2, rows of f32 that follow each other, and at least
       `columns` of them, a multiple of 32.
     * (C2) `best` has rank 2, elements of i64, the rows of `scores` and a number of
-      columns that is a power of two and at least 2; `top` has an f32 per row.
-    * (C3) with layouts: `best` lives in the `#tile.rows` of single threads that has
-      a row per thread, `top` in its slice.
+      columns that is a power of two and at least 2; `top` has an f32 per row, and
+      `list` an i32 per element of `best`, or longer rows.
+    * (C3) with layouts: `best` lives in a `#tile.rows` with a row per 2 to 32 lanes
+      of a warp, which have K / lanes neighbouring columns each, `top` in its slice;
+      `columns` are a multiple of 4 per lane.
 
     ```mlir
-    %best1, %top1 = tile.scan %scores first %f count %n columns 64 into %best, %top
-        : memref<128x68xf32, #gpu.address_space<workgroup>>, tensor<128x16xi64>, tensor<128xf32>
+    %best1, %top1 = tile.scan %scores first %f count %n columns 512 into %best, %top through %list
+        : memref<32x520xf32, #gpu.address_space<workgroup>>, tensor<32x16xi64>, tensor<32xf32>,
+          memref<32x16xi32, #gpu.address_space<workgroup>>
     ```
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead<Tile_ScratchResource>]>:$scores,
                        Index:$first, Index:$count, I64Attr:$columns,
-                       AnyRankedTensor:$best, AnyRankedTensor:$top);
+                       AnyRankedTensor:$best, AnyRankedTensor:$top,
+                       Arg<AnyMemRef, "", [MemRead<Tile_ScratchResource>,
+                                           MemWrite<Tile_ScratchResource>]>:$list);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$highest);
   let assemblyFormat = [{
     $scores `first` $first `count` $count `columns` $columns `into` $best `,` $top
-    `:` type($scores) `,` type($best) `,` type($top) attr-dict
-  }];
-  let hasVerifier = 1;
-}
-
-def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
-  let summary = "chosen columns of a tile";
-  let description = [{
-    ```
-    result[i, j] = source[i, columns[j]]
-    ```
-
-    Constraints:
-    * (C1) both have rank 2 and the same rows and element type; the result has a
-      column per entry of `columns`.
-    * (C2) `columns` are columns of `source`.
-    * (C3) with layouts: both live in the same `#tile.rows` of single threads.
-
-    ```mlir
-    %c = tile.columns %s [0, 0, 1] : tensor<128x16xf32> -> tensor<128x3xf32>
-    ```
-  }];
-  let arguments = (ins AnyRankedTensor:$source, DenseI64ArrayAttr:$columns);
-  let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = [{
-    $source $columns `:` type($source) `->` type($result) attr-dict
+    `through` $list `:` type($scores) `,` type($best) `,` type($top) `,` type($list)
+    attr-dict
   }];
   let hasVerifier = 1;
 }
