@@ -28,10 +28,12 @@ for the call as a whole, `total`:
                 which are tokens x heads x the sum of the numbers of keys; those
                 of the pipe for integers, comparisons, minima and choices, of
                 all threads (32 for one of a warp) in LLVM's IR: two that ptxas
-                makes one are two, none that a part of a warp skips counts, and
-                what a projection in the same kernel takes does
+                makes one are two (many_keys: SASS has two thirds), none that a
+                part of a warp skips counts, and what a projection in the same
+                kernel takes does
     barriers    of blocks, all that they pass: experts have 3 per token and none
-                in a loop, copies by all threads 1 or 2 per step of their loop
+                in a loop, copies by all threads 1 or 2 per step of their loop,
+                those of a warp for others none; mbarriers do not count
     predicted   time over the floor, by the compiler's model of the target
 
 In `total`, `registers` to `notes` are those of the worst kernel; it has no `warps`

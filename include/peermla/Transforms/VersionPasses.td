@@ -18,9 +18,8 @@ def FuseProjections
   let summary = "Project queries where they select, while there are few";
   let description = [{
     On GPUs. A selection of experts whose queries come from a projection that nobody
-    else reads is there twice: up to as many tokens as a block of its schedule has, the
-    projection loses its schedule and so becomes part of the selection's kernel; else it
-    stays one of its own. The choice is made on the host, from the extent of a tensor.
+    else reads is there twice: up to 128 tokens, the projection loses its schedule and
+    so becomes part of the selection's kernel; else it stays one of its own. The choice is made on the host, from the extent of a tensor.
     Numerics: unchanged but for what matrix instructions of two kinds may round
     differently; nothing is done where results must be `deterministic`, the same for a
     token whatever is beside it.
@@ -28,7 +27,7 @@ def FuseProjections
     ```mlir
     %q = linalg.matmul {peermla.schedule = ...} ins(%x, %w) ...
     %s = linalg.generic ... ins(%q, %keys)
-    %gates, %ids = peer.select {peermla.schedule = #tile.schedule<block = [128, 1], ...>} ins(%s) ...
+    %gates, %ids = peer.select {peermla.schedule = #tile.schedule<block = [32, 1], ...>} ins(%s) ...
     ```
     becomes
     ```mlir

@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A selection of one block of tokens has as many work items as heads, and each
-// needs the queries of its head alone: computed there, they take no launch and
-// no memory of their own. With more blocks the projection would read its weight
-// once per block of the selection, by smaller tiles than its own: it stays.
+// A selection has work items of few tokens of one head each, which need the
+// queries of this head alone: computed there, they take no launch and no memory
+// of their own. With many tokens the projection would read its weight once per
+// block of the selection, by smaller tiles than its own: it stays.
 //
 // Scores are sums of parts then, so that few columns of queries at a time are
 // accumulators of the projection.
@@ -32,6 +32,8 @@ namespace peermla {
 using namespace mlir;
 using namespace peermla;
 
+/// Tokens that are few, a multiple of all blocks'.
+static constexpr int64_t fewTokens = 128;
 /// Columns of queries that are accumulators at a time, and steps of sums.
 static constexpr int64_t columnsOfPart = 64, unit = 64;
 /// Bytes of shared memory for what is not counted.
@@ -84,13 +86,12 @@ public:
       Operation *root = few.copies.lookup(projection);
       root->removeAttr(scheduleName);
       root->removeAttr(planName);
-      planVersion(few, "projects the tokens of its only block");
+      planVersion(few, "projects its few tokens");
       for (OpOperand &scores :
            cast<peer::SelectOp>(few.root).getScoresMutable())
         splitSum(scores);
     };
-    makeVersions(select, ops, extent, getSchedule(select).getBlock().front(),
-                 fuseFew, keepVersion);
+    makeVersions(select, ops, extent, fewTokens, fuseFew, keepVersion);
   }
 
 private:

@@ -11,13 +11,13 @@
 #keys = affine_map<(t, h, n, k) -> (n, k)>
 #scores = affine_map<(t, h, n, k) -> (t, h, n)>
 
-// Up to a block of tokens the projection has no schedule, and scores are sums of
+// Up to 128 tokens the projection has no schedule, and scores are sums of
 // 64 and 16 columns; above it both are as they were.
 
 module attributes {peermla.gpu = "sm_80"} {
 
 // CHECK-LABEL: func.func @project(
-//       CHECK:   %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c32
+//       CHECK:   %[[FEW:.+]] = arith.cmpi ule, %{{.+}}, %c128
 //       CHECK:   %[[R:.+]]:2 = scf.if %[[FEW]]
 //       CHECK:     %[[Q:.+]] = linalg.generic
 //   CHECK-NOT:     peermla.schedule
@@ -185,7 +185,7 @@ func.func @one_column(%x: tensor<?x192xbf16>, %w: tensor<2x192xbf16>, %k: tensor
 // many columns of sub-queries, or of what is projected, are not fused.
 
 // CHECK-LABEL: func.func @few_tokens(
-//       CHECK:   arith.cmpi ule, %{{.+}}, %c16
+//       CHECK:   arith.cmpi ule, %{{.+}}, %c128
 //       CHECK:   scf.if
 func.func @few_tokens(%x: tensor<?x192xbf16>, %w: tensor<192x192xbf16>, %k: tensor<70x96xbf16>, %p: tensor<?x192xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
@@ -300,7 +300,7 @@ func.func @as_deep_as_many(%x: tensor<?x32xbf16>, %w: tensor<160x32xbf16>, %k: t
 // Tokens that are a multiple of 64 are as many rows of a tile anyway.
 
 // CHECK-LABEL: func.func @many_tokens(
-//       CHECK:   arith.cmpi ule, %{{.+}}, %c64
+//       CHECK:   arith.cmpi ule, %{{.+}}, %c128
 //       CHECK:   scf.if
 func.func @many_tokens(%x: tensor<?x192xbf16>, %w: tensor<128x192xbf16>, %k: tensor<70x64xbf16>, %p: tensor<?x128xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
