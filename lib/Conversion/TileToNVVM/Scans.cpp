@@ -304,7 +304,7 @@ struct SharedRow {
     auto loop = scf::WhileOp::create(
         b, ValueRange(carried).getTypes(), carried,
         [&](OpBuilder &, Location, ValueRange values) {
-          scf::ConditionOp::create(b, anyLeft(values.drop_front(numKeys)),
+          scf::ConditionOp::create(b, any(hasBits(values.drop_front(numKeys))),
                                    values);
         },
         [&](OpBuilder &, Location, ValueRange values) {
@@ -348,12 +348,12 @@ private:
     return llvm::to_vector_of<Value>(merged.getResults());
   }
 
-  Value anyLeft(ValueRange words) {
+  /// Whether the lane has bits left.
+  Value hasBits(ValueRange words) {
     Value bits = words.front();
     for (Value word : words.drop_front())
       bits = arith::OrIOp::create(b, bits, word);
-    return any(
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, b.i32(0)));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, b.i32(0));
   }
 
   /// Fills the list; returns what is left of the words.
@@ -363,13 +363,9 @@ private:
     auto loop = scf::WhileOp::create(
         b, ValueRange(carried).getTypes(), carried,
         [&](OpBuilder &, Location, ValueRange values) {
-          Value bits = values.front();
-          for (Value word : values.drop_front().drop_back())
-            bits = arith::OrIOp::create(b, bits, word);
-          Value isLeft = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                               bits, b.i32(0));
-          isLeft = b.both(isLeft, b.isLess(values.back(), b.i32(size)));
-          scf::ConditionOp::create(b, any(isLeft), values);
+          Value goesOn = b.both(hasBits(values.drop_back()),
+                                b.isLess(values.back(), b.i32(size)));
+          scf::ConditionOp::create(b, any(goesOn), values);
         },
         [&](OpBuilder &, Location, ValueRange values) {
           auto left = llvm::to_vector_of<Value>(values.drop_back());
