@@ -127,16 +127,21 @@ private:
 
   /// What a block keeps in shared memory: the queries of all dimensions, two
   /// slots of the projection and of keys, scores and lists. Loops one after the
-  /// other have the same slots, unless a warp fills those of the next ones
-  /// already. What takes a single step stays where it is.
+  /// other have the same slots, or, where a warp fills those of the next ones
+  /// already, if they are alike. What takes a single step stays where it is.
   int64_t getSharedBytes() {
     tile::ScheduleAttr schedule = getSchedule(select);
     bool hasRoles = !schedule.getRoles().empty();
-    int64_t rows = schedule.getBlock().front(), slots = 0, bytes = 0;
+    int64_t rows = schedule.getBlock().front(), slots = 0, last = 0, bytes = 0;
     int64_t depth = getDepth(), bytesOfElement = 0;
     auto addSlots = [&](int64_t slot) {
-      slots = hasRoles ? slots + slot : std::max(slots, slot);
+      if (!hasRoles)
+        slots = std::max(slots, slot);
+      else if (slot != last)
+        slots += slot;
+      last = slot;
     };
+    SmallVector<int64_t> slotsOfKeys;
     for (auto [scores, numKeys] :
          llvm::zip(select.getScores(), select.getNumKeys())) {
       RankedTensorType queries =
@@ -144,19 +149,21 @@ private:
       bytesOfElement = queries.getElementTypeBitWidth() / 8;
       int64_t columns = llvm::alignTo(queries.getShape().back(), unit);
       int64_t row = columns * bytesOfElement;
-      bytes += rows * row;
       int64_t keys = schedule.getInner().front();
+      bytes += rows * row;
       if (numKeys > keys)
-        addSlots(keys * row);
+        slotsOfKeys.push_back(keys * row);
       else
         bytes += keys * row;
       int64_t step = (rows + columnsOfPart) * unit * bytesOfElement;
+      // All queries come first.
       for (int64_t i = 0; i < columns; i += columnsOfPart)
         if (depth > unit)
           addSlots(step);
         else
           bytes += step;
     }
+    llvm::for_each(slotsOfKeys, addSlots);
     if (hasRoles)
       bytes += tile::bytesForBarriers;
     return bytes + 2 * slots + getBytesOfSelection(select, schedule);

@@ -123,16 +123,21 @@ static Selection getSelection(peer::SelectOp op,
   bool hasRoles = Selection::hasRoles(gpu);
   int64_t T = cast<RankedTensorType>(op.getGatesInit().getType()).getDimSize(0);
   auto fits = [&](const Selection &shape) {
-    int64_t columns = 0, slots = 0, single = 0;
+    int64_t columns = 0, slots = 0, single = 0, last = 0;
     for (auto [width, numKeys] : llvm::zip(widths, keysOfWidths)) {
       int64_t row = llvm::alignTo(width, tileUnit);
       columns += row;
-      // Loops behind each other have their slots in the same place, but not
-      // where a warp fills those of the next one already.
-      if (numKeys <= shape.scored)
+      // Loops behind each other have their slots in the same place; where a
+      // warp fills those of the next one already, only if they are alike.
+      if (numKeys <= shape.scored) {
         single += row;
-      else
-        slots = hasRoles ? slots + 2 * row : std::max(slots, 2 * row);
+        continue;
+      }
+      if (!hasRoles)
+        slots = std::max(slots, 2 * row);
+      else if (row != last)
+        slots += 2 * row;
+      last = row;
     }
     int64_t bytes = (shape.tokens * columns + shape.scored * (single + slots)) *
                         bytesOfElement +

@@ -89,6 +89,7 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
     placeMeetings(function, offset);
     scf::ForOp outermost;
     tile::RingOp lastRing;
+    Fills fills;
     int64_t base = offset, end = offset;
     for (auto &[loop, ofLoop] : loads) {
       if (scf::ForOp outer = getOutermost(loop); outer && outer != outermost) {
@@ -100,6 +101,10 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         }
         outermost = outer;
       }
+      // With roles, fills of one loop may be on their way while the one before
+      // is at work: loops that bring the same tiles go on in the same slots.
+      if (!schedule.getRoles().empty() && continues(fills, loop, ofLoop))
+        continue;
       int64_t bytes = 0;
       for (tile::LoadOp load : ofLoop)
         bytes += getSlotBytes(load.getResult().getType());
@@ -118,9 +123,12 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
         return signalPassFailure();
       }
       for (tile::LoadOp load : ofLoop) {
-        tile::RingOp ring = stage(function, loop, load, slots, offset);
-        if (loop)
+        tile::RingOp ring = stage(function, load, slots, offset);
+        setFill(loop, load, ring, /*first=*/0);
+        if (loop) {
           lastRing = ring;
+          fills.rings.push_back(ring);
+        }
         offset += slots * getSlotBytes(load.getResult().getType());
       }
       end = std::max(end, offset);
@@ -189,25 +197,60 @@ struct StageCopies : peermla::impl::StageCopiesBase<StageCopies> {
                             b.getI64IntegerAttr(0), /*rows=*/Value());
   }
 
-  static tile::RingOp stage(func::FuncOp function, scf::ForOp loop,
-                            tile::LoadOp load, int64_t slots, int64_t offset) {
-    Location loc = load.getLoc();
+  /// Rings of a loop at the top of the program, and how often each was filled
+  /// up to its end, if that is known.
+  struct Fills {
+    SmallVector<tile::RingOp> rings;
+    std::optional<int64_t> count;
+  };
+
+  /// Lets the loads of a loop go on in the rings of the one before, if these
+  /// are for the same tiles. Keeps the rings for the next one.
+  static bool continues(Fills &fills, scf::ForOp loop,
+                        ArrayRef<tile::LoadOp> loads) {
+    std::optional<int64_t> trips =
+        loop && getOutermost(loop) == loop ? getTripCount(loop) : std::nullopt;
+    bool isAlike =
+        trips && *trips > 1 && fills.count &&
+        llvm::equal(fills.rings, loads, [](tile::RingOp ring, auto load) {
+          return ring.getType().getTile() == load.getResult().getType();
+        });
+    if (isAlike) {
+      for (auto [ring, load] : llvm::zip(fills.rings, loads))
+        setFill(loop, load, ring, *fills.count);
+      *fills.count += *trips;
+      return true;
+    }
+    fills.rings.clear();
+    fills.count = trips;
+    return false;
+  }
+
+  static tile::RingOp stage(func::FuncOp function, tile::LoadOp load,
+                            int64_t slots, int64_t offset) {
     OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
     auto type = cast<RankedTensorType>(load.getResult().getType());
-    auto ring = tile::RingOp::create(
-        b, loc, tile::RingType::get(b.getContext(), slots, type), offset);
-    b.setInsertionPoint(load);
-    Value fill;
+    return tile::RingOp::create(
+        b, load.getLoc(), tile::RingType::get(b.getContext(), slots, type),
+        offset);
+  }
+
+  /// The load of iteration i of a loop is fill `first` + i of a ring.
+  static void setFill(scf::ForOp loop, tile::LoadOp load, tile::RingOp ring,
+                      int64_t first) {
+    Location loc = load.getLoc();
+    OpBuilder b(load);
+    Value fill = arith::ConstantIndexOp::create(b, loc, first);
     if (loop) {
-      fill = arith::SubIOp::create(b, loc, loop.getInductionVar(),
-                                   loop.getLowerBound());
-      fill = arith::DivUIOp::create(b, loc, fill, loop.getStep());
-    } else {
-      fill = arith::ConstantIndexOp::create(b, loc, 0);
+      Value iteration = arith::SubIOp::create(b, loc, loop.getInductionVar(),
+                                              loop.getLowerBound());
+      iteration = arith::DivUIOp::create(b, loc, iteration, loop.getStep());
+      fill = first == 0
+                 ? iteration
+                 : arith::AddIOp::create(b, loc, iteration, fill).getResult();
     }
     load.getRingMutable().assign(ring.getResult());
     load.getFillMutable().assign(fill);
-    return ring;
   }
 };
 

@@ -346,20 +346,20 @@ module attributes {peermla.gpu = "sm_90a"} {
 
 // CHECK-LABEL: func.func @same_slots(
 //       CHECK:   scf.if
-func.func @same_slots(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor<70x320xbf16>, %p: tensor<?x640xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+func.func @same_slots(%x: tensor<?x192xbf16>, %w: tensor<1280x192xbf16>, %k: tensor<70x640xbf16>, %p: tensor<?x1280xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
   %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
   %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
-      ins(%x, %w : tensor<?x192xbf16>, tensor<640x192xbf16>) outs(%p : tensor<?x640xbf16>) {
+      ins(%x, %w : tensor<?x192xbf16>, tensor<1280x192xbf16>) outs(%p : tensor<?x1280xbf16>) {
   ^bb0(%u: bf16, %v: bf16, %out: bf16):
     %0 = arith.mulf %u, %v : bf16
     %1 = arith.addf %out, %0 : bf16
     linalg.yield %1 : bf16
-  } -> tensor<?x640xbf16>
-  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 320] : tensor<?x640xbf16> into tensor<?x2x320xbf16>
+  } -> tensor<?x1280xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 640] : tensor<?x1280xbf16> into tensor<?x2x640xbf16>
   %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%q, %k : tensor<?x2x320xbf16>, tensor<70x320xbf16>) outs(%e : tensor<?x2x70xf32>) {
+      ins(%q, %k : tensor<?x2x640xbf16>, tensor<70x640xbf16>) outs(%e : tensor<?x2x70xf32>) {
   ^bb0(%u: bf16, %v: bf16, %out: f32):
     %0 = arith.extf %u : bf16 to f32
     %1 = arith.extf %v : bf16 to f32
@@ -374,20 +374,20 @@ func.func @same_slots(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tens
 
 // CHECK-LABEL: func.func @slots_of_roles(
 //   CHECK-NOT:   scf.if
-func.func @slots_of_roles(%x: tensor<?x192xbf16>, %w: tensor<640x192xbf16>, %k: tensor<70x320xbf16>, %p: tensor<?x640xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
+func.func @slots_of_roles(%x: tensor<?x192xbf16>, %w: tensor<1280x192xbf16>, %k: tensor<70x640xbf16>, %p: tensor<?x1280xbf16>, %e: tensor<?x2x70xf32>, %g: tensor<?x2x4xf32>, %i: tensor<?x2x4xi32>) -> tensor<?x2x4xf32> {
   %c0 = arith.constant 0 : index
   %T = tensor.dim %x, %c0 : tensor<?x192xbf16>
   %f = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]}
       {peermla.schedule = #tile.schedule<block = [64, 80, 0], inner = [64], warps = [4, 1], stages = 3>}
-      ins(%x, %w : tensor<?x192xbf16>, tensor<640x192xbf16>) outs(%p : tensor<?x640xbf16>) {
+      ins(%x, %w : tensor<?x192xbf16>, tensor<1280x192xbf16>) outs(%p : tensor<?x1280xbf16>) {
   ^bb0(%u: bf16, %v: bf16, %out: bf16):
     %0 = arith.mulf %u, %v : bf16
     %1 = arith.addf %out, %0 : bf16
     linalg.yield %1 : bf16
-  } -> tensor<?x640xbf16>
-  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 320] : tensor<?x640xbf16> into tensor<?x2x320xbf16>
+  } -> tensor<?x1280xbf16>
+  %q = tensor.expand_shape %f [[0], [1, 2]] output_shape [%T, 2, 640] : tensor<?x1280xbf16> into tensor<?x2x640xbf16>
   %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%q, %k : tensor<?x2x320xbf16>, tensor<70x320xbf16>) outs(%e : tensor<?x2x70xf32>) {
+      ins(%q, %k : tensor<?x2x640xbf16>, tensor<70x640xbf16>) outs(%e : tensor<?x2x70xf32>) {
   ^bb0(%u: bf16, %v: bf16, %out: f32):
     %0 = arith.extf %u : bf16 to f32
     %1 = arith.extf %v : bf16 to f32

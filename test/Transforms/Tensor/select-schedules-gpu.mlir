@@ -380,7 +380,8 @@ func.func @plain_loops(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: t
 // -----
 
 // A warp of its own brings keys by tensor copies where the target has them: those of a
-// dimension have no place that the other one's still are in, and barriers take room.
+// dimension have no place that the other one's still are in, unless they go on in its
+// slots, which they do where they are as wide. Barriers take room.
 
 #q = affine_map<(t, h, n, k) -> (t, h, k)>
 #keys = affine_map<(t, h, n, k) -> (n, k)>
@@ -408,7 +409,7 @@ func.func @roles(%q: tensor<?x2x128xbf16>, %w: tensor<999x128xbf16>, %e: tensor<
 
 // CHECK-LABEL: func.func @roles_two_dimensions(
 //   CHECK-NOT:   peermla.schedule
-//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [32, 1], inner = [64, 384], warps = [2, 4], stages = 2, roles = [24, 240]>
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [32, 1], inner = [64, 512], warps = [2, 4], stages = 2, roles = [24, 240]>
 func.func @roles_two_dimensions(%q: tensor<?x2x256xbf16>, %w: tensor<999x256xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
   %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
       ins(%q, %w : tensor<?x2x256xbf16>, tensor<999x256xbf16>) outs(%e : tensor<?x2x999xf32>) {
@@ -420,6 +421,33 @@ func.func @roles_two_dimensions(%q: tensor<?x2x256xbf16>, %w: tensor<999x256xbf1
     linalg.yield %3 : f32
   } -> tensor<?x2x999xf32>
   %r:2 = peer.select softmax num_keys([999, 999]) ins(%s, %s : tensor<?x2x999xf32>, tensor<?x2x999xf32>)
+      outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
+  return %r#1 : tensor<?x2x5xi32>
+}
+
+// CHECK-LABEL: func.func @roles_two_widths(
+//   CHECK-NOT:   peermla.schedule
+//       CHECK:   peer.select {{.+}}schedule = #tile.schedule<block = [32, 1], inner = [64, 256], warps = [2, 4], stages = 2, roles = [24, 240]>
+func.func @roles_two_widths(%q: tensor<?x2x256xbf16>, %w: tensor<999x256xbf16>, %p: tensor<?x2x320xbf16>, %v: tensor<999x320xbf16>, %e: tensor<?x2x999xf32>, %g: tensor<?x2x5xf32>, %i: tensor<?x2x5xi32>) -> tensor<?x2x5xi32> {
+  %s = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %w : tensor<?x2x256xbf16>, tensor<999x256xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %x: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %x : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %t = linalg.generic {indexing_maps = [#q, #keys, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%p, %v : tensor<?x2x320xbf16>, tensor<999x320xbf16>) outs(%e : tensor<?x2x999xf32>) {
+  ^bb0(%u: bf16, %x: bf16, %a: f32):
+    %0 = arith.extf %u : bf16 to f32
+    %1 = arith.extf %x : bf16 to f32
+    %2 = arith.mulf %0, %1 : f32
+    %3 = arith.addf %a, %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x2x999xf32>
+  %r:2 = peer.select softmax num_keys([999, 999]) ins(%s, %t : tensor<?x2x999xf32>, tensor<?x2x999xf32>)
       outs(%g, %i : tensor<?x2x5xf32>, tensor<?x2x5xi32>) -> tensor<?x2x5xf32>, tensor<?x2x5xi32>
   return %r#1 : tensor<?x2x5xi32>
 }

@@ -57,3 +57,44 @@ func.func @tensor_copies(%x: memref<?x192xbf16>, %m: index)
   }
   return
 }
+
+// With roles a loop goes on in the slots of the one before, if it brings the same
+// tiles; another ring follows if it does not, or nobody knows how many came.
+
+// CHECK-LABEL: func @roles_go_on(
+//  CHECK-SAME:   tile.shared_bytes = 40960
+//   CHECK-DAG:   %[[SAME:.+]] = tile.ring {offset = 0 : i64} : <2 x tensor<64x64xbf16, #tile.shared>>
+//   CHECK-DAG:   %[[WIDE:.+]] = tile.ring {offset = 16384 : i64} : <2 x tensor<32x64xbf16, #tile.shared>>
+//   CHECK-DAG:   %[[LAST:.+]] = tile.ring {offset = 24576 : i64} : <2 x tensor<64x64xbf16, #tile.shared>>
+//       CHECK:   scf.for
+//       CHECK:     %[[N:.+]] = arith.divui
+//       CHECK:     tile.load {{.+}} via %[[SAME]][%[[N]]]
+//       CHECK:   scf.for
+//       CHECK:     %[[N:.+]] = arith.divui
+//       CHECK:     %[[NEXT:.+]] = arith.addi %[[N]], %c3
+//       CHECK:     tile.load {{.+}} via %[[SAME]][%[[NEXT]]]
+//       CHECK:   scf.for
+//       CHECK:     tile.load {{.+}} via %[[WIDE]][
+//       CHECK:   scf.for
+//       CHECK:     %[[N:.+]] = arith.divui
+//       CHECK:     tile.load {{.+}} via %[[LAST]][%[[N]]]
+func.func @roles_go_on(%w: memref<64x192xbf16>, %v: memref<64x192xbf16>, %n: index)
+    attributes {tile.schedule = #tile.schedule<warps = [2, 2], stages = 2, roles = [24, 240]>} {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %c64 = arith.constant 64 : index
+  %c192 = arith.constant 192 : index
+  scf.for %k = %c0 to %c192 step %c64 {
+    %b = tile.load %w[%c0, %k] sizes(%c64, %c64) along [0, 1] : memref<64x192xbf16> -> tensor<64x64xbf16, #tile.shared>
+  }
+  scf.for %k = %c0 to %c192 step %c64 {
+    %b = tile.load %v[%c0, %k] sizes(%c64, %c64) along [0, 1] : memref<64x192xbf16> -> tensor<64x64xbf16, #tile.shared>
+  }
+  scf.for %k = %c0 to %n step %c64 {
+    %b = tile.load %v[%c0, %k] sizes(%c32, %c64) along [0, 1] : memref<64x192xbf16> -> tensor<32x64xbf16, #tile.shared>
+  }
+  scf.for %k = %c0 to %c192 step %c64 {
+    %b = tile.load %v[%c0, %k] sizes(%c64, %c64) along [0, 1] : memref<64x192xbf16> -> tensor<64x64xbf16, #tile.shared>
+  }
+  return
+}

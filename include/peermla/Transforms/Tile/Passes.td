@@ -66,8 +66,10 @@ def StageCopies : Pass<"peermla-stage-copies", "mlir::func::FuncOp"> {
     schedule has stages, not more than the loop has iterations or than fit into
     `shared-bytes`, and the fill number (iv - lb) / step; elsewhere one slot and
     fill 0. Unless tensor copies may fill them, rings of loops behind each other have
-    the same place, and the threads meet in front of the later loop. Scratch gets its
-    place behind the rings. The function learns how much shared memory it takes.
+    the same place, and the threads meet in front of the later loop. Where the schedule
+    has roles, a loop that brings the same tiles as the one before, of known length,
+    goes on in its rings: fill numbers count on. Scratch gets its place behind the
+    rings. The function learns how much shared memory it takes.
 
     ```mlir
     scf.for %k = %c0 to %c192 step %c64 {
