@@ -66,6 +66,34 @@ static bool isOfSum(tile::MmaOp mma, scf::ForOp loop) {
          use.getOperandNumber() + 1 == sum.getArgNumber();
 }
 
+/// Whether another loop goes on in the ring.
+static bool goesOn(Value ring, scf::ForOp loop) {
+  return llvm::any_of(ring.getUsers(), [&](Operation *user) {
+    return isa<tile::ConsumeOp>(user) && !loop->isAncestor(user);
+  });
+}
+
+/// A scalar of the loop's body in the last iteration, which there is.
+static Value getLast(OpBuilder &b, scf::ForOp loop, Value value) {
+  Location loc = loop.getLoc();
+  if (value == loop.getInductionVar()) {
+    Value one = arith::ConstantIndexOp::create(b, loc, 1);
+    Value last = arith::SubIOp::create(b, loc, loop.getUpperBound(), one);
+    last = arith::SubIOp::create(b, loc, last, loop.getLowerBound());
+    Value rest = arith::RemUIOp::create(b, loc, last, loop.getStep());
+    last = arith::SubIOp::create(b, loc, last, rest);
+    return arith::AddIOp::create(b, loc, last, loop.getLowerBound());
+  }
+  Operation *op = value.getDefiningOp();
+  if (!op || !loop->isProperAncestor(op))
+    return value;
+  IRMapping mapping;
+  for (Value operand : op->getOperands())
+    mapping.map(operand, getLast(b, loop, operand));
+  return b.clone(*op, mapping)
+      ->getResult(cast<OpResult>(value).getResultNumber());
+}
+
 /// Products of sums stay in flight, if the loop has no others.
 static bool keepSumsInFlight(scf::ForOp loop) {
   SmallVector<tile::ConsumeOp> consumes = getConsumes(loop);
@@ -101,6 +129,11 @@ static bool keepSumsInFlight(scf::ForOp loop) {
   auto done = tile::MmaWaitOp::create(b, loc, b.getI64IntegerAttr(0), sums);
   for (auto [sum, waited] : llvm::zip(sums, done.getResults()))
     sum.replaceAllUsesExcept(waited, done);
+  for (tile::ConsumeOp consume : consumes)
+    if (goesOn(consume.getRing(), loop))
+      tile::ReleaseOp::create(b, loc, consume.getRing(),
+                              getLast(b, loop, consume.getFill()),
+                              /*predicate=*/Value());
   return true;
 }
 

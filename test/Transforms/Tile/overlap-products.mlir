@@ -42,6 +42,50 @@ func.func @sum() {
 
 // -----
 
+// Where another loop goes on in the ring, the last slot is released, too.
+
+#mma = #tile.mma<warps = [8, 1]>
+!a = tensor<128x64xbf16, #tile.shared>
+!d = tensor<128x128xf32, #mma>
+
+// CHECK-LABEL: func @goes_on(
+// CHECK: %[[P:.+]] = scf.for %[[K:[^ ]+]] = %c0 to %c8 step %c2
+// CHECK: tile.release %[[R:.+]][%{{.+}}] if
+// CHECK: tile.release %[[S:.+]][%{{.+}}] if
+// CHECK: tile.mma_wait 0, %[[P]] :
+// CHECK-NEXT: tile.release %[[R]][%c3] :
+// CHECK-NOT: tile.release %[[S]]
+// CHECK: scf.for
+func.func @goes_on() {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant dense<0.0> : !d
+  %r = tile.ring {barriers = 98304, consumers = 8, offset = 0} : !tile.ring<3 x !a>
+  %s = tile.ring {barriers = 98352, consumers = 8, offset = 49152} : !tile.ring<3 x !a>
+  tile.specialize {
+  }, {
+    %d = scf.for %k = %c0 to %c8 step %c2 iter_args(%c = %zero) -> (!d) {
+      %n = arith.divui %k, %c2 : index
+      %u = tile.consume %r[%n] pending 0 : !tile.ring<3 x !a> -> !a
+      %v = tile.consume %s[%n] pending 0 : !tile.ring<3 x !a> -> !a
+      %e = tile.mma %u, %v, acc %c transpose_b : !a, !a -> !d
+      scf.yield %e : !d
+    }
+    "test.use"(%d) : (!d) -> ()
+    scf.for %k = %c0 to %c8 step %c2 {
+      %n = arith.divui %k, %c2 : index
+      %m = arith.addi %n, %c4 : index
+      %u = tile.consume %r[%m] pending 0 : !tile.ring<3 x !a> -> !a
+      "test.use"(%u) : (!a) -> ()
+    }
+  }
+  return
+}
+
+// -----
+
 // With one slot its release cannot wait for the next fill.
 
 #mma = #tile.mma<warps = [4, 1]>
