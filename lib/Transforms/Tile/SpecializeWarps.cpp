@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Consumers.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -137,11 +138,17 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
         function->getAttrOfType<tile::ScheduleAttr>(tile::programScheduleName);
     if (!schedule || schedule.getRoles().empty())
       return;
+    if (!specialize(function, schedule))
+      separateLoops(function);
+  }
+
+  /// Whether warps have roles now.
+  bool specialize(func::FuncOp function, tile::ScheduleAttr schedule) {
     const GpuTarget *target = GpuTarget::of(function);
     if (target && !target->hasTma) {
       function.emitRemark() << "all threads fill and compute: threads of "
                             << target->name << " cannot wait for fills";
-      return;
+      return false;
     }
     llvm::SetVector<tile::RingOp> inLoops, copied;
     function.walk([&](Operation *op) {
@@ -158,13 +165,13 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
         copied.insert(found);
     });
     if (inLoops.empty())
-      return;
+      return false;
     int64_t registers = schedule.getRoles()[0];
     if (!copied.empty() && registers != 0 &&
         registers < tile::registersOfCopies) {
       function.emitRemark() << "all threads fill and compute: a loop has fills "
                                "that are no tensor copies";
-      return;
+      return false;
     }
     // Tensor copies in front of loops are made by the producer, too.
     SmallVector<Operation *> fills;
@@ -179,18 +186,43 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
     if (!slice.addFills(fills)) {
       function.emitRemark()
           << "all threads fill and compute: fills depend on what they compute";
-      return;
+      return false;
     }
     if (failed(addBarriers(function, copied.getArrayRef())))
-      return;
+      return false;
     Builder b(&getContext());
     for (tile::RingOp ring : inLoops)
       ring.setConsumersAttr(
           b.getI64IntegerAttr(schedule.getWarps()[0] * schedule.getWarps()[1]));
     for (tile::RingOp ring : copied)
       ring.setProducersAttr(b.getI64IntegerAttr(warpgroupThreads));
-    specialize(function, schedule, slice, fills);
+    split(function, schedule, slice, fills);
     ++numSpecialized;
+    return true;
+  }
+
+  /// Threads that copy themselves: in front of a loop that goes on in the slots
+  /// of another one, no copy is on its way, and they have met. A fill that does
+  /// not take place writes zeros, too.
+  static void separateLoops(func::FuncOp function) {
+    llvm::DenseSet<Value> used;
+    for (Operation &op :
+         llvm::make_early_inc_range(function.getFunctionBody().front())) {
+      if (auto fill = dyn_cast<tile::FillOp>(op);
+          fill && used.contains(fill.getRing())) {
+        OpBuilder b(fill);
+        Location loc = fill.getLoc();
+        tile::RingType type = fill.getRing().getType();
+        tile::ConsumeOp::create(b, loc, type.getTile(), fill.getRing(),
+                                arith::ConstantIndexOp::create(b, loc, 0),
+                                b.getI64IntegerAttr(0), /*rows=*/Value());
+        used.clear();
+      }
+      op.walk([&](tile::FillOp fill) {
+        if (fill->getParentOp() != function)
+          used.insert(fill.getRing());
+      });
+    }
   }
 
   /// Barriers for fills and releases of rings, behind all else in shared
@@ -218,8 +250,8 @@ struct SpecializeWarps : peermla::impl::SpecializeWarpsBase<SpecializeWarps> {
     return success();
   }
 
-  static void specialize(func::FuncOp function, tile::ScheduleAttr schedule,
-                         Slice &slice, ArrayRef<Operation *> fills) {
+  static void split(func::FuncOp function, tile::ScheduleAttr schedule,
+                    Slice &slice, ArrayRef<Operation *> fills) {
     Block &body = function.getBody().front();
     Operation *end = body.getTerminator();
     OpBuilder b(end);

@@ -111,6 +111,44 @@ func.func @copies(%x: memref<?x64xbf16>)
 
 // -----
 
+// Threads that copy themselves meet in front of a loop that goes on in slots of
+// another one.
+
+// CHECK-LABEL: func @goes_on(
+//       CHECK:   %[[R:.+]] = tile.ring
+//       CHECK:   tile.fill %[[R]][%c0]
+//   CHECK-NOT:   tile.consume
+//       CHECK:   scf.for
+//       CHECK:     tile.consume
+//       CHECK:   }
+//       CHECK:   tile.consume %[[R]][%{{.+}}] pending 0
+//  CHECK-NEXT:   tile.fill %[[R]][%c1]
+//  CHECK-NEXT:   scf.for
+//   CHECK-NOT:   specialize
+// expected-remark @below {{all threads fill and compute: a loop has fills that are no tensor copies}}
+func.func @goes_on(%x: memref<?x64xbf16>)
+    attributes {tile.schedule = #tile.schedule<warps = [4, 1], roles = [24, 240]>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c64 = arith.constant 64 : index
+  %r = tile.ring {offset = 0} : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>
+  tile.fill %r[%c0], %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  scf.for %k = %c0 to %c1 step %c1 {
+    %a = tile.consume %r[%k] pending 0 : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    %n = arith.addi %k, %c1 : index
+    tile.fill %r[%n], %x[%c64, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  }
+  tile.fill %r[%c1], %x[%c0, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  scf.for %k = %c1 to %c2 step %c1 {
+    %a = tile.consume %r[%k] pending 0 : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>> -> tensor<64x64xbf16, #tile.shared>
+    tile.fill %r[%k], %x[%c64, %c0] sizes(%c64, %c64) along [0, 1] : !tile.ring<2 x tensor<64x64xbf16, #tile.shared>>, memref<?x64xbf16>
+  }
+  return
+}
+
+// -----
+
 // With registers enough, a warpgroup copies rows that a table names; what is
 // filled once by other copies, those that compute fill.
 

@@ -258,10 +258,12 @@ def SpecializeWarps : Pass<"peermla-specialize-warps", "mlir::func::FuncOp"> {
       }
     }
     ```
-    A remark says why a program with `roles` is not split. Who computes has to release
-    the slots yet. Numerics: unchanged.
+    A remark says why a program with `roles` is not split; its threads meet in front of
+    a loop that goes on in the slots of another one. Who computes has to release the
+    slots yet. Numerics: unchanged.
   }];
-  let dependentDialects = ["peermla::tile::TileDialect"];
+  let dependentDialects = ["mlir::arith::ArithDialect",
+                           "peermla::tile::TileDialect"];
   let statistics = [
     Statistic<"numSpecialized", "num-specialized", "Programs split into roles">
   ];
