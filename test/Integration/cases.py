@@ -126,6 +126,9 @@ PEER = (
          score_function="sigmoid", dtypes=("f32", "bf16")),
     peer("k_300", (1, 18), product_key_dim=[24, 40], num_experts_per_tok=300, num_heads=1),
     peer("k_500", (3,), product_key_dim=[700], query_dim=20, num_experts_per_tok=500),
+    # More than lanes keep: lists of threads, which are in shared memory.
+    peer("k_600", (1, 9), product_key_dim=[30, 40], query_dim=20, num_experts_per_tok=600, num_heads=2,
+         dtypes=("f32", "bf16")),
     peer("k_70_poisoned_token", (Call("forward", T=35, poison=(33, "nan")),),
          product_key_dim=[9, 80], num_experts_per_tok=70, dtypes=("f32", "bf16")),
     # Sub-queries of one column, such that few fit beside keys, and none do.

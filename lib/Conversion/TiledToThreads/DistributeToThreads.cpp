@@ -23,7 +23,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ValueBoundsOpInterface.h"
 #include "peermla/Conversion/TiledToThreads/Passes.h"
+#include "peermla/Support/BufferSizes.h"
+#include "peermla/Support/TargetInfo.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace peermla {
@@ -61,6 +64,10 @@ static void rewriteCopies(func::FuncOp function) {
     copy.erase();
   }
 }
+
+/// Bytes of a list that is short enough for a thread's own memory. Places in
+/// shared memory start where vectors may.
+static constexpr int64_t largestOfThread = 1024, alignment = 16;
 
 /// The number of threads for the largest op.
 static int64_t chooseThreads(func::FuncOp function) {
@@ -105,6 +112,7 @@ private:
   LogicalResult replace(Operation *op, const MemoryUse &use);
   LogicalResult replace(scf::ForallOp loop);
   LogicalResult makeSerial(ArrayRef<Operation *> ops);
+  void shareLarge(scf::ForallOp loop, ArrayRef<OpFoldResult> counts);
   LogicalResult guard(Operation *op);
   void addBarrier(OpBuilder builder, Location loc, MemoryUse &pending) {
     gpu::BarrierOp::create(builder, loc);
@@ -210,6 +218,7 @@ LogicalResult Distributor::replace(scf::ForallOp loop) {
        llvm::zip_equal(lower, loop.getMixedUpperBound(), step))
     counts.push_back(affine::makeComposedFoldedAffineApply(
         b, b.getLoc(), (d1 - d0).ceilDiv(s0), {from, to, by}));
+  shareLarge(loop, counts);
   SmallVector<Value> position =
       beginSharedLoop(b, counts, threads.id, threads.count);
   IRMapping mapping;
@@ -225,6 +234,56 @@ LogicalResult Distributor::replace(scf::ForallOp loop) {
     ops.push_back(b.clone(op, mapping));
   loop.erase();
   return makeSerial(ops);
+}
+
+/// What iterations with long lists have for themselves goes to shared memory, a
+/// place per thread, if there is room: own memory would be slow.
+void Distributor::shareLarge(scf::ForallOp loop,
+                             ArrayRef<OpFoldResult> counts) {
+  int64_t slots = 1;
+  for (OpFoldResult count : counts) {
+    FailureOr<int64_t> bound = ValueBoundsConstraintSet::computeConstantBound(
+        presburger::BoundType::UB, count, /*stopCondition=*/nullptr,
+        /*closedUB=*/true);
+    if (failed(bound) || *bound > threads.count)
+      return;
+    slots = std::min(slots * std::max<int64_t>(*bound, 1), threads.count);
+  }
+  const GpuTarget *target = GpuTarget::of(function);
+  int64_t left =
+      (target ? *target : GpuTarget::all().front()).sharedBytesPerBlock;
+  SmallVector<memref::AllocOp> ofThread;
+  bool isLarge = false;
+  WalkResult known = function.walk([&](memref::AllocOp alloc) {
+    FailureOr<int64_t> bytes = getMaxBytes(alloc);
+    if (failed(bytes))
+      return WalkResult::interrupt();
+    int64_t place = llvm::alignTo(*bytes, alignment);
+    if (!loop->isAncestor(alloc)) {
+      left -= place;
+    } else if (alloc.getType().hasStaticShape()) {
+      ofThread.push_back(alloc);
+      left -= slots * place;
+      isLarge |= place > largestOfThread;
+    }
+    return WalkResult::advance();
+  });
+  if (known.wasInterrupted() || !isLarge || left < 0)
+    return;
+  for (memref::AllocOp alloc : ofThread) {
+    int64_t bytes = llvm::alignTo(*getMaxBytes(alloc), alignment);
+    ImplicitLocOpBuilder b(alloc.getLoc(), function.getContext());
+    b.setInsertionPointAfter(threads.id.getDefiningOp());
+    Value all = memref::AllocOp::create(
+        b, MemRefType::get({slots * bytes}, b.getI8Type()));
+    Value start = arith::MulIOp::create(
+        b, threads.id, arith::ConstantIndexOp::create(b, bytes));
+    b.setInsertionPoint(alloc);
+    Value view = memref::ViewOp::create(b, alloc.getType(), all, start,
+                                        /*sizes=*/ValueRange());
+    alloc.replaceAllUsesWith(view);
+    alloc.erase();
+  }
 }
 
 /// Makes ops inside of a thread loops, and allocations its own memory.

@@ -10,7 +10,7 @@
 // for. Queries that are too wide even for 16 tokens are scored by a kernel of
 // their own, and selection reads its scores from memory. Lists of more than 512
 // experts are made by threads in plain loops, for as many tokens as have scores
-// of a sixth of shared memory.
+// of a sixth of shared memory and lists of a half.
 //
 //===----------------------------------------------------------------------===//
 
@@ -204,12 +204,16 @@ Schedule peermla::scheduleSelectionForGpu(const Kernel &kernel,
                 " threads that scan " + std::to_string(shape.scanned) +
                 " scores at a time"};
   }
-  int64_t bytes = 0;
-  for (int64_t keys : cast<peer::SelectOp>(kernel.root).getNumKeys())
+  // Scores, and a list of each dimension and of each sum.
+  auto op = cast<peer::SelectOp>(kernel.root);
+  int64_t bytes = 0, lists = 2 * op.getNumKeys().size() - 1;
+  for (int64_t keys : op.getNumKeys())
     bytes += keys * sizeof(float);
+  int64_t listBytes = lists * op.getK() * (sizeof(float) + sizeof(int32_t));
   int64_t tokens = 1;
   while (tokens < maxTokens &&
-         2 * tokens * bytes <= gpu.sharedBytesPerBlock / 6)
+         2 * tokens * bytes <= gpu.sharedBytesPerBlock / 6 &&
+         2 * tokens * listBytes <= gpu.sharedBytesPerBlock / 2)
     tokens *= 2;
   SmallVector<int64_t> tile(kernel.getType().getRank(), 0);
   tile[0] = tokens;

@@ -190,3 +190,52 @@ gpu.module @m {
     return
   }
 }
+
+// -----
+
+// What iterations with a long list have is in shared memory, a place per thread;
+// not where there is no room for all of them.
+
+// CHECK-LABEL: func.func @long_lists(
+//   CHECK-NOT:   memref.alloca
+//   CHECK-DAG:   %[[LIST:.+]] = memref.alloc() : memref<9600xi8>
+//   CHECK-DAG:   %[[PLACE:.+]] = arith.muli %thread_id_x, %c2400
+//   CHECK-DAG:   %[[SHORT:.+]] = memref.alloc() : memref<64xi8>
+//   CHECK-DAG:   %[[SHORT_PLACE:.+]] = arith.muli %thread_id_x, %c16
+//       CHECK:   scf.for %{{.+}} = %thread_id_x to
+//   CHECK-DAG:     memref.view %[[LIST]][%[[PLACE]]][] : memref<9600xi8> to memref<600xf32>
+//   CHECK-DAG:     memref.view %[[SHORT]][%[[SHORT_PLACE]]][] : memref<64xi8> to memref<3xf32>
+
+// CHECK-LABEL: func.func @longest_lists(
+//       CHECK:   memref.alloca() : memref<60000xf32>
+gpu.module @m {
+  func.func @long_lists(%y: memref<?xf32>, %n: index) attributes {peermla.threads} {
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant 0.0 : f32
+    %few = affine.min affine_map<(n) -> (n, 4)>(%n)
+    scf.forall (%i) in (%few) {
+      %own = memref.alloc() : memref<600xf32>
+      %short = memref.alloc() : memref<3xf32>
+      linalg.fill ins(%zero : f32) outs(%own : memref<600xf32>)
+      linalg.fill ins(%zero : f32) outs(%short : memref<3xf32>)
+      %v = memref.load %own[%c1] : memref<600xf32>
+      %w = memref.load %short[%c1] : memref<3xf32>
+      %s = arith.addf %v, %w : f32
+      memref.store %s, %y[%i] : memref<?xf32>
+    }
+    return
+  }
+
+  func.func @longest_lists(%y: memref<?xf32>, %n: index) attributes {peermla.threads} {
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant 0.0 : f32
+    %few = affine.min affine_map<(n) -> (n, 4)>(%n)
+    scf.forall (%i) in (%few) {
+      %own = memref.alloc() : memref<60000xf32>
+      linalg.fill ins(%zero : f32) outs(%own : memref<60000xf32>)
+      %v = memref.load %own[%c1] : memref<60000xf32>
+      memref.store %v, %y[%i] : memref<?xf32>
+    }
+    return
+  }
+}

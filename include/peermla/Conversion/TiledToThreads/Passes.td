@@ -83,7 +83,8 @@ def DistributeToThreads
       fewer results than threads and one op adds up, by the lanes of a warp: each
       sums every 32nd term, then pairs of lanes add up theirs;
     * iterations of a nested `scf.forall` are shared out too; its ops are run by
-      the thread alone, and what it allocates is memory of the thread;
+      the thread alone, and what it allocates is memory of the thread, or, with
+      lists of more than 1 KB and room for all threads, of the block;
     * stores, and loops of nothing but scalars with stores, are the first thread's;
     * a `gpu.barrier` separates ops of which one writes what the other reads or
       writes.
