@@ -77,7 +77,7 @@ public:
     return true;
   }
 
-  /// Makes it two, for up to a block of tokens and for more.
+  /// Makes it two, for few tokens and for more.
   void version() {
     OpBuilder b(select);
     Value extent =

@@ -7,6 +7,7 @@
 // A sum that a loop only adds products to stays in flight:
 //
 //   for j { consume(j); d += a b, in flight; wait 1; release(j - 1) }; wait 0
+//   release the last one, if another loop goes on in the ring
 //
 // where waiting for all but the products of this iteration says that those of
 // the one before have read their slots.

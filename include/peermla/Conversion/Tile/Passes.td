@@ -42,13 +42,13 @@ def TiledToTile : Pass<"peermla-tiled-to-tile", "mlir::ModuleOp"> {
     gathers of rows of `up` for the sum.
 
     `peer.select` of scores that are products becomes, per dimension, a loop over
-    blocks of sub-keys: a product, scratch, and `tile.scan` of the scores, a row per
-    thread, or `tile.topk` by lanes of a warp where the schedule has more threads
-    than tokens; then folds and gates. Scores never leave the chip. Scores that are
-    in memory are read from there.
+    as many sub-keys as the first of `inner`: a product, to scratch. Behind it, or
+    inside where there are more than the second of `inner`, lanes of a warp per token
+    look through the scores (`tile.scan`); then folds and gates. Scores never leave
+    the chip. Scores that are in memory are read from there.
 
-    Extents of tiles are rounded up to multiples of 64; what lies outside is
-    loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
+    Extents of tiles are rounded up to multiples of 64, but for the tokens of a
+    selection; what lies outside is loaded as zero and not stored. Numerics: those of `tile.mma`; probabilities
     are rounded to the storage type.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect",
@@ -88,7 +88,7 @@ def TileToNVVM : Pass<"peermla-tile-to-nvvm", "mlir::ModuleOp"> {
     | `tile.reduce`  | a thread's elements, then shuffles                  |
     | `tile.scratch` | a place in shared memory                            |
     | `tile.topk`    | sorting networks in registers, shuffles between lanes that share a row |
-    | `tile.scan`    | the same, of scores above the lowest of the best    |
+    | `tile.scan`    | the same, of scores above a bound that K of them reach |
     | elementwise    | the same op on vectors                              |
 
     ```mlir

@@ -156,7 +156,8 @@ def PlaceBarriers : Pass<"peermla-place-barriers", "mlir::func::FuncOp"> {
   let description = [{
     In functions with `tile.schedule`: a barrier comes before a `tile.load` of
     scratch that was written since the threads met last, and before a `tile.store`
-    to scratch that was read since then. A `tile.consume` is a meeting, too.
+    to scratch that was read since then. A `tile.consume` is a meeting, too, unless
+    the schedule has roles: who does not copy waits for the copies alone.
 
     ```mlir
     tile.store %ids, %scratch[%c0] ...
@@ -195,8 +196,9 @@ def BufferizeFunctions : Pass<"peermla-bufferize-functions", "mlir::ModuleOp"> {
 def UseTensorCopies : Pass<"peermla-use-tensor-copies", "mlir::ModuleOp"> {
   let summary = "Fill slots by tensor copies where their rules hold";
   let description = [{
-    In programs whose schedule has `instructions = wgmma`, a ring whose fills are
-    whole boxes gets barriers, and its fills become tensor copies (TMA):
+    In programs whose schedule has `instructions = wgmma`, or a role with too few
+    registers for other copies, a ring whose fills are whole boxes gets barriers, and
+    its fills become tensor copies (TMA):
 
     ```mlir
     %r = tile.ring {offset = 0 : i64} : !tile.ring<2 x tensor<128x64xbf16, #tile.shared>>

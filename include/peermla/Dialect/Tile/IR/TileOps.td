@@ -45,7 +45,7 @@ def Tile_ScheduleAttr : AttrDef<Tile_Dialect, "Schedule"> {
     `block`: extent of one work item per loop of the op's iteration domain; 0
     leaves a loop whole. `inner`: extent of one step inside a work item, per loop
     (key block of attention, part of a token's experts, k block of a matrix
-    product). `registers`: rows and columns of the register tile; for experts, rows
+    product; of a selection, sub-keys that are scored and that are scanned together). `registers`: rows and columns of the register tile; for experts, rows
     read together and lines of each row that are asked for ahead. `split`: while the
     first loop has at most so many iterations, the steps of `inner` are work items
     of their own; 0, the default: never. `parts`: into how
